@@ -1,0 +1,1 @@
+//! The attribute macros of `meetbit-client`, which re-exports and documents them.
