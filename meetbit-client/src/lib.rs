@@ -1,1 +1,3 @@
 //! x
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
