@@ -52,11 +52,10 @@ impl Sent {
         }
     }
 
-    /// All values of a query are text; an empty one counts as `null`, as in Laravel.
+    /// All values of a query are text.
     pub(super) fn query(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        let or_null = |text: String| if text.is_empty() { Value::Null } else { text.into() };
         Self {
-            values: values.into_iter().map(|(name, text)| (name, or_null(text))).collect(),
+            values: values.into_iter().map(|(name, text)| (name, text.into())).collect(),
             from_query: true,
         }
     }
