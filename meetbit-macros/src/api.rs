@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, ItemTrait, Path, Result, Token};
+use syn::{Attribute, ItemTrait, Path, Result, Token, TraitItem};
 
 use crate::catalogue::Catalogue;
 use crate::conditional::Conditional;
@@ -34,7 +34,13 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         crate::conditional::hand_down(&mut declared, given);
     }
     let implementations = implementations(&declared, &krate, &catalogue);
-    quote!(#mistakes #declared #implementations)
+    if !mistakes.is_empty() {
+        // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
+        declared
+            .items
+            .insert(0, TraitItem::Verbatim(mistakes.into_token_stream()));
+    }
+    quote!(#declared #implementations)
 }
 
 /// Reads `crate = path` or nothing.

@@ -116,9 +116,9 @@ impl Argument {
             .filter_map(|cfg| cfg.meta.require_list().ok())
             .map(|list| &list.tokens);
         let cfgs = &self.cfgs;
-        quote_spanned! {span=> {
+        quote!({
             #(#cfgs)* { #value }
             #[cfg(not(all(#(#predicates),*)))] { &::core::option::Option::<&str>::None }
-        }}
+        })
     }
 }
