@@ -81,6 +81,7 @@ impl LogTrap {
     }
 
     fn keep(&self, line: impl fmt::Display) {
+        let line = line.to_string(); // before locking: formatting may log too
         let mut text = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = writeln!(text, "{line}"); // writing to a string cannot fail
     }

@@ -38,9 +38,10 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "meetbit-tests authority");
+        params.distinguished_name.push(
+            DnType::CommonName,
+            format!("meetbit-tests authority {}", fastrand::u64(..)),
+        );
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = params.self_signed(&key).expect("a certificate");
