@@ -8,6 +8,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpStream},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -126,6 +127,16 @@ mod writing {
         client.read_exact(&mut vec![0; 100_000]).unwrap();
         drop(client);
         wait(&server, |record| record.connections[0].closed_by_client.is_some());
+    }
+
+    #[test]
+    fn a_flood_ends_with_the_server() {
+        let server = one(Script::new().flood(replies::head(103, &[]), Duration::ZERO));
+        let mut client = connect(&server);
+        let reader = thread::spawn(move || io::copy(&mut client, &mut io::sink()));
+        wait(&server, |record| record.connections.len() == 1);
+        drop(server);
+        reader.join().unwrap().unwrap();
     }
 
     #[test]
