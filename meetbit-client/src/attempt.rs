@@ -108,7 +108,9 @@ fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)>
 fn rate_limited(plan: &Plan, error: Error) -> Error {
     let client = &*plan.client.0;
     let wait = client.pacer.status(client.rate_limit).closed_for.unwrap_or_default();
-    error.with(|e| e.retry_after(wait).message(format!("too many requests (429): nothing may be sent for {}", seconds(wait))))
+    error.with(|e| {
+        e.retry_after(wait).message(format!("too many requests (429): nothing may be sent for {}", seconds(wait)))
+    })
 }
 
 fn failure(plan: &Plan, failure: Failure) -> (Error, Failed) {
@@ -131,11 +133,16 @@ fn refused(plan: &Plan, refusal: Refusal, last: Option<Error>, attempts: u32) ->
                     seconds(wait)
                 )
             } else {
-                format!("too many requests: the server asked to send nothing for {}, longer than this call may wait", seconds(wait))
+                format!(
+                    "too many requests: the server asked to send nothing for {}, longer than this call may wait",
+                    seconds(wait)
+                )
             };
             Error::new(ErrorKind::RateLimited, message).with(|e| e.retry_after(wait))
         }
-        Refusal::TooLate => Error::new(ErrorKind::Timeout, "the rate limit leaves no time to send it before its deadline"),
+        Refusal::TooLate => {
+            Error::new(ErrorKind::Timeout, "the rate limit leaves no time to send it before its deadline")
+        }
         Refusal::QueueFull => Error::new(ErrorKind::RateLimited, "too many calls wait for the rate limit already"),
     };
     let (status, outcome) = last.map_or((None, Outcome::NotSent), |last| (last.status(), last.outcome()));

@@ -12,7 +12,9 @@ static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
 
 pub(crate) fn wait<T>(call: Call<T>) -> Result<T, Error> {
     if Handle::try_current().is_ok() {
-        return Err(Error::invalid_request("`wait` would block the async runtime it is called in; await the call instead"));
+        return Err(Error::invalid_request(
+            "`wait` would block the async runtime it is called in; await the call instead",
+        ));
     }
     let build = || Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build().ok();
     match RUNTIME.get_or_init(build) {

@@ -46,7 +46,9 @@ impl Encoding {
         match (values.next().map(http::HeaderValue::as_bytes), values.next()) {
             (None, _) => Ok(Self::Identity),
             (Some(name), None) if name.eq_ignore_ascii_case(b"identity") => Ok(Self::Identity),
-            (Some(name), None) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => Ok(Self::Gzip),
+            (Some(name), None) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
+                Ok(Self::Gzip)
+            }
             _ => Err(BodyError::Encoding),
         }
     }

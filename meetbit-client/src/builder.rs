@@ -183,11 +183,14 @@ impl ClientBuilder {
     pub fn build(mut self) -> Result<Client, Error> {
         let address = Address::new(&self.domain, self.base_url.as_deref())?;
         let credentials = self.credentials.take().ok_or_else(|| {
-            Error::config("there is no access key: call `credentials(Credentials::new(id, secret))`, or use `Client::from_env()`")
+            Error::config(
+                "there is no access key: call `credentials(Credentials::new(id, secret))`, or use `Client::from_env()`",
+            )
         })?;
         let headers = self.headers(&credentials)?;
         let layers = std::mem::take(&mut self.layers);
-        let (timeout, attempt_timeout, retry, rate_limit) = (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
+        let (timeout, attempt_timeout, retry, rate_limit) =
+            (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
         let max_response_size = self.max_response_size;
         let transport = match self.service.take() {
             Some(service) => service,
@@ -225,7 +228,11 @@ impl ClientBuilder {
         let own = self.http_client.is_some();
         let builder = self.http_client.unwrap_or_default();
         let builder = if own && !address.is_plain() { builder } else { builder.no_proxy() };
-        let builder = if address.is_plain() { builder.resolve_to_addrs("localhost", &LOOPBACK) } else { builder.https_only(true) };
+        let builder = if address.is_plain() {
+            builder.resolve_to_addrs("localhost", &LOOPBACK)
+        } else {
+            builder.https_only(true)
+        };
         let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
         let client = protected(builder)
             .connect_timeout(self.connect_timeout)

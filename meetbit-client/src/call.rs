@@ -244,7 +244,11 @@ pub struct Response<T> {
 pub struct Sending<T>(Progress<T>);
 
 enum Progress<T> {
-    Planned { reply: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>, endpoint: &'static Endpoint, decode: Decode<T> },
+    Planned {
+        reply: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
+        endpoint: &'static Endpoint,
+        decode: Decode<T>,
+    },
     Ready(Arc<Mutex<Option<Result<T, Error>>>>),
 }
 
@@ -273,7 +277,8 @@ fn decoded<T>(reply: Reply, endpoint: &'static Endpoint, decode: Decode<T>) -> R
 
 fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<Response<T>, Error> {
     let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let taken = taken.unwrap_or_else(|| Err(Error::invalid_request("the result of this ready call was taken by a clone of it")));
+    let taken = taken
+        .unwrap_or_else(|| Err(Error::invalid_request("the result of this ready call was taken by a clone of it")));
     taken.map(|data| Response {
         data,
         message: None,

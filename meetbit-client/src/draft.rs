@@ -149,7 +149,13 @@ impl Plan {
         self.query.push_str(&query);
     }
 
-    fn set_body(&mut self, media_type: &'static str, body: Bytes, invalid: Option<ValidationError>, problem: Option<String>) {
+    fn set_body(
+        &mut self,
+        media_type: &'static str,
+        body: Bytes,
+        invalid: Option<ValidationError>,
+        problem: Option<String>,
+    ) {
         self.content_type = Some(HeaderValue::from_static(media_type));
         self.body = body;
         self.invalid = invalid;

@@ -26,6 +26,10 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    pub(crate) const fn new(name: &'static str, method: Method, path: &'static str) -> Self {
+        Self { name, method, path, permissions: &[], idempotent: false, timeout: None }
+    }
+
     /// The name of the method that declares it, such as `create_customer`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -70,28 +74,23 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The steps in which generated code states an endpoint.
+/// The steps in which generated code states an endpoint; each is evaluated at compile time.
 #[doc(hidden)]
 impl Endpoint {
     #[must_use]
-    pub const fn new(name: &'static str, method: Method, path: &'static str) -> Self {
-        Self { name, method, path, permissions: &[], idempotent: false, timeout: None }
-    }
-
-    #[must_use]
-    pub const fn permissions_are(mut self, permissions: &'static [&'static str]) -> Self {
+    pub const fn requires(mut self, permissions: &'static [&'static str]) -> Self {
         self.permissions = permissions;
         self
     }
 
     #[must_use]
-    pub const fn with_idempotence(mut self) -> Self {
+    pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
         self
     }
 
     #[must_use]
-    pub const fn with_timeout_millis(mut self, millis: u64) -> Self {
+    pub const fn timeout_millis(mut self, millis: u64) -> Self {
         self.timeout = Some(Duration::from_millis(millis));
         self
     }

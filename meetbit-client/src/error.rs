@@ -245,7 +245,9 @@ impl fmt::Display for Error {
         }
         let repeatable = facts.endpoint.is_none_or(Endpoint::is_idempotent);
         match facts.outcome {
-            Outcome::Unknown if !repeatable => f.write_str("; it may have been carried out: look before sending it again"),
+            Outcome::Unknown if !repeatable => {
+                f.write_str("; it may have been carried out: look before sending it again")
+            }
             Outcome::Done if !repeatable => f.write_str("; it was carried out: do not send it again"),
             _ => Ok(()),
         }

@@ -8,8 +8,13 @@ pub(crate) fn of(text: &str, max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let before = shown.len();
-        let invisible = c.is_control() && !matches!(c, '\n' | '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if invisible { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        let invisible = c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if invisible {
+            shown.extend(c.escape_unicode())
+        } else {
+            shown.push(c)
+        }
         if shown.len() > max {
             shown.truncate(before);
             break;

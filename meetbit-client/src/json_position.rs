@@ -48,7 +48,10 @@ impl Walk {
                     self.key = Some(key_name(&bytes[start..at.saturating_sub(1).max(start)]));
                 }
                 b'-' | b'0'..=b'9' => {
-                    at += bytes[at..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')).count();
+                    at += bytes[at..]
+                        .iter()
+                        .take_while(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+                        .count();
                     self.found = "a number";
                 }
                 b't' | b'f' | b'n' => {

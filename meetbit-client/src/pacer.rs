@@ -328,7 +328,14 @@ impl Acquire<'_> {
                 let id = state.take(pacer.lane, self.limit, now);
                 self.leave(state);
                 let tenant = pacer.tenant.clone();
-                return Ok(Ok(Permit { tenant, lane: pacer.lane, limit: self.limit, id, sent: now, settled: AtomicBool::new(false) }));
+                return Ok(Ok(Permit {
+                    tenant,
+                    lane: pacer.lane,
+                    limit: self.limit,
+                    id,
+                    sent: now,
+                    settled: AtomicBool::new(false),
+                }));
             }
             Turn::At(at, wait) => (at, wait),
             Turn::Behind => (self.deadline, Wait::Queue),
@@ -346,7 +353,11 @@ impl Acquire<'_> {
         let Some(until) = lane.gate.closed_until(now) else { return Ok(()) };
         let wait = until - now;
         let warned = lane.gate.warns();
-        if until > self.deadline || wait > self.max_wait || warned { Err(Refusal::Closed { wait, warned }) } else { Ok(()) }
+        if until > self.deadline || wait > self.max_wait || warned {
+            Err(Refusal::Closed { wait, warned })
+        } else {
+            Ok(())
+        }
     }
 
     fn join(&mut self, state: &mut State, waker: &Waker, now: Instant) -> Result<(), Refusal> {

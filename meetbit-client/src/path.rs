@@ -10,7 +10,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 
 /// Appends the template's text up to its next placeholder, then `value` as that placeholder's segment, and gives what is
 /// left of the template.
-pub(crate) fn fill<'t>(path: &mut String, template: &'t str, value: Result<String, fmt::Error>) -> Result<&'t str, String> {
+pub(crate) fn fill<'t>(
+    path: &mut String,
+    template: &'t str,
+    value: Result<String, fmt::Error>,
+) -> Result<&'t str, String> {
     let (text, rest) = template.split_once('{').unwrap_or((template, ""));
     let (name, rest) = rest.split_once('}').unwrap_or((rest, ""));
     let segment = value.map_err(|_| "cannot be written as text").and_then(check);

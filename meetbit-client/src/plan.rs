@@ -38,7 +38,8 @@ impl Plan {
         match &self.invalid {
             None => Ok(()),
             Some(invalid) => {
-                let error = Error::new(ErrorKind::Validation, format!("the request is not valid and was not sent: {invalid}"));
+                let error =
+                    Error::new(ErrorKind::Validation, format!("the request is not valid and was not sent: {invalid}"));
                 Err(error.with(|e| e.endpoint(self.endpoint).validation(invalid.clone())))
             }
         }

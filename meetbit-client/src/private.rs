@@ -2,8 +2,8 @@
 
 pub use http::Method;
 
-pub use crate::draft::*;
 use crate::Endpoint;
+pub use crate::draft::*;
 
 /// States an endpoint.
 #[must_use]

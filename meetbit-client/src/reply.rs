@@ -1,10 +1,9 @@
 //! What a reply says: the status decides first, the body second.
 
-
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::json_position::{self, Position};
@@ -101,7 +100,11 @@ impl Undecodable {
 /// Said where it explains the rest.
 fn media_type(reply: &Reply) -> &'static str {
     let value = reply.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if value.starts_with("text/html") { " (it is HTML: did something between answer in the server's place?)" } else { "" }
+    if value.starts_with("text/html") {
+        " (it is HTML: did something between answer in the server's place?)"
+    } else {
+        ""
+    }
 }
 
 /// serde's messages quote the value; only what they say of the expected type is passed on.
@@ -117,7 +120,8 @@ fn explain(text: &str, error: &serde_json::Error, wanted: &str) -> Undecodable {
         }
         serde_json::error::Category::Data => {
             let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-            let expected = said.rsplit_once(", expected ").map(|(_, tail)| tail.split(" at line ").next().unwrap_or(tail));
+            let expected =
+                said.rsplit_once(", expected ").map(|(_, tail)| tail.split(" at line ").next().unwrap_or(tail));
             match (missing, expected) {
                 (Some(field), _) => format!("the field `{field}` is missing at {place}"),
                 (None, Some(expected)) => format!("{found} at {place}, expected {expected}"),
@@ -128,12 +132,20 @@ fn explain(text: &str, error: &serde_json::Error, wanted: &str) -> Undecodable {
 }
 
 /// A reply whose status is no success, as the error it means. The secret is not shown even if the server echoes it.
-pub(crate) fn refusal(endpoint: &'static Endpoint, status: StatusCode, headers: &HeaderMap, body: &[u8], secret: &str) -> Error {
+pub(crate) fn refusal(
+    endpoint: &'static Endpoint,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    secret: &str,
+) -> Error {
     let text = String::from_utf8_lossy(body);
     let shown = Shown { secret };
     let error = match status {
         StatusCode::BAD_REQUEST => invalid(&text, shown),
-        StatusCode::UNAUTHORIZED if is_access_denied(&text) => Error::new(ErrorKind::PermissionDenied, denied(endpoint)),
+        StatusCode::UNAUTHORIZED if is_access_denied(&text) => {
+            Error::new(ErrorKind::PermissionDenied, denied(endpoint))
+        }
         StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
         StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, "there is no such object (404)"),
         StatusCode::CONFLICT => {
@@ -144,7 +156,8 @@ pub(crate) fn refusal(endpoint: &'static Endpoint, status: StatusCode, headers: 
             Error::new(ErrorKind::Server, format!("the server failed with {status}{}", shown.said(&text)))
         }
         _ if status.is_redirection() => {
-            let message = format!("the server answered {status}, a redirect{}; it is not followed", shown.target(headers));
+            let message =
+                format!("the server answered {status}, a redirect{}; it is not followed", shown.target(headers));
             Error::new(ErrorKind::UnexpectedStatus, message)
         }
         _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", shown.said(&text))),
@@ -198,7 +211,8 @@ impl Shown<'_> {
 
     fn target(self, headers: &HeaderMap) -> String {
         let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let host = location.and_then(|text| reqwest::Url::parse(text).ok()).and_then(|url| url.host_str().map(str::to_owned));
+        let host =
+            location.and_then(|text| reqwest::Url::parse(text).ok()).and_then(|url| url.host_str().map(str::to_owned));
         host.map(|host| format!(" to `{}`", self.text(&host, 255))).unwrap_or_default()
     }
 }

@@ -142,9 +142,20 @@ mod tests {
     use super::*;
 
     const KINDS: [ErrorKind; 15] = [
-        ErrorKind::Config, ErrorKind::InvalidRequest, ErrorKind::Validation, ErrorKind::Unauthenticated,
-        ErrorKind::PermissionDenied, ErrorKind::NotFound, ErrorKind::Conflict, ErrorKind::RateLimited, ErrorKind::Server,
-        ErrorKind::UnexpectedStatus, ErrorKind::Decode, ErrorKind::TooLarge, ErrorKind::Timeout, ErrorKind::Connect,
+        ErrorKind::Config,
+        ErrorKind::InvalidRequest,
+        ErrorKind::Validation,
+        ErrorKind::Unauthenticated,
+        ErrorKind::PermissionDenied,
+        ErrorKind::NotFound,
+        ErrorKind::Conflict,
+        ErrorKind::RateLimited,
+        ErrorKind::Server,
+        ErrorKind::UnexpectedStatus,
+        ErrorKind::Decode,
+        ErrorKind::TooLarge,
+        ErrorKind::Timeout,
+        ErrorKind::Connect,
         ErrorKind::Network,
     ];
     const OUTCOMES: [Outcome; 4] = [Outcome::NotSent, Outcome::Rejected, Outcome::Unknown, Outcome::Done];

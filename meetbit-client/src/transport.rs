@@ -63,7 +63,11 @@ impl Transport {
     }
 
     /// Makes one attempt.
-    pub(crate) async fn send(&self, outgoing: Outgoing<'_>, watch: &Arc<Watch>) -> Result<http::Response<Bytes>, Failure> {
+    pub(crate) async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        watch: &Arc<Watch>,
+    ) -> Result<http::Response<Bytes>, Failure> {
         match &self.0 {
             Kind::Http(http) => http.send(outgoing, Some(watch)).await,
             Kind::Service(service) => {
@@ -222,8 +226,13 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    pub(crate) const TIMEOUT: Self =
-        Self { kind: ErrorKind::Timeout, outcome: Outcome::Unknown, temporary: true, message: "no reply in time", source: None };
+    pub(crate) const TIMEOUT: Self = Self {
+        kind: ErrorKind::Timeout,
+        outcome: Outcome::Unknown,
+        temporary: true,
+        message: "no reply in time",
+        source: None,
+    };
 
     pub(crate) const TOO_LARGE: Self = Self {
         kind: ErrorKind::TooLarge,
@@ -255,11 +264,15 @@ impl Failure {
         let done = |kind, message, source| Self { kind, outcome: Outcome::Done, temporary: false, message, source };
         match error {
             BodyError::TooLarge => Self::TOO_LARGE,
-            BodyError::Encoding => done(ErrorKind::Decode, "the reply has a content encoding that was not asked for", None),
+            BodyError::Encoding => {
+                done(ErrorKind::Decode, "the reply has a content encoding that was not asked for", None)
+            }
             BodyError::Broken(error) => {
                 done(ErrorKind::Decode, "the reply ended before it was whole", Some(Arc::new(error.without_url())))
             }
-            BodyError::Corrupt(error) => done(ErrorKind::Decode, "the reply's gzip encoding is broken", Some(Arc::new(error))),
+            BodyError::Corrupt(error) => {
+                done(ErrorKind::Decode, "the reply's gzip encoding is broken", Some(Arc::new(error)))
+            }
         }
     }
 

@@ -45,10 +45,7 @@ pub fn measure<T>(work: impl FnOnce() -> T) -> (T, Allocations) {
     let _profiler = dhat::Profiler::builder().testing().build();
     drop(std::hint::black_box(Box::new(1_u8)));
     let before = dhat::HeapStats::get();
-    assert!(
-        before.total_blocks > 0,
-        "nothing is counted; declare `#[global_allocator]` as the module's docs show"
-    );
+    assert!(before.total_blocks > 0, "nothing is counted; declare `#[global_allocator]` as the module's docs show");
     let value = work();
     let after = dhat::HeapStats::get();
     let used = Allocations {

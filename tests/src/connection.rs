@@ -61,22 +61,13 @@ impl Connection {
         refusals: mpsc::UnboundedSender<Refusal>,
     ) -> Self {
         let unread = BytesMut::new();
-        Self {
-            stream,
-            index,
-            record,
-            refusals,
-            unread,
-            last_read: Instant::now(),
-            exchange: None,
-        }
+        Self { stream, index, record, refusals, unread, last_read: Instant::now(), exchange: None }
     }
 
     pub(crate) async fn play(mut self, script: Script) {
         if let Err(End::ByClient) = self.steps(script).await {
             let now = Instant::now();
-            self.record
-                .send_modify(|record| record.connections[self.index].closed_by_client = Some(now));
+            self.record.send_modify(|record| record.connections[self.index].closed_by_client = Some(now));
         }
     }
 
@@ -100,19 +91,9 @@ impl Connection {
             Step::Silence => self.silence().await,
             Step::StopReading => std::future::pending().await,
             Step::HalfClose => self.stream.shutdown().await.map_err(|_| End::ByClient),
-            Step::Close => self
-                .stream
-                .shutdown()
-                .await
-                .map_err(|_| End::ByClient)
-                .and(Err(End::ByServer)),
+            Step::Close => self.stream.shutdown().await.map_err(|_| End::ByClient).and(Err(End::ByServer)),
             Step::Cut => Err(End::ByServer),
-            Step::Reset => self
-                .stream
-                .tcp()
-                .set_zero_linger()
-                .map_err(|_| End::ByClient)
-                .and(Err(End::ByServer)),
+            Step::Reset => self.stream.tcp().set_zero_linger().map_err(|_| End::ByClient).and(Err(End::ByServer)),
             Step::Refuse(time) => self.refuse(time).await,
         }
     }
@@ -140,11 +121,8 @@ impl Connection {
         };
         request.body_read = (body_missing == 0).then_some(self.last_read);
         self.record.send_modify(|record| {
-            self.exchange = Some(Exchange {
-                request: record.requests.len(),
-                body_missing,
-                reply_head: Some(Vec::new()),
-            });
+            self.exchange =
+                Some(Exchange { request: record.requests.len(), body_missing, reply_head: Some(Vec::new()) });
             record.requests.push(request);
         });
         Ok(())
@@ -156,10 +134,7 @@ impl Connection {
     }
 
     async fn read_exact(&mut self, count: usize) -> Result<(), End> {
-        let count = self
-            .exchange
-            .as_ref()
-            .map_or(count, |exchange| count.min(exchange.body_missing));
+        let count = self.exchange.as_ref().map_or(count, |exchange| count.min(exchange.body_missing));
         while self.unread.len() < count {
             self.fill().await?;
         }
@@ -215,15 +190,11 @@ impl Connection {
         let Some(head) = &mut exchange.reply_head else { return };
         head.extend_from_slice(written);
         while let Some(at) = find(head, END_OF_HEAD) {
-            let status = head
-                .get(9..12)
-                .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+            let status = head.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             head.drain(..at + END_OF_HEAD.len());
             if status.is_none_or(|status: u16| status >= 200) {
                 exchange.reply_head = None;
-                return self
-                    .record
-                    .send_modify(|record| record.requests[exchange.request].answered = status);
+                return self.record.send_modify(|record| record.requests[exchange.request].answered = status);
             }
         }
     }
@@ -249,10 +220,7 @@ impl Connection {
             self.fill().await?;
         }
         let bytes = String::from_utf8_lossy(&self.unread).into_owned();
-        Err(self.violate(&format!(
-            "bytes: {}",
-            bytes.chars().take(100).collect::<String>().escape_debug()
-        )))
+        Err(self.violate(&format!("bytes: {}", bytes.chars().take(100).collect::<String>().escape_debug())))
     }
 
     async fn refuse(&mut self, time: Duration) -> Result<(), End> {
@@ -264,11 +232,7 @@ impl Connection {
     async fn fill(&mut self) -> Result<(), End> {
         let read = self.stream.read(&mut self.unread).await;
         self.last_read = Instant::now();
-        if matches!(read, Ok(1..)) {
-            Ok(())
-        } else {
-            Err(End::ByClient)
-        }
+        if matches!(read, Ok(1..)) { Ok(()) } else { Err(End::ByClient) }
     }
 
     fn violate(&self, what: &str) -> End {

@@ -65,10 +65,7 @@ pub enum Ending {
 /// What any number of connections meet, according to the seed.
 pub fn plan(seed: u64) -> Plan {
     Plan::each(move |connection| {
-        of(seed, connection)
-            .into_iter()
-            .map(Fault::script)
-            .fold(Script::new(), Script::append)
+        of(seed, connection).into_iter().map(Fault::script).fold(Script::new(), Script::append)
     })
 }
 
@@ -136,19 +133,17 @@ impl Fault {
                 let missing = replies::CUSTOMER.len() - count;
                 ending.append_to(answer(reply.slice(..reply.len() - missing)))
             }
-            Self::TooManyRequests(seconds) => answer(replies::too_many_requests(
-                seconds.map(|seconds| seconds.to_string()).as_deref(),
-            )),
+            Self::TooManyRequests(seconds) => {
+                answer(replies::too_many_requests(seconds.map(|seconds| seconds.to_string()).as_deref()))
+            }
             Self::TooManyRequestsThenRefused(time) => script
                 .read_request()
                 .refuse(Duration::from_millis(time))
                 .write(closing(429, "Too many requests."))
                 .close(),
-            Self::Refused(time) => script
-                .read_request()
-                .refuse(Duration::from_millis(time))
-                .write(closing(200, replies::CUSTOMER))
-                .close(),
+            Self::Refused(time) => {
+                script.read_request().refuse(Duration::from_millis(time)).write(closing(200, replies::CUSTOMER)).close()
+            }
             Self::ServerError(status) => answer(replies::reply(status, &[], "An unexpected error occurred.")),
             Self::TooLongContentLength(more) => answer(misframed(replies::CUSTOMER.len() + more)).close(),
             Self::TooShortContentLength(less) => answer(misframed(replies::CUSTOMER.len() - less)).close(),
@@ -182,12 +177,6 @@ fn closing(status: u16, body: &str) -> Bytes {
 }
 
 fn misframed(length: usize) -> Bytes {
-    let head = replies::head(
-        200,
-        &[
-            ("content-type", "application/json"),
-            ("content-length", &length.to_string()),
-        ],
-    );
+    let head = replies::head(200, &[("content-type", "application/json"), ("content-length", &length.to_string())]);
     [head.as_bytes(), replies::CUSTOMER.as_bytes()].concat().into()
 }

@@ -37,10 +37,7 @@ pub fn find(text: &str, secret: &str) -> Option<&'static str> {
     let forms = [
         ("as it is", text.contains(secret)),
         ("percent-encoded", decoded.contains(secret)),
-        (
-            "form-encoded",
-            percent_decode_str(&form).decode_utf8_lossy().contains(secret),
-        ),
+        ("form-encoded", percent_decode_str(&form).decode_utf8_lossy().contains(secret)),
         ("escaped", text.contains(inside(&escaped))),
         ("escaped for JSON", text.contains(inside(&json))),
         ("in base64", base64(secret).iter().any(|encoded| text.contains(encoded))),
@@ -61,11 +58,8 @@ fn base64(secret: &str) -> Vec<String> {
         let bytes = [&b"\0\0"[..before], secret.as_bytes()].concat();
         let whole = &bytes[..bytes.len() - bytes.len() % 3];
         let uncertain = if before == 0 { 0 } else { before + 1 };
-        [
-            BASE64_STANDARD_NO_PAD.encode(whole),
-            BASE64_URL_SAFE_NO_PAD.encode(whole),
-        ]
-        .map(|text| text[uncertain..].into())
+        [BASE64_STANDARD_NO_PAD.encode(whole), BASE64_URL_SAFE_NO_PAD.encode(whole)]
+            .map(|text| text[uncertain..].into())
     };
     (0..3).flat_map(shifted).collect()
 }

@@ -42,20 +42,14 @@ impl Ledger {
     #[must_use]
     pub fn unjustified_repeats(&self) -> BTreeMap<&str, &[Option<u16>]> {
         let unjustified = |readings: &[Option<u16>]| {
-            readings
-                .split_last()
-                .is_some_and(|(_, earlier)| earlier.iter().any(|status| *status != Some(429)))
+            readings.split_last().is_some_and(|(_, earlier)| earlier.iter().any(|status| *status != Some(429)))
         };
         let repeats = self.readings.iter().filter(|(_, readings)| unjustified(readings));
-        repeats
-            .map(|(marker, readings)| (marker.as_str(), readings.as_slice()))
-            .collect()
+        repeats.map(|(marker, readings)| (marker.as_str(), readings.as_slice())).collect()
     }
 }
 
 fn markers(body: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
-    text.match_indices(PREFIX)
-        .filter_map(|(at, _)| text.get(at..at + PREFIX.len() + DIGITS).map(Into::into))
-        .collect()
+    text.match_indices(PREFIX).filter_map(|(at, _)| text.get(at..at + PREFIX.len() + DIGITS).map(Into::into)).collect()
 }

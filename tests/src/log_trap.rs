@@ -64,18 +64,9 @@ impl LogTrap {
     #[track_caller]
     pub fn assert_absent(&self, secret: &str) {
         let text = self.text();
-        assert!(
-            !text.is_empty(),
-            "nothing was logged; set the trap before the first call"
-        );
-        if let Some((line, form)) = text
-            .lines()
-            .find_map(|line| leak::find(line, secret).map(|form| (line, form)))
-        {
-            panic!(
-                "the secret was logged {form}, in a line that begins with {:?}",
-                line.split(' ').next()
-            );
+        assert!(!text.is_empty(), "nothing was logged; set the trap before the first call");
+        if let Some((line, form)) = text.lines().find_map(|line| leak::find(line, secret).map(|form| (line, form))) {
+            panic!("the secret was logged {form}, in a line that begins with {:?}", line.split(' ').next());
         }
         leak::assert_absent(&text, secret); // a secret with a line break stands in no single line
     }
@@ -103,11 +94,7 @@ impl Subscriber for &'static LogTrap {
     fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
         let mut fields = Fields::default();
         span.record(&mut fields);
-        self.keep(format_args!(
-            "{} span {}{fields}",
-            span.metadata().target(),
-            span.metadata().name()
-        ));
+        self.keep(format_args!("{} span {}{fields}", span.metadata().target(), span.metadata().name()));
         span::Id::from_u64(self.spans.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
@@ -122,11 +109,7 @@ impl Subscriber for &'static LogTrap {
     fn event(&self, event: &Event<'_>) {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        self.keep(format_args!(
-            "{} {}{fields}",
-            event.metadata().target(),
-            event.metadata().level()
-        ));
+        self.keep(format_args!("{} {}{fields}", event.metadata().target(), event.metadata().level()));
     }
 
     fn enter(&self, _: &span::Id) {}

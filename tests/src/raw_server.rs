@@ -63,10 +63,7 @@ impl RawServer {
         let record = Arc::new(watch::Sender::new(Record::default()));
         let stop = watch::Sender::new(false);
 
-        let runtime = runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime starts");
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
         let listener = {
             let _inside = runtime.enter();
             listen(address)
@@ -82,14 +79,7 @@ impl RawServer {
         };
         let serve = move || runtime.block_on(accepting.run(listener));
         let thread = thread::Builder::new().name("raw-server".into()).spawn(serve);
-        Self {
-            address,
-            scheme,
-            record,
-            stop,
-            thread: Some(thread.expect("a thread starts")),
-            _port: port,
-        }
+        Self { address, scheme, record, stop, thread: Some(thread.expect("a thread starts")), _port: port }
     }
 
     /// Address and port.
@@ -117,11 +107,7 @@ impl RawServer {
     /// Never: the server outlives the borrow.
     pub async fn until(&self, condition: impl Fn(&Record) -> bool) -> Record {
         let mut record = self.record.subscribe();
-        record
-            .wait_for(|record| condition(record))
-            .await
-            .expect("the sender is ours")
-            .clone()
+        record.wait_for(|record| condition(record)).await.expect("the sender is ours").clone()
     }
 
     /// Stops the server and returns what it has seen, including all that was sent before this call.
@@ -142,10 +128,7 @@ impl RawServer {
         if !thread::panicking() {
             assert!(ended.is_ok(), "the server's thread panicked");
             let violations = self.record().violations;
-            assert!(
-                violations.is_empty(),
-                "the server saw what it did not expect: {violations:#?}"
-            );
+            assert!(violations.is_empty(), "the server saw what it did not expect: {violations:#?}");
         }
     }
 }
@@ -191,11 +174,7 @@ impl Accepting {
     }
 
     fn accept(&mut self, stream: TcpStream) {
-        let connection = record::Connection {
-            accepted: Instant::now(),
-            handshake: None,
-            closed_by_client: None,
-        };
+        let connection = record::Connection { accepted: Instant::now(), handshake: None, closed_by_client: None };
         let index = self.record.borrow().connections.len();
         self.record.send_modify(|record| record.connections.push(connection));
         let Some(script) = self.plan.script(index) else {

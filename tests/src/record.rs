@@ -47,19 +47,13 @@ impl Record {
     /// How many TLS handshakes were completed.
     #[must_use]
     pub fn handshakes(&self) -> usize {
-        self.connections
-            .iter()
-            .filter(|connection| matches!(connection.handshake, Some(Ok(()))))
-            .count()
+        self.connections.iter().filter(|connection| matches!(connection.handshake, Some(Ok(())))).count()
     }
 
     /// How many requests were read in full.
     #[must_use]
     pub fn read_in_full(&self) -> usize {
-        self.requests
-            .iter()
-            .filter(|request| request.body_read.is_some())
-            .count()
+        self.requests.iter().filter(|request| request.body_read.is_some()).count()
     }
 
     /// The largest number of requests that arrived within any half-open window of this length.
@@ -68,10 +62,7 @@ impl Record {
         let mut arrivals: Vec<Instant> = self.requests.iter().map(|request| request.head_read).collect();
         arrivals.sort_unstable();
         let within = |first: Instant| move |at: &Instant| *at < first + window;
-        (0..arrivals.len())
-            .map(|i| arrivals[i..].partition_point(within(arrivals[i])))
-            .max()
-            .unwrap_or(0)
+        (0..arrivals.len()).map(|i| arrivals[i..].partition_point(within(arrivals[i]))).max().unwrap_or(0)
     }
 }
 
@@ -92,8 +83,6 @@ impl Request {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
-        fields
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim())
+        fields.find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }

@@ -22,15 +22,8 @@ pub(crate) enum Step {
     ReadBody,
     ReadExact(usize),
     Write(Bytes),
-    Drip {
-        bytes: Bytes,
-        chunk: usize,
-        every: Duration,
-    },
-    Flood {
-        bytes: Bytes,
-        every: Duration,
-    },
+    Drip { bytes: Bytes, chunk: usize, every: Duration },
+    Flood { bytes: Bytes, every: Duration },
     Wait(Duration),
     Respond(Handler),
     Silence,

@@ -38,17 +38,11 @@ impl Authority {
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
-        params.distinguished_name.push(
-            DnType::CommonName,
-            format!("meetbit-tests authority {}", fastrand::u64(..)),
-        );
+        params.distinguished_name.push(DnType::CommonName, format!("meetbit-tests authority {}", fastrand::u64(..)));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = params.self_signed(&key).expect("a certificate");
-        Self {
-            certificate,
-            issuer: Issuer::new(params, key),
-        }
+        Self { certificate, issuer: Issuer::new(params, key) }
     }
 
     /// The certificate that a client has to trust, in DER.
@@ -61,15 +55,8 @@ impl Authority {
     #[must_use]
     pub fn pem(&self) -> String {
         let text = BASE64_STANDARD.encode(self.der());
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .filter_map(|line| std::str::from_utf8(line).ok())
-            .collect();
-        format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            lines.join("\n")
-        )
+        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
     }
 
     /// A server that a client of this authority can trust as each of [`HOSTS`]. To others it is untrusted.
@@ -107,11 +94,8 @@ impl Authority {
 
     fn config(&self, params: &CertificateParams, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
         let key = KeyPair::generate().expect("a key");
-        let certificate: CertificateDer<'static> = params
-            .signed_by(&key, &self.issuer)
-            .expect("a certificate")
-            .der()
-            .clone();
+        let certificate: CertificateDer<'static> =
+            params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(versions)
@@ -131,9 +115,7 @@ impl Default for Authority {
 fn params(hosts: &[&str]) -> CertificateParams {
     let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(hosts).expect("names of hosts");
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "meetbit-tests server");
+    params.distinguished_name.push(DnType::CommonName, "meetbit-tests server");
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.not_after = date_time_ymd(2100, 1, 1);
     params

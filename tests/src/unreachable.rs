@@ -54,13 +54,8 @@ impl Unanswering {
     pub async fn new() -> Self {
         let listener = bound().listen(0).expect("a bound socket listens");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let first = TcpStream::connect(address)
-            .await
-            .expect("the queue takes one connection");
-        Self {
-            listener,
-            _queue: vec![first],
-        }
+        let first = TcpStream::connect(address).await.expect("the queue takes one connection");
+        Self { listener, _queue: vec![first] }
     }
 
     /// Address and port.
@@ -76,8 +71,6 @@ impl Unanswering {
 
 fn bound() -> TcpSocket {
     let socket = TcpSocket::new_v4().expect("the system gives a socket");
-    socket
-        .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-        .expect("a loopback port is free");
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).expect("a loopback port is free");
     socket
 }

@@ -64,16 +64,10 @@ mod reading {
     #[test]
     fn read_exact_reads_part_of_a_body_which_is_not_reading_in_full() {
         let server = one(Script::new().read_head().read_exact(3).reset());
-        assert_eq!(
-            exchange(&server, REQUEST).unwrap_err().kind(),
-            ErrorKind::ConnectionReset
-        );
+        assert_eq!(exchange(&server, REQUEST).unwrap_err().kind(), ErrorKind::ConnectionReset);
         let record = server.finish();
         assert_eq!(record.requests[0].body, "bod");
-        assert_eq!(
-            (record.requests[0].body_read, record.requests[0].answered),
-            (None, None)
-        );
+        assert_eq!((record.requests[0].body_read, record.requests[0].answered), (None, None));
     }
 
     #[test]
@@ -89,14 +83,9 @@ mod reading {
     fn stop_reading_lets_the_clients_writes_stall() {
         let server = one(Script::new().read_head().stop_reading());
         let mut client = connect(&server);
-        client
-            .write_all(b"POST / HTTP/1.1\r\ncontent-length: 100000000\r\n\r\n")
-            .unwrap();
+        client.write_all(b"POST / HTTP/1.1\r\ncontent-length: 100000000\r\n\r\n").unwrap();
         client.set_write_timeout(Some(PAUSE)).unwrap();
-        assert_eq!(
-            client.write_all(&vec![b'x'; 100_000_000]).unwrap_err().kind(),
-            ErrorKind::WouldBlock
-        );
+        assert_eq!(client.write_all(&vec![b'x'; 100_000_000]).unwrap_err().kind(), ErrorKind::WouldBlock);
     }
 }
 
@@ -170,10 +159,7 @@ mod writing {
         );
         assert!(serde_json::from_str::<serde_json::Value>(replies::CUSTOMER).is_ok());
         let limited = String::from_utf8(replies::too_many_requests(Some("60")).into()).unwrap();
-        assert!(
-            limited.starts_with("HTTP/1.1 429 ") && limited.contains("\r\nretry-after: 60\r\n"),
-            "{limited}"
-        );
+        assert!(limited.starts_with("HTTP/1.1 429 ") && limited.contains("\r\nretry-after: 60\r\n"), "{limited}");
     }
 }
 
@@ -182,19 +168,13 @@ mod endings {
 
     #[test]
     fn close_ends_in_order() {
-        assert_eq!(
-            exchange(&one(Script::new().read_request().close()), REQUEST).unwrap(),
-            ""
-        );
+        assert_eq!(exchange(&one(Script::new().read_request().close()), REQUEST).unwrap(), "");
     }
 
     #[test]
     fn reset_is_a_reset() {
         let server = one(Script::new().read_request().reset());
-        assert_eq!(
-            exchange(&server, REQUEST).unwrap_err().kind(),
-            ErrorKind::ConnectionReset
-        );
+        assert_eq!(exchange(&server, REQUEST).unwrap_err().kind(), ErrorKind::ConnectionReset);
     }
 
     #[test]
@@ -225,24 +205,16 @@ mod endings {
         wait(&server, |record| record.connections.len() == 1);
         drop(server);
         assert_eq!(read_all(&mut client).unwrap(), "");
-        assert_eq!(
-            TcpStream::connect(address).unwrap_err().kind(),
-            ErrorKind::ConnectionRefused
-        );
+        assert_eq!(TcpStream::connect(address).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 
     #[test]
     fn refuse_closes_the_port_for_a_while() {
         let time = 25 * PAUSE;
-        let server = RawServer::start(Plan::each(move |_| {
-            Script::new().refuse(time).write("refusing").close()
-        }));
+        let server = RawServer::start(Plan::each(move |_| Script::new().refuse(time).write("refusing").close()));
         let started = Instant::now();
         assert_eq!(exchange(&server, "").unwrap(), "refusing");
-        assert_eq!(
-            TcpStream::connect(server.address()).unwrap_err().kind(),
-            ErrorKind::ConnectionRefused
-        );
+        assert_eq!(TcpStream::connect(server.address()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
         while TcpStream::connect(server.address()).is_err() {}
         assert!(started.elapsed() >= time);
     }
@@ -271,10 +243,7 @@ mod violations {
     #[test]
     fn a_body_that_is_not_framed_by_its_length_is_a_violation() {
         let server = one(Script::new().read_request());
-        let _ = exchange(
-            &server,
-            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-        );
+        let _ = exchange(&server, "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n");
         assert!(panic_of(|| drop(server)).contains("framed by"));
     }
 
@@ -339,10 +308,7 @@ mod unreachable_ports {
     #[test]
     fn refusing_refuses() {
         let port = Refusing::new();
-        assert_eq!(
-            TcpStream::connect(port.address()).unwrap_err().kind(),
-            ErrorKind::ConnectionRefused
-        );
+        assert_eq!(TcpStream::connect(port.address()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 
     #[tokio::test]
@@ -392,26 +358,11 @@ mod tls {
     fn each_bad_certificate_or_version_fails_the_handshake_for_its_own_reason() {
         let (authority, other) = (Authority::new(), Authority::new());
         for (config, version, client_says, server_says) in [
-            (
-                authority.wrong_host(),
-                &version::TLS13,
-                "not valid for name",
-                "BadCertificate",
-            ),
+            (authority.wrong_host(), &version::TLS13, "not valid for name", "BadCertificate"),
             (authority.expired(), &version::TLS13, "expired", "CertificateExpired"),
             (other.trusted(), &version::TLS13, "UnknownIssuer", "UnknownCA"),
-            (
-                authority.only_tls12(),
-                &version::TLS13,
-                "ProtocolVersion",
-                "incompatible",
-            ),
-            (
-                authority.only_tls13(),
-                &version::TLS12,
-                "ProtocolVersion",
-                "incompatible",
-            ),
+            (authority.only_tls12(), &version::TLS13, "ProtocolVersion", "incompatible"),
+            (authority.only_tls13(), &version::TLS12, "ProtocolVersion", "incompatible"),
         ] {
             let server = RawServer::start_tls(Plan::scripts([Script::new()]), config);
             let mut client = tls_client(server.address(), &authority, "localhost", version);
@@ -440,10 +391,7 @@ mod tls {
         let pem = authority.pem();
         assert!(pem.starts_with("-----BEGIN CERTIFICATE-----\n") && pem.ends_with("\n-----END CERTIFICATE-----\n"));
         assert!(pem.lines().all(|line| line.len() <= 64));
-        assert_eq!(
-            &*CertificateDer::from_pem_slice(pem.as_bytes()).unwrap(),
-            authority.der()
-        );
+        assert_eq!(&*CertificateDer::from_pem_slice(pem.as_bytes()).unwrap(), authority.der());
     }
 
     fn tls_client(
@@ -471,20 +419,14 @@ mod ledger {
     fn only_bodies_read_in_full_count_with_what_was_answered() {
         let [first, second, third] = [1, 2, 3].map(marker);
         let server = RawServer::start(Plan::scripts([
-            Script::new()
-                .read_request()
-                .write(replies::too_many_requests(None))
-                .close(),
+            Script::new().read_request().write(replies::too_many_requests(None)).close(),
             Script::new().read_request().write(replies::customer()).close(),
             Script::new().read_request().close(),
             Script::new().read_request().write(replies::customer()).close(),
             Script::new().read_head().read_exact(5).close(),
         ]));
         for marker in [&first, &first, &second, &second, &third] {
-            let _ = exchange(
-                &server,
-                &format!("POST / HTTP/1.1\r\ncontent-length: 25\r\n\r\n\"{marker}\""),
-            );
+            let _ = exchange(&server, &format!("POST / HTTP/1.1\r\ncontent-length: 25\r\n\r\n\"{marker}\""));
         }
         let ledger = Ledger::of(&server.finish().requests);
         assert_eq!(ledger.readings(&first), [Some(429), Some(200)]);
@@ -506,14 +448,7 @@ mod log_trap {
         log::trace!("in-{}", "a-record");
         let _ = catch_unwind(|| panic!("in-a-panic"));
         let text = trap.text();
-        for caught in [
-            "any::target",
-            "in-an-event",
-            "in-a-span",
-            "recorded",
-            "in-a-record",
-            "in-a-panic",
-        ] {
+        for caught in ["any::target", "in-an-event", "in-a-span", "recorded", "in-a-record", "in-a-panic"] {
             assert!(text.contains(caught), "{caught} is missing in {text}");
         }
     }
@@ -523,10 +458,7 @@ mod log_trap {
         let trap = LogTrap::set();
         tracing::trace!(secret = %"planted#secret*1");
         let message = panic_of(|| trap.assert_absent("planted#secret*1"));
-        assert!(
-            message.contains("logged as it is") && !message.contains("planted"),
-            "{message}"
-        );
+        assert!(message.contains("logged as it is") && !message.contains("planted"), "{message}");
         trap.assert_absent("another#secret*2");
     }
 
@@ -542,10 +474,7 @@ mod log_trap {
             ("aWQ6cCM0bioiZWQgKy9zZWNyZXQ=", "in base64"),
             ("YTpwIzRuKiJlZCArL3NlY3JldDp6", "in base64"),
             ("7023346E2A226564202B2F736563726574", "in hexadecimal"),
-            (
-                "[1, 112, 35, 52, 110, 42, 34, 101, 100, 32, 43, 47, 115, 101, 99, 114, 101, 116]",
-                "as bytes",
-            ),
+            ("[1, 112, 35, 52, 110, 42, 34, 101, 100, 32, 43, 47, 115, 101, 99, 114, 101, 116]", "as bytes"),
         ] {
             assert_eq!(leak::find(text, secret), Some(form), "{text}");
         }
@@ -585,23 +514,15 @@ mod random_faults {
             let server = one(fault.script());
             let mut client = connect(&server);
             let body = "x".repeat(200);
-            let sent = write!(
-                client,
-                "POST / HTTP/1.1\r\nx-key: {body}\r\ncontent-length: 200\r\n\r\n{body}"
-            );
+            let sent = write!(client, "POST / HTTP/1.1\r\nx-key: {body}\r\ncontent-length: 200\r\n\r\n{body}");
             let mut reply = Vec::new();
-            let read = sent
-                .and_then(|()| client.shutdown(Shutdown::Write))
-                .and_then(|()| client.read_to_end(&mut reply));
+            let read =
+                sent.and_then(|()| client.shutdown(Shutdown::Write)).and_then(|()| client.read_to_end(&mut reply));
             drop(client);
             let record = server.finish();
             let answered = record.requests.first().and_then(|request| request.answered);
             assert_eq!(answered, expected_status(fault), "{fault:?}");
-            assert_eq!(
-                record.read_in_full(),
-                usize::from(reads_all(fault)),
-                "{fault:?} {read:?}"
-            );
+            assert_eq!(record.read_in_full(), usize::from(reads_all(fault)), "{fault:?} {read:?}");
         }
     }
 
@@ -625,13 +546,9 @@ mod random_faults {
                 }
             };
             let mut reply = Vec::new();
-            let sent = client
-                .write_all(request.as_bytes())
-                .and_then(|()| client.shutdown(Shutdown::Write));
+            let sent = client.write_all(request.as_bytes()).and_then(|()| client.shutdown(Shutdown::Write));
             let _ = sent.and_then(|()| client.read_to_end(&mut reply)); // what came before an error counts
-            let status = reply
-                .get(9..12)
-                .and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+            let status = reply.get(9..12).and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
             if !again(status) {
                 break;
             }
@@ -682,16 +599,9 @@ fn read_all(client: &mut impl Read) -> io::Result<String> {
 }
 
 fn wait(server: &RawServer, condition: impl Fn(&Record) -> bool) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let seen = async { tokio::time::timeout(Duration::from_secs(5), server.until(condition)).await };
-    assert!(
-        runtime.block_on(seen).is_ok(),
-        "not seen in time: {:#?}",
-        server.record()
-    );
+    assert!(runtime.block_on(seen).is_ok(), "not seen in time: {:#?}", server.record());
 }
 
 fn panic_of(work: impl FnOnce()) -> String {
