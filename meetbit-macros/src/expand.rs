@@ -6,19 +6,19 @@
 //!
 //! fn list_notes(&self, customer_id: CustomerId, page: Option<u32>) -> Call<Vec<Note>> {
 //!     ::meetbit_client::__private::Draft::new(
-//!         ::meetbit_client::Api::client(self),
-//!         const {
-//!             &::meetbit_client::__private::endpoint(
-//!                     "list_notes",
-//!                     ::meetbit_client::__private::Method::GET,
-//!                     "/customers/{customer_id}/notes",
-//!                 )
-//!                 .permissions(&["notes.list.*"])
-//!         },
-//!     )
-//!     .path(&customer_id)
-//!     .query("page", &page)
-//!     .call()
+//!             ::meetbit_client::Api::client(self),
+//!             const {
+//!                 &::meetbit_client::__private::endpoint(
+//!                         "list_notes",
+//!                         ::meetbit_client::__private::Method::GET,
+//!                         "/customers/{customer_id}/notes",
+//!                     )
+//!                     .permissions(&["notes.list.*"])
+//!             },
+//!         )
+//!         .path(&customer_id)
+//!         .query("page", &page)
+//!         .call()
 //! }
 //! ```
 
