@@ -23,6 +23,7 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// Starts the request of `endpoint`.
     #[must_use]
     pub fn new(client: &Client, endpoint: &'static Endpoint) -> Self {
         let prefix = &client.0.address.prefix;
@@ -60,12 +61,14 @@ impl Draft {
         }
     }
 
+    /// Adds to the query: under `name`, or a struct's or map's own names.
     #[must_use]
     pub fn query<T: QueryArgument + ?Sized>(mut self, name: &str, value: &T) -> Self {
         self.plan.push_query(name, value);
         self
     }
 
+    /// Sets a header, unless its value is `None`.
     #[must_use]
     pub fn header<M, T: HeaderArgument<M> + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
         match value.header_value(name) {
@@ -86,6 +89,7 @@ impl Draft {
         self
     }
 
+    /// A form as the body, with what its own checks found.
     #[must_use]
     pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, invalid: Option<ValidationError>) -> Self {
         let result = serde_html_form::to_string(value);
@@ -95,6 +99,7 @@ impl Draft {
         self
     }
 
+    /// Bytes as the body.
     #[must_use]
     pub fn bytes<T: BytesArgument + ?Sized>(mut self, media_type: &'static str, value: &T) -> Self {
         self.plan.set_body(media_type, Bytes::copy_from_slice(value.as_ref()), None, None);
@@ -171,6 +176,7 @@ impl Plan {
 pub struct Check<'a, T: ?Sized>(pub &'a T);
 
 impl<T: Validate + ?Sized> Check<'_, T> {
+    /// What the checks found.
     #[must_use]
     pub fn validate(&self) -> Option<ValidationError> {
         self.0.validate().err()
@@ -190,6 +196,7 @@ impl<T: ?Sized> Deref for Check<'_, T> {
 pub struct Unchecked;
 
 impl Unchecked {
+    /// Nothing is known to be wrong.
     #[must_use]
     pub fn validate(&self) -> Option<ValidationError> {
         None

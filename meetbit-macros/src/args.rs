@@ -168,7 +168,8 @@ impl Args {
         }
         self.stated.push(text.to_owned());
         if text == "idempotent" || text == "raw" {
-            return self.flag(name, text, input, mistakes);
+            self.flag(name, text, input, mistakes);
+            return Ok(());
         }
         if !input.peek(Token![=]) {
             let example = match text {
@@ -191,14 +192,13 @@ impl Args {
         }
     }
 
-    fn flag(&mut self, name: &Ident, text: &str, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {
+    fn flag(&mut self, name: &Ident, text: &str, input: ParseStream, mistakes: &mut Mistakes) {
         if !input.is_empty() && !input.peek(Token![,]) {
             mistakes.at(name, format!("`{text}` takes no value; write it alone or leave it out"));
             skip_item(input);
         }
         self.is_idempotent |= text == "idempotent";
         self.is_raw |= text == "raw";
-        Ok(())
     }
 
     fn permissions(&mut self, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {

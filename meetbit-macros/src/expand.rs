@@ -6,19 +6,19 @@
 //!
 //! fn list_notes(&self, customer_id: CustomerId, page: Option<u32>) -> Call<Vec<Note>> {
 //!     ::meetbit_client::__private::Draft::new(
-//!         ::meetbit_client::Api::client(self),
-//!         const {
-//!             &::meetbit_client::__private::endpoint(
-//!                     "list_notes",
-//!                     ::meetbit_client::__private::Method::GET,
-//!                     "/customers/{customer_id}/notes",
-//!                 )
-//!                 .permissions(&["notes.list.*"])
-//!         },
-//!     )
-//!     .path(&customer_id)
-//!     .query("page", &page)
-//!     .call()
+//!             ::meetbit_client::Api::client(self),
+//!             const {
+//!                 &::meetbit_client::__private::endpoint(
+//!                         "list_notes",
+//!                         ::meetbit_client::__private::Method::GET,
+//!                         "/customers/{customer_id}/notes",
+//!                     )
+//!                     .requires(&["notes.list.*"])
+//!             },
+//!         )
+//!         .path(&customer_id)
+//!         .query("page", &page)
+//!         .call()
 //! }
 //! ```
 
@@ -61,7 +61,7 @@ pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
         Ident::new(metadata.verb.constant(), Span::call_site()),
         &metadata.template.literal,
     );
-    let permissions = (!permissions.is_empty()).then(|| quote!(.permissions(&[#(#permissions),*])));
+    let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
     let timeout = metadata
         .timeout_millis

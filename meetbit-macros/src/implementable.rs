@@ -31,7 +31,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
         }
         TraitItem::Const(_) | TraitItem::Type(_) => {
             let text =
-                "`#[api]` implements the trait for `Client`, so it has methods alone; make it a trait of its own";
+                "`#[api]` implements the trait for `Client`, which has no choice here; move this to a trait of its own";
             mistakes.at(&*item, text);
             false
         }

@@ -16,12 +16,16 @@ mod expand;
 mod implementable;
 mod marker;
 mod mistake;
+#[cfg(test)]
+mod mutations;
 mod nearest;
 mod path;
 mod permission;
 mod placement;
 mod recover;
 mod reply;
+#[cfg(test)]
+mod shapes;
 mod signature;
 mod timeout;
 mod unfilled;

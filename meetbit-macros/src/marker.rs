@@ -50,17 +50,17 @@ pub(crate) enum Marked {
     Unmarked,
     /// There is one, and what is wrong with it has been reported.
     Wrong,
-    Right(Marker, Attribute),
+    Right(Marker, Box<Attribute>),
 }
 
 impl Marked {
     /// Takes the markers out of an argument's attributes.
     pub(crate) fn take(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) -> Self {
-        let mut marked = Self::Unmarked;
+        let mut found = Self::Unmarked;
         for attribute in take_if(attributes, is_marker) {
             let marker = Marker::parse(&attribute, mistakes);
-            marked = match (marked, marker) {
-                (Self::Unmarked, Some(marker)) => Self::Right(marker, attribute),
+            found = match (found, marker) {
+                (Self::Unmarked, Some(marker)) => Self::Right(marker, Box::new(attribute)),
                 (Self::Unmarked, None) => Self::Wrong,
                 (earlier, _) => {
                     mistakes.at(&attribute, "an argument has one marker; remove this one");
@@ -68,7 +68,7 @@ impl Marked {
                 }
             };
         }
-        marked
+        found
     }
 }
 

@@ -72,8 +72,7 @@ impl Placer<'_> {
         let position = self
             .placeholders
             .and_then(|names| names.iter().position(|name| name == key));
-        let marked = std::mem::replace(&mut candidate.marked, Marked::Wrong);
-        match (marked, position) {
+        match (std::mem::replace(&mut candidate.marked, Marked::Wrong), position) {
             (Marked::Wrong, _) => {}
             (Marked::Unmarked, Some(position)) => {
                 self.refuse_cfg(&candidate);
@@ -152,9 +151,9 @@ impl Placer<'_> {
     }
 
     /// Records a mistake at `token` if another argument has the same place.
-    fn claim(&mut self, place: String, key: &str, token: impl ToTokens, taken: impl FnOnce(&str) -> String) {
+    fn claim(&mut self, place: String, key: &str, token: impl ToTokens, text: impl FnOnce(&str) -> String) {
         match self.named.iter().find(|(named, _)| *named == place) {
-            Some((_, other)) => self.mistakes.at(token, taken(other)),
+            Some((_, other)) => self.mistakes.at(token, text(other)),
             None => self.named.push((place, key.to_owned())),
         }
     }

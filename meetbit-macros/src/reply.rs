@@ -14,7 +14,7 @@ pub(crate) struct Reply {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// MeetBit's `{message, data}`.
+    /// The vendor's `{message, data}`.
     Envelope,
     /// The value itself.
     Value,
