@@ -1,1 +1,4 @@
 //! x
+
+#[cfg(feature = "webhooks")]
+pub mod webhook;
