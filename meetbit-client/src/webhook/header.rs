@@ -41,7 +41,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Error
 
 /// The signed text is `id.timestamp.body`: a dot in the id would let its end be read as a timestamp. A dot in the
 /// timestamp (a fraction) does no harm: what stands before it has no offset and is no timestamp.
-pub(super) fn id(id: &str) -> Result<&str, Error> {
+fn id(id: &str) -> Result<&str, Error> {
     match id {
         "" => Err(Error::invalid(ID, "is empty")),
         _ if id.len() > 256 => Err(Error::invalid(ID, "is longer than 256 bytes")),

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
 use super::{
     Error,
-    header::{self, ID, SIGNATURE, TIMESTAMP},
+    header::{Headers, ID, SIGNATURE, TIMESTAMP},
     key::Key,
 };
 
@@ -48,15 +48,17 @@ impl Signer {
     /// [`InvalidHeader`](super::ErrorKind::InvalidHeader) for an id that a [`Verifier`](super::Verifier) would refuse.
     pub fn headers(&self, id: &str, timestamp: Timestamp, body: &[u8]) -> Result<HeaderMap, Error> {
         let timestamp = timestamp.to_string();
-        let signature = self.sign(header::id(id)?, &timestamp, body);
-        [(ID, id), (TIMESTAMP, &timestamp), (SIGNATURE, &signature)]
+        let signature = self.sign(id, &timestamp, body);
+        let headers = [(ID, id), (TIMESTAMP, &timestamp), (SIGNATURE, &signature)]
             .into_iter()
-            .map(|(name, value)| Ok((http::HeaderName::from_static(name), visible(name, value)?)))
-            .collect()
+            .map(|(name, value)| Ok((HeaderName::from_static(name), header_value(name, value)?)))
+            .collect::<Result<_, Error>>()?;
+        Headers::read(&headers)?;
+        Ok(headers)
     }
 }
 
-fn visible(name: &'static str, value: &str) -> Result<HeaderValue, Error> {
+fn header_value(name: &'static str, value: &str) -> Result<HeaderValue, Error> {
     HeaderValue::from_str(value).map_err(|_| Error::invalid(name, "holds more than visible ASCII"))
 }
 
