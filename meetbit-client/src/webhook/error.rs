@@ -6,8 +6,8 @@ use http::StatusCode;
 
 /// Why a webhook was refused, or a [`Verifier`](super::Verifier) or [`Signer`](super::Signer) not made.
 ///
-/// Its text says what to do and holds neither a secret nor anything of the headers or the body, so it may be logged. It is
-/// meant for you, not for whoever sent the request: answer with [`status`](Error::status) alone.
+/// Its text says what to do and quotes neither a secret nor a header nor the body, so it may be logged. It is meant for you,
+/// not for whoever sent the request: answer with [`status`](Error::status) alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Reason);
 
