@@ -228,6 +228,11 @@ fn every_secret_of_a_rotation_is_good_and_no_other() {
 }
 
 #[test]
+fn a_secret_given_twice_is_good() {
+    assert!(verifier().secret(SECRET).unwrap().verify(&headers(), BODY).is_ok());
+}
+
+#[test]
 fn the_window_is_five_minutes_on_both_sides_to_the_nanosecond() {
     let edge = SignedDuration::from_mins(5);
     let beyond = edge + SignedDuration::from_nanos(1);
@@ -424,6 +429,19 @@ fn odd_timestamps_are_refused_even_if_signed() {
             refusal(&signed("a", timestamp, BODY), BODY),
             ErrorKind::InvalidHeader,
             "{timestamp:?}"
+        );
+    }
+}
+
+#[test]
+fn a_timestamp_may_be_64_bytes_long_and_no_longer() {
+    // RFC 9557 lets a zone follow the offset, which is the one way to make a valid timestamp this long.
+    for (zone, good) in [(42, true), (43, false)] {
+        let timestamp = format!("{NOW}[{}]", "a".repeat(zone));
+        assert_eq!(
+            verifier().verify(&signed("a", &timestamp, BODY), BODY).is_ok(),
+            good,
+            "{timestamp}"
         );
     }
 }
