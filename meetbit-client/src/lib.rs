@@ -62,3 +62,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub mod __private {
     pub use crate::private::*;
 }
+//! x
+
+#[cfg(feature = "webhooks")]
+pub mod webhook;
