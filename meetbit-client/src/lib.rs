@@ -62,7 +62,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub mod __private {
     pub use crate::private::*;
 }
-//! x
 
 #[cfg(feature = "webhooks")]
 pub mod webhook;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;

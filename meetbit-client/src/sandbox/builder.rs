@@ -1,0 +1,189 @@
+//! How a sandbox is set up.
+
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+
+use super::access::AccessKey;
+use super::client;
+use crate::{Credentials, Error, RateLimit};
+use super::connection::Connection;
+use super::fault::Fault;
+use super::limits::Limits;
+use super::server::{BASE_PATH, Server};
+use super::{Running, Sandbox};
+
+/// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
+///
+/// ```
+/// use meetbit_client::sandbox::Sandbox;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let sandbox = Sandbox::builder().permissions(["users.read.*"]).unlimited().start().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "a sandbox runs once it is started"]
+pub struct SandboxBuilder {
+    port: u16,
+    first_key: AccessKey,
+    other_keys: Vec<AccessKey>,
+    key_per_second: u32,
+    tenant_per_second: u32,
+    retry_after: Duration,
+    faults: Vec<Fault>,
+}
+
+impl SandboxBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            port: 0,
+            // MeetBit's sample values hold such signs too: clients had better cope with them.
+            first_key: AccessKey::new("sandbox-key".into(), "sandbox#secret*".into(), vec!["*.*.*".into()]),
+            other_keys: Vec::new(),
+            key_per_second: 5,
+            tenant_per_second: 10,
+            retry_after: Duration::from_secs(1),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The port on the loopback address; 0, the default, takes a free one.
+    pub fn port(self, port: u16) -> Self {
+        Self { port, ..self }
+    }
+
+    /// The first key's id and secret.
+    pub fn credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        self.first_key.rename(id.into(), secret.into());
+        self
+    }
+
+    /// The permissions of the first key's role; all of them by default.
+    pub fn permissions(mut self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.first_key.grant(permissions.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// One more key, with a rate limit of its own below the tenant's.
+    pub fn key(
+        mut self,
+        id: impl Into<String>,
+        secret: impl Into<String>,
+        permissions: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let permissions = permissions.into_iter().map(Into::into).collect();
+        self.other_keys
+            .push(AccessKey::new(id.into(), secret.into(), permissions));
+        self
+    }
+
+    /// So many requests in every second for each key and for the whole tenant; 5 and 10 by default.
+    pub fn rate_limit(self, key_per_second: u32, tenant_per_second: u32) -> Self {
+        Self {
+            key_per_second,
+            tenant_per_second,
+            ..self
+        }
+    }
+
+    /// No rate limit to speak of: `RateLimit-Limit` says 4,294,967,295.
+    pub fn unlimited(self) -> Self {
+        self.rate_limit(u32::MAX, u32::MAX)
+    }
+
+    /// The `Retry-After` of a first `429`, rounded up to whole seconds; 1 second by default.
+    pub fn retry_after(self, retry_after: Duration) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// Queues a fault, as [`Sandbox::fault`] does.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Starts the sandbox on the current tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be opened, when a permission is not of the form `resource.verb.scope`, or outside a tokio
+    /// runtime.
+    pub async fn start(self) -> Result<Sandbox, Error> {
+        self.try_start().await.map_err(client::not_started)
+    }
+
+    async fn try_start(self) -> io::Result<Sandbox> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
+        let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
+        let (port, server) = self.build()?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
+        let client = client::connect(&base_url, credentials, limit)?;
+        let server = Arc::new(server);
+        let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
+        Ok(Sandbox {
+            running: Arc::new(Running {
+                base_url,
+                client,
+                server,
+                listener,
+            }),
+        })
+    }
+
+    fn build(self) -> io::Result<(u16, Server)> {
+        let keys: Vec<_> = std::iter::once(self.first_key).chain(self.other_keys).collect();
+        if let Some(permission) = keys.iter().find_map(AccessKey::malformed_permission) {
+            let text = format!("permission `{permission}` is not of the form `resource.verb.scope`");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let first_wait = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
+        let limits = Limits::new(
+            keys.len(),
+            self.key_per_second,
+            self.tenant_per_second,
+            first_wait.max(1),
+        );
+        let server = Server::new(keys, limits);
+        for fault in self.faults {
+            server.script().add(None, fault);
+        }
+        Ok((self.port, server))
+    }
+}
+
+impl fmt::Debug for SandboxBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SandboxBuilder")
+            .field("port", &self.port)
+            .finish_non_exhaustive() // the keys are in it
+    }
+}
+
+/// Takes connections in. They live in this task's set and end with it.
+async fn listen(listener: TcpListener, server: Arc<Server>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let _ = stream.set_nodelay(true); // a drip is to arrive as it is sent
+                    connections.spawn(Connection::new(stream, Arc::clone(&server)).serve());
+                }
+                // Out of descriptors: let some connections end first.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One connection: requests in, replies out.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use super::body::Body;
+use super::fault::{Fault, Instead, Kind};
+use super::head::{Head, Refusal};
+use super::misbehave;
+use super::reply::{self, Reply};
+use super::server::{Request, Server, Visit};
+
+/// How long a client is listened to after a reply that did not wait for its whole request.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Whether there may be another request on the connection.
+type After = ControlFlow<()>;
+const KEEP: After = ControlFlow::Continue(());
+const CLOSE: After = ControlFlow::Break(());
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    unread: BytesMut,
+    server: Arc<Server>,
+}
+
+impl Connection {
+    pub(super) fn new(stream: TcpStream, server: Arc<Server>) -> Self {
+        Self {
+            stream,
+            unread: BytesMut::new(),
+            server,
+        }
+    }
+
+    /// Serves until either side closes. Errors of the socket are the client's business.
+    pub(super) async fn serve(mut self) {
+        while let Ok(After::Continue(())) = self.exchange().await {}
+    }
+
+    async fn exchange(&mut self) -> io::Result<After> {
+        let head = match self.read_head().await? {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(CLOSE),
+            Err(refusal) => return self.refuse(None, refusal).await,
+        };
+        let mut visit = self.server.arrive(&head);
+        let fault = visit.fault.take();
+        if let Some(Fault {
+            kind: Kind::StopReading,
+            ..
+        }) = fault
+        {
+            self.server.read(&visit, self.unread.split().freeze(), false);
+            misbehave::read_nothing(&self.stream).await?;
+            return Ok(CLOSE);
+        }
+        match self.read_body(&head, &visit).await? {
+            Ok(Some(body)) => self.respond(Request { head, body }, &visit, fault).await,
+            Ok(None) => Ok(CLOSE),
+            Err(refusal) => self.refuse(Some(&visit), refusal).await,
+        }
+    }
+
+    /// A head, or `None` where the client has gone.
+    async fn read_head(&mut self) -> io::Result<Result<Option<Head>, Refusal>> {
+        loop {
+            match Head::take(&mut self.unread) {
+                Ok(None) => {}
+                head => return Ok(head),
+            }
+            if self.stream.read_buf(&mut self.unread).await? == 0 {
+                return Ok(Ok(None));
+            }
+        }
+    }
+
+    /// The whole body, or `None` where the client went before its end.
+    async fn read_body(&mut self, head: &Head, visit: &Visit) -> io::Result<Result<Option<Bytes>, Refusal>> {
+        let (mut body, expects_continue) = match (head.framing(), head.expects_continue()) {
+            (Ok(framing), Ok(expects_continue)) => (Body::new(framing), expects_continue),
+            (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
+        };
+        let mut invite = expects_continue;
+        let end = loop {
+            match body.take(&mut self.unread) {
+                Ok(false) => {}
+                end => break end.map(|_| true),
+            }
+            if std::mem::take(&mut invite) && body.bytes.is_empty() {
+                self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+            }
+            if matches!(self.stream.read_buf(&mut self.unread).await, Ok(0) | Err(_)) {
+                break Ok(false);
+            }
+        };
+        let bytes = body.bytes.freeze();
+        let complete = end == Ok(true);
+        self.server.read(visit, bytes.clone(), complete);
+        Ok(end.map(|_| complete.then_some(bytes)))
+    }
+
+    /// Answers what is not HTTP as it should be, and closes: where the next request would start is not known.
+    async fn refuse(&mut self, visit: Option<&Visit>, refusal: Refusal) -> io::Result<After> {
+        let reply = self.server.refuse(visit, refusal);
+        let written = reply::write(reply, &http::Method::GET, false);
+        self.stream.write_all(&written.head).await?;
+        self.stream.write_all(&written.body).await?;
+        self.stream.shutdown().await?;
+        // Closing with bytes unread would reset the connection, and the reply could be lost with it.
+        let _ = timeout(LINGER, misbehave::wait_for_the_end(&mut self.stream)).await;
+        Ok(CLOSE)
+    }
+
+    async fn respond(&mut self, request: Request, visit: &Visit, fault: Option<Fault>) -> io::Result<After> {
+        let Some(Fault { kind, after_acting }) = fault else {
+            let reply = self.server.act(&request, visit);
+            return self.send(reply, &request, visit).await;
+        };
+        match kind {
+            Kind::StopReading => Ok(CLOSE),
+            Kind::Delay(duration) if after_acting => {
+                let reply = self.server.act(&request, visit);
+                sleep(duration).await;
+                self.send(reply, &request, visit).await
+            }
+            Kind::Delay(duration) => {
+                sleep(duration).await;
+                let reply = self.server.act(&request, visit);
+                self.send(reply, &request, visit).await
+            }
+            Kind::Damage(damage) => {
+                let reply = self.server.act(&request, visit);
+                self.server.replying(visit, &reply);
+                let written = reply::write(reply, &request.head.method, request.head.keep_alive());
+                let whole = misbehave::send_damaged(&mut self.stream, &written, damage).await?;
+                Ok(if whole && written.keep_alive { KEEP } else { CLOSE })
+            }
+            Kind::Instead(instead) => {
+                if after_acting {
+                    self.server.act(&request, visit);
+                }
+                self.send_instead(instead, &request, visit).await
+            }
+        }
+    }
+
+    async fn send(&mut self, reply: Reply, request: &Request, visit: &Visit) -> io::Result<After> {
+        self.server.replying(visit, &reply);
+        let written = reply::write(reply, &request.head.method, request.head.keep_alive());
+        let whole = [written.head.as_slice(), &written.body].concat(); // one write, so one packet
+        self.stream.write_all(&whole).await?;
+        if written.keep_alive {
+            return Ok(KEEP);
+        }
+        self.stream.shutdown().await?;
+        Ok(CLOSE)
+    }
+
+    async fn send_instead(&mut self, instead: Instead, request: &Request, visit: &Visit) -> io::Result<After> {
+        match instead {
+            Instead::Reply(reply) => return self.send(reply, request, visit).await,
+            Instead::Silence => misbehave::wait_for_the_end(&mut self.stream).await?,
+            Instead::Reset => self.stream.set_zero_linger()?,
+            Instead::Close => self.stream.shutdown().await?,
+            Instead::FloodInformational => misbehave::flood_informational(&mut self.stream).await?,
+            Instead::FloodBody(total) => {
+                let head = self.server.flood_head(visit, total);
+                misbehave::flood_body(&mut self.stream, &head, total).await?;
+            }
+            Instead::Raw(bytes) => {
+                self.server.replying_raw(visit, &bytes);
+                misbehave::send_raw(&mut self.stream, &bytes).await?;
+            }
+        }
+        Ok(CLOSE)
+    }
+}

@@ -1,0 +1,106 @@
+//! Customers.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::reply::{self, Reply};
+use super::resources::No;
+use super::stamp;
+use super::validation::{Fields, Invalid, Need};
+
+#[derive(Debug, Default)]
+pub(super) struct Customers {
+    created: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct Customer {
+    id: i64,
+    name: String,
+    #[serde(flatten)]
+    given: Given,
+    created_at: String,
+    updated_at: String,
+    deleted_at: Option<String>,
+}
+
+/// What a client says of a customer.
+#[derive(Debug, Serialize)]
+struct Given {
+    first_name: Option<String>,
+    middle_name: Option<String>,
+    last_name: Option<String>,
+    email: Option<String>,
+    contact_number: Option<String>,
+    address: Option<Address>,
+}
+
+#[derive(Debug, Serialize)]
+struct Address {
+    line_1: Option<String>,
+    line_2: Option<String>,
+    city: Option<String>,
+    region: Option<String>,
+    region_code: Option<String>,
+    country: Option<String>,
+    country_code: Option<String>,
+    postal_code: Option<String>,
+}
+
+impl Customers {
+    /// No operation reads customers again, so only their number is kept.
+    pub(super) fn create(&mut self, sent: &Map<String, Value>) -> Result<Reply, No> {
+        let given = Invalid::check(sent, false, Given::read)?;
+        self.created += 1;
+        let now = stamp::now();
+        let customer = Customer {
+            id: self.created,
+            name: given.name(),
+            given,
+            created_at: now.clone(),
+            updated_at: now,
+            deleted_at: None,
+        };
+        Ok(reply::done("Customer created.", &customer))
+    }
+}
+
+impl Given {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            first_name: fields.text("first_name", Need::Present),
+            middle_name: fields.text("middle_name", Need::Present),
+            last_name: fields.text("last_name", Need::Present),
+            email: fields.email("email", Need::Present),
+            contact_number: fields.phone("contact_number", Need::Present),
+            address: fields.object("address", Need::Present, Address::read),
+        }
+    }
+
+    fn name(&self) -> String {
+        let parts = [&self.first_name, &self.middle_name, &self.last_name]
+            .into_iter()
+            .flatten();
+        parts
+            .map(|part| part.trim())
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+}
+
+impl Address {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let mut text = |name| fields.text(name, Need::Optional);
+        Self {
+            line_1: text("line_1"),
+            line_2: text("line_2"),
+            city: text("city"),
+            region: text("region"),
+            region_code: text("region_code"),
+            country: text("country"),
+            country_code: text("country_code"),
+            postal_code: text("postal_code"),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! What can go wrong on purpose.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
+use http::{HeaderValue, Response, StatusCode};
+
+/// Something that goes wrong with one request.
+///
+/// Queue it with [`Sandbox::fault`](crate::sandbox::Sandbox::fault), for one operation with
+/// [`Sandbox::on`](crate::sandbox::Sandbox::on), or from the start with the builder.
+///
+/// A request that meets a fault is read in full (unless the fault is [`stop_reading`](Self::stop_reading)), is in the ledger and
+/// counts toward the rate limits. Whether MeetBit acts on it depends on the fault:
+///
+/// - [`delay`](Self::delay) waits first, then acts and replies;
+/// - [`cut_head`](Self::cut_head), [`cut_body`](Self::cut_body), [`drip`](Self::drip) and [`drip_body`](Self::drip_body) damage the real
+///   reply, so it has acted;
+/// - the others stand in place of the reply, and nothing is created,
+///
+/// unless [`after_acting`](Self::after_acting) says that the customer is created and only the reply is lost.
+///
+/// ```
+/// use std::time::Duration;
+/// use meetbit_client::sandbox::Fault;
+///
+/// let nothing_created = Fault::reset();
+/// let created_and_lost = Fault::reset().after_acting();
+/// let slow = Fault::delay(Duration::from_millis(50));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Fault {
+    pub(super) kind: Kind,
+    pub(super) after_acting: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    Delay(Duration),
+    StopReading,
+    Instead(Instead),
+    Damage(Damage),
+}
+
+/// What stands in place of the reply.
+#[derive(Debug, Clone)]
+pub(super) enum Instead {
+    Silence,
+    Reset,
+    Close,
+    FloodInformational,
+    FloodBody(u64),
+    Raw(Bytes),
+    Reply(Response<Bytes>),
+}
+
+/// How the real reply is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Damage {
+    CutHead(usize),
+    CutBody(usize),
+    Drip {
+        part: Part,
+        bytes: usize,
+        interval: Duration,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Body,
+}
+
+impl Fault {
+    /// Waits, then goes on as usual; with [`after_acting`](Self::after_acting) it acts first and waits before it replies.
+    #[must_use]
+    pub fn delay(duration: Duration) -> Self {
+        Self::new(Kind::Delay(duration))
+    }
+
+    /// Never replies and keeps the connection open.
+    #[must_use]
+    pub fn silence() -> Self {
+        Self::instead(Instead::Silence)
+    }
+
+    /// Resets the connection (`RST`).
+    #[must_use]
+    pub fn reset() -> Self {
+        Self::instead(Instead::Reset)
+    }
+
+    /// Closes the connection (`FIN`) without a byte of a reply.
+    #[must_use]
+    pub fn close() -> Self {
+        Self::instead(Instead::Close)
+    }
+
+    /// Stops reading after the head and keeps the connection open.
+    ///
+    /// The ledger holds whatever of the body had come along with the head. There is nothing to act on, so
+    /// [`after_acting`](Self::after_acting) changes nothing.
+    #[must_use]
+    pub fn stop_reading() -> Self {
+        Self::new(Kind::StopReading)
+    }
+
+    /// Closes the connection after so many bytes of the reply's status line and headers.
+    #[must_use]
+    pub fn cut_head(after: usize) -> Self {
+        Self::new(Kind::Damage(Damage::CutHead(after)))
+    }
+
+    /// Closes the connection after so many bytes of the reply's body; `Content-Length` announces all of them.
+    #[must_use]
+    pub fn cut_body(after: usize) -> Self {
+        Self::new(Kind::Damage(Damage::CutBody(after)))
+    }
+
+    /// Sends the whole reply, head and body, so many bytes at a time with a pause after each.
+    #[must_use]
+    pub fn drip(bytes: usize, interval: Duration) -> Self {
+        Self::new(Kind::Damage(Damage::Drip {
+            part: Part::Whole,
+            bytes,
+            interval,
+        }))
+    }
+
+    /// Sends the reply's head at once and its body so many bytes at a time with a pause after each.
+    #[must_use]
+    pub fn drip_body(bytes: usize, interval: Duration) -> Self {
+        Self::new(Kind::Damage(Damage::Drip {
+            part: Part::Body,
+            bytes,
+            interval,
+        }))
+    }
+
+    /// Sends `100 Continue` and `103 Early Hints` without end.
+    #[must_use]
+    pub fn flood_informational() -> Self {
+        Self::instead(Instead::FloodInformational)
+    }
+
+    /// Replies `200` with a body of so many bytes of text, made as it is sent.
+    #[must_use]
+    pub fn flood_body(total: u64) -> Self {
+        Self::instead(Instead::FloodBody(total))
+    }
+
+    /// Replies `200` with this `Content-Encoding` and these bytes, whether they are encoded so or not.
+    ///
+    /// A name that cannot be a header value is sent as `invalid`.
+    #[must_use]
+    pub fn encoding(name: &str, encoded: impl Into<Bytes>) -> Self {
+        let mut response = Response::new(encoded.into());
+        let name = HeaderValue::from_str(name).unwrap_or(HeaderValue::from_static("invalid"));
+        response.headers_mut().insert(CONTENT_ENCODING, name);
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Self::reply(response)
+    }
+
+    /// Redirects with `307`, which asks the client to send method, body and headers again to `url`.
+    ///
+    /// An address that cannot be a header value is left out. For another status use [`reply`](Self::reply).
+    #[must_use]
+    pub fn redirect(url: &str) -> Self {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        if let Ok(location) = HeaderValue::from_str(url) {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        Self::reply(response)
+    }
+
+    /// Replies with this.
+    ///
+    /// `Content-Length` and `Date` are added where they are missing and nothing else is, the rate limit's headers included.
+    /// A reply that brings its own `Content-Length` or `Transfer-Encoding` is sent as it stands, right or wrong, and the
+    /// connection is closed after it. A `429` with a `Retry-After` in seconds is meant: the key is held to it.
+    #[must_use]
+    pub fn reply(response: Response<impl Into<Bytes>>) -> Self {
+        Self::instead(Instead::Reply(response.map(Into::into)))
+    }
+
+    /// Sends exactly these bytes, which need not be HTTP, and closes the connection.
+    #[must_use]
+    pub fn raw(bytes: impl Into<Bytes>) -> Self {
+        Self::instead(Instead::Raw(bytes.into()))
+    }
+
+    /// Lets MeetBit act on the request before the fault: the customer is created and the reply is lost.
+    #[must_use]
+    pub fn after_acting(self) -> Self {
+        Self {
+            after_acting: true,
+            ..self
+        }
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            after_acting: false,
+        }
+    }
+
+    fn instead(instead: Instead) -> Self {
+        Self::new(Kind::Instead(instead))
+    }
+}

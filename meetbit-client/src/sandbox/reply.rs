@@ -1,0 +1,145 @@
+//! Replies in MeetBit's shapes, and how they are written.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use serde::Serialize;
+
+use super::limits::Admission;
+use super::stamp;
+use super::validation::Invalid;
+
+pub(super) type Reply = Response<Bytes>;
+
+/// `200` with the envelope.
+pub(super) fn done(message: &str, data: &impl Serialize) -> Reply {
+    #[derive(Serialize)]
+    struct Envelope<'a, T> {
+        message: &'a str,
+        data: T,
+    }
+    json(StatusCode::OK, &Envelope { message, data })
+}
+
+/// `400` with the texts of each field.
+pub(super) fn invalid(invalid: &Invalid) -> Reply {
+    json(StatusCode::BAD_REQUEST, invalid)
+}
+
+/// Any other status: a line of text.
+pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
+    with_body(status, "text/plain", Bytes::from_static(text.as_bytes()))
+}
+
+pub(super) fn unauthenticated() -> Reply {
+    text(StatusCode::UNAUTHORIZED, "Invalid or missing access key.")
+}
+
+pub(super) fn suspended() -> Reply {
+    text(StatusCode::UNAUTHORIZED, "Access key suspended.")
+}
+
+pub(super) fn denied() -> Reply {
+    text(StatusCode::UNAUTHORIZED, "Access denied.")
+}
+
+pub(super) fn not_found() -> Reply {
+    text(StatusCode::NOT_FOUND, "Resource object does not exist.")
+}
+
+pub(super) fn wrong_method(allowed: &'static str) -> Reply {
+    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    reply
+}
+
+pub(super) fn too_many(seconds: u64) -> Reply {
+    let mut reply = text(StatusCode::TOO_MANY_REQUESTS, "Too many requests.");
+    reply.headers_mut().insert(RETRY_AFTER, seconds.into());
+    reply
+}
+
+/// The seconds that a `429` asks its key to wait.
+pub(super) fn wait_asked_for(reply: &Reply) -> Option<u64> {
+    let asked = reply
+        .headers()
+        .get(RETRY_AFTER)
+        .filter(|_| reply.status() == StatusCode::TOO_MANY_REQUESTS)?;
+    asked.to_str().ok()?.parse().ok()
+}
+
+/// Adds the three headers that every response of MeetBit carries.
+pub(super) fn add_limits(reply: &mut Reply, admission: &Admission) {
+    let headers = reply.headers_mut();
+    headers.insert(HeaderName::from_static("ratelimit-limit"), admission.limit.into());
+    headers.insert(
+        HeaderName::from_static("ratelimit-remaining"),
+        admission.remaining.into(),
+    );
+    headers.insert(HeaderName::from_static("ratelimit-reset"), admission.reset.into());
+}
+
+/// A reply as it goes out.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) head: Vec<u8>,
+    pub(super) body: Bytes,
+    pub(super) keep_alive: bool,
+}
+
+/// Writes a reply to a request with this method.
+pub(super) fn write(mut reply: Reply, method: &Method, keep_alive: bool) -> Written {
+    let own_framing = reply.headers().contains_key(CONTENT_LENGTH) || reply.headers().contains_key(TRANSFER_ENCODING);
+    let keep_alive = keep_alive && !own_framing;
+    let status = reply.status();
+    let bodiless = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = reply.body().len();
+    let headers = reply.headers_mut();
+    if !own_framing && !bodiless {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    if let Ok(date) = HeaderValue::from_str(&stamp::http_date()) {
+        headers.entry(DATE).or_insert(date);
+    }
+    if !keep_alive {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let head = write_head(&reply);
+    let body = if bodiless || method == Method::HEAD {
+        Bytes::new()
+    } else {
+        reply.into_body()
+    };
+    Written { head, body, keep_alive }
+}
+
+fn write_head(reply: &Reply) -> Vec<u8> {
+    let status = reply.status();
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    for (name, value) in reply.headers() {
+        head.extend_from_slice(name.as_str().as_bytes());
+        head.extend_from_slice(b": ");
+        head.extend_from_slice(value.as_bytes());
+        head.extend_from_slice(b"\r\n");
+    }
+    head.extend_from_slice(b"\r\n");
+    head
+}
+
+fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+    match serde_json::to_vec(value) {
+        Ok(body) => with_body(status, "application/json", body.into()),
+        // Plain data with text keys always serializes; this arm only has to exist.
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred."),
+    }
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
+    let mut reply = Response::new(body);
+    *reply.status_mut() = status;
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+}

@@ -1,0 +1,99 @@
+//! The queue of what shall happen to the requests to come.
+
+use bytes::Bytes;
+use http::{Method, Response};
+
+use super::fault::Fault;
+use super::server::Server;
+
+/// Queues faults and replies for one method and path; made by [`Sandbox::on`](crate::sandbox::Sandbox::on).
+#[derive(Debug)]
+pub struct On<'a> {
+    server: &'a Server,
+    target: Target,
+}
+
+impl<'a> On<'a> {
+    pub(super) fn new(server: &'a Server, method: Method, path: String) -> Self {
+        Self {
+            server,
+            target: Target { method, path },
+        }
+    }
+
+    /// Queues a fault for the next such request.
+    pub fn fault(&self, fault: Fault) {
+        self.server.script().add(Some(self.target.clone()), fault);
+    }
+
+    /// Queues a reply for the next such request, which is then not acted upon: short for [`Fault::reply`].
+    pub fn reply(&self, response: Response<impl Into<Bytes>>) {
+        self.fault(Fault::reply(response));
+    }
+}
+
+/// The requests that a fault is meant for.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    method: Method,
+    path: String,
+}
+
+impl Target {
+    fn meets(&self, method: &Method, path: &str) -> bool {
+        let (wanted, actual) = (self.path.split('/'), path.split('/'));
+        self.method == method
+            && wanted.clone().count() == actual.clone().count()
+            && wanted
+                .zip(actual)
+                .all(|(wanted, actual)| wanted == actual || wanted.starts_with('{'))
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Script {
+    queued: Vec<(Option<Target>, Fault)>,
+}
+
+impl Script {
+    pub(super) fn add(&mut self, target: Option<Target>, fault: Fault) {
+        self.queued.push((target, fault));
+    }
+
+    /// Takes the first fault that is meant for such a request out of the queue.
+    pub(super) fn take(&mut self, method: &Method, path: &str) -> Option<Fault> {
+        let meant = |(target, _): &(Option<Target>, _)| target.as_ref().is_none_or(|target| target.meets(method, path));
+        let position = self.queued.iter().position(meant)?;
+        Some(self.queued.remove(position).1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(path: &str) -> Target {
+        Target {
+            method: Method::PATCH,
+            path: path.into(),
+        }
+    }
+
+    #[test]
+    fn a_segment_in_braces_stands_for_any() {
+        assert!(target("/users/{user_id}").meets(&Method::PATCH, "/users/7"));
+        assert!(!target("/users/{user_id}").meets(&Method::PATCH, "/users/7/x"));
+        assert!(!target("/users/{user_id}").meets(&Method::PATCH, "/users"));
+        assert!(!target("/users/{user_id}").meets(&Method::GET, "/users/7"));
+    }
+
+    #[test]
+    fn each_request_takes_the_first_fault_meant_for_it() {
+        let mut script = Script::default();
+        script.add(Some(target("/users/1")), Fault::reset());
+        script.add(None, Fault::close());
+        assert!(format!("{:?}", script.take(&Method::GET, "/users")).contains("Close"));
+        assert!(script.take(&Method::GET, "/users").is_none());
+        assert!(format!("{:?}", script.take(&Method::PATCH, "/users/1")).contains("Reset"));
+    }
+}

@@ -1,0 +1,185 @@
+//! What all connections share, and the way of a request through it.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+
+use super::access::{self, AccessKey};
+use super::fault::Fault;
+use super::head::{Head, Refusal};
+use super::ledger::{Entry, Ledger, Received};
+use super::limits::{Admission, Limits, Verdict};
+use super::reply::{self, Reply};
+use super::resources::{No, Resources};
+use super::route::{Route, route};
+use super::script::Script;
+
+/// Where the API starts.
+pub(super) const BASE_PATH: &str = "/api/public/v2.0";
+
+pub(super) struct Server {
+    keys: Vec<AccessKey>,
+    limits: Mutex<Limits>,
+    script: Mutex<Script>,
+    ledger: Mutex<Ledger>,
+    resources: Mutex<Resources>,
+}
+
+/// A request that was read in full.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) head: Head,
+    pub(super) body: Bytes,
+}
+
+/// What was found out about a request when its head arrived.
+#[derive(Debug)]
+pub(super) struct Visit {
+    entry: Entry,
+    key: Option<usize>,
+    admission: Admission,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Server {
+    pub(super) fn new(keys: Vec<AccessKey>, limits: Limits) -> Self {
+        Self {
+            keys,
+            limits: Mutex::new(limits),
+            script: Mutex::default(),
+            ledger: Mutex::default(),
+            resources: Mutex::new(Resources::seeded()),
+        }
+    }
+
+    /// Counts a request, writes it down and picks the fault that is meant for it.
+    pub(super) fn arrive(&self, head: &Head) -> Visit {
+        let key = access::identify(&self.keys, &head.headers);
+        let (admission, at) = self.admit(key);
+        let entry = self.ledger().add(Received {
+            method: head.method.clone(),
+            path: head.path.clone(),
+            query: head.query.clone(),
+            headers: head.headers.clone(),
+            body: Bytes::new(),
+            complete: false,
+            at,
+            status: None,
+        });
+        let path = head.path.strip_prefix(BASE_PATH).unwrap_or(&head.path);
+        let fault = self.script().take(&head.method, path);
+        Visit {
+            entry,
+            key,
+            admission,
+            fault,
+        }
+    }
+
+    /// Writes down as much of the body as was read.
+    pub(super) fn read(&self, visit: &Visit, body: Bytes, complete: bool) {
+        self.ledger().body(visit.entry, body, complete);
+    }
+
+    /// Does what the request asks for, or says why not.
+    pub(super) fn act(&self, request: &Request, visit: &Visit) -> Reply {
+        let mut reply = self.decide(request, visit);
+        reply::add_limits(&mut reply, &visit.admission);
+        reply
+    }
+
+    /// The reply to what is not HTTP as it should be. Without a readable head there is no visit to speak of.
+    pub(super) fn refuse(&self, visit: Option<&Visit>, Refusal(status, text): Refusal) -> Reply {
+        let mut reply = reply::text(status, text);
+        let admission = visit.map_or_else(|| self.admit(None).0, |visit| visit.admission);
+        reply::add_limits(&mut reply, &admission);
+        if let Some(visit) = visit {
+            self.replying(visit, &reply);
+        }
+        reply
+    }
+
+    /// To be called before any byte of a reply goes out: writes it down, and holds the key to a `429`.
+    pub(super) fn replying(&self, visit: &Visit, reply: &Reply) {
+        self.ledger().status(visit.entry, reply.status());
+        if let (Some(key), Some(seconds)) = (visit.key, reply::wait_asked_for(reply)) {
+            self.limits().hold(key, seconds, Instant::now());
+        }
+    }
+
+    /// The same for a reply of bytes that may not be HTTP.
+    pub(super) fn replying_raw(&self, visit: &Visit, bytes: &[u8]) {
+        let status = bytes.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
+        if let Some(status) = status.and_then(|status| StatusCode::from_bytes(status).ok()) {
+            self.ledger().status(visit.entry, status);
+        }
+    }
+
+    /// The head of a reply whose body is made while it is sent.
+    pub(super) fn flood_head(&self, visit: &Visit, length: u64) -> Vec<u8> {
+        let mut reply = Response::new(Bytes::new());
+        reply.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+        reply.headers_mut().insert(
+            http::header::CONTENT_TYPE,
+            http::HeaderValue::from_static("application/json"),
+        );
+        reply::add_limits(&mut reply, &visit.admission);
+        self.replying(visit, &reply);
+        reply::write(reply, &http::Method::GET, false).head
+    }
+
+    pub(super) fn keys(&self) -> &[AccessKey] {
+        &self.keys
+    }
+
+    pub(super) fn limits(&self) -> MutexGuard<'_, Limits> {
+        lock(&self.limits)
+    }
+
+    pub(super) fn script(&self) -> MutexGuard<'_, Script> {
+        lock(&self.script)
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    fn admit(&self, key: Option<usize>) -> (Admission, Instant) {
+        let mut limits = self.limits();
+        let now = Instant::now(); // under the lock, so that arrivals are counted in order
+        (limits.admit(key, now), now)
+    }
+
+    fn decide(&self, request: &Request, visit: &Visit) -> Reply {
+        let Some(key) = visit.key.and_then(|key| self.keys.get(key)) else {
+            return reply::unauthenticated();
+        };
+        match visit.admission.verdict {
+            Verdict::Suspended => return reply::suspended(),
+            Verdict::Wait(seconds) => return reply::too_many(seconds),
+            Verdict::Pass => {}
+        }
+        match route(&request.head.method, &request.head.path) {
+            Route::NoSuchPath => reply::not_found(),
+            Route::WrongMethod { allowed } => reply::wrong_method(allowed),
+            Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
+            Route::Found(operation) => lock(&self.resources)
+                .perform(operation, request, key)
+                .unwrap_or_else(No::reply),
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive() // the keys are in it
+    }
+}
+
+/// A panic while the lock was held leaves plain data, which is as good as before.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

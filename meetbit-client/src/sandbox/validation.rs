@@ -1,0 +1,295 @@
+//! Checking what was sent, in the words of Laravel's validator.
+
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use serde_json::{Map, Value};
+
+/// A text may have so many characters.
+const MAX_TEXT: usize = 255;
+
+/// What is wrong, in the order in which it was found: each field with its texts.
+#[derive(Debug, Default)]
+pub(super) struct Invalid {
+    fields: Vec<(String, Vec<String>)>,
+}
+
+/// What a field may do without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// It must be there, but may be `null`.
+    Present,
+    /// It must be there and not be `null`.
+    Required,
+    /// It may be missing or `null`.
+    Optional,
+}
+
+/// The fields of one object that was sent, and the place to write down what is wrong with them.
+///
+/// A reader that finds something wrong notes it and returns `None`, so that all mistakes are found at once.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    values: &'a Map<String, Value>,
+    prefix: String,
+    /// Values come from a query, where all is text.
+    from_query: bool,
+    invalid: &'a mut Invalid,
+}
+
+impl Invalid {
+    pub(super) fn one(field: &str, text: &str) -> Self {
+        Self {
+            fields: vec![(field.into(), vec![text.into()])],
+        }
+    }
+
+    pub(super) fn add(&mut self, field: &str, text: impl Into<String>) {
+        match self.fields.iter_mut().find(|(name, _)| name == field) {
+            Some((_, texts)) => texts.push(text.into()),
+            None => self.fields.push((field.into(), vec![text.into()])),
+        }
+    }
+
+    /// Reads an object; what was read counts only if nothing was wrong.
+    pub(super) fn check<T>(
+        values: &Map<String, Value>,
+        from_query: bool,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> Result<T, Self> {
+        let mut invalid = Self::default();
+        let mut fields = Fields {
+            values,
+            prefix: String::new(),
+            from_query,
+            invalid: &mut invalid,
+        };
+        let value = read(&mut fields);
+        if invalid.fields.is_empty() {
+            Ok(value)
+        } else {
+            Err(invalid)
+        }
+    }
+
+    /// The first text, and how many more there are.
+    fn message(&self) -> String {
+        let mut texts = self.fields.iter().flat_map(|(_, texts)| texts);
+        let first = texts.next().map_or("", String::as_str);
+        match texts.count() {
+            0 => first.into(),
+            1 => format!("{first} (and 1 more error)"),
+            more => format!("{first} (and {more} more errors)"),
+        }
+    }
+}
+
+impl Serialize for Invalid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct InOrder<'a>(&'a Invalid);
+        impl Serialize for InOrder<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.fields.iter().map(|(field, texts)| (field, texts)))
+            }
+        }
+        let mut body = serializer.serialize_struct("Invalid", 2)?;
+        body.serialize_field("message", &self.message())?;
+        body.serialize_field("errors", &InOrder(self))?;
+        body.end()
+    }
+}
+
+impl Fields<'_> {
+    /// A text of at most 255 characters.
+    pub(super) fn text(&mut self, name: &str, need: Need) -> Option<String> {
+        let text = self.any_text(name, need)?;
+        self.unless(
+            text.chars().count() > MAX_TEXT,
+            name,
+            "must not be greater than 255 characters.",
+        )?;
+        Some(text)
+    }
+
+    /// A text of any length.
+    pub(super) fn any_text(&mut self, name: &str, need: Need) -> Option<String> {
+        let value = self.value(name, need)?;
+        let text = value.as_str().map(String::from);
+        self.or_say(text, name, "must be a string.")
+    }
+
+    pub(super) fn email(&mut self, name: &str, need: Need) -> Option<String> {
+        let text = self.any_text(name, need)?;
+        let form = self.unless(!is_email(&text), name, "must be a valid email address.");
+        let length = self.unless(
+            text.chars().count() > MAX_TEXT,
+            name,
+            "must not be greater than 255 characters.",
+        );
+        form.and(length).map(|()| text)
+    }
+
+    /// A phone number in E.164 form.
+    pub(super) fn phone(&mut self, name: &str, need: Need) -> Option<String> {
+        let text = self.any_text(name, need)?;
+        self.unless(!is_e164(&text), name, "format is invalid.")?;
+        Some(text)
+    }
+
+    pub(super) fn integer(&mut self, name: &str, need: Need) -> Option<i64> {
+        let value = self.value(name, need)?;
+        let integer = match value {
+            Value::String(text) if self.from_query => text.parse().ok(),
+            value => value.as_i64(),
+        };
+        self.or_say(integer, name, "must be an integer.")
+    }
+
+    pub(super) fn boolean(&mut self, name: &str, need: Need) -> Option<bool> {
+        let value = self.value(name, need)?;
+        let boolean = match value.as_str() {
+            Some("true" | "1") if self.from_query => Some(true),
+            Some("false" | "0") if self.from_query => Some(false),
+            _ => value.as_bool(),
+        };
+        self.or_say(boolean, name, "must be true or false.")
+    }
+
+    /// An object, read by `read`; its fields are named after it with a dot between.
+    pub(super) fn object<T>(&mut self, name: &str, need: Need, read: impl FnOnce(&mut Fields<'_>) -> T) -> Option<T> {
+        let value = self.value(name, need)?;
+        let object = self.or_say(value.as_object(), name, "must be an array.")?; // PHP has one type for both
+        Some(read(&mut Fields {
+            values: object,
+            prefix: format!("{}{name}.", self.prefix),
+            from_query: false,
+            invalid: self.invalid,
+        }))
+    }
+
+    /// A list of objects, each read by `read`.
+    pub(super) fn list<T>(&mut self, name: &str, need: Need, read: impl Fn(&mut Fields<'_>) -> T) -> Option<Vec<T>> {
+        let value = self.value(name, need)?;
+        let list = self.or_say(value.as_array(), name, "must be an array.")?;
+        let items: Map<String, Value> = list
+            .iter()
+            .enumerate()
+            .map(|(position, item)| (position.to_string(), item.clone()))
+            .collect();
+        let prefix = format!("{}{name}.", self.prefix);
+        let mut fields = Fields {
+            values: &items,
+            prefix,
+            from_query: false,
+            invalid: self.invalid,
+        };
+        (0..list.len())
+            .map(|position| fields.object(&position.to_string(), Need::Required, &read))
+            .collect()
+    }
+
+    /// Notes that something is wrong with a field.
+    pub(super) fn wrong(&mut self, name: &str, text: &str) {
+        let field = format!("{}{name}", self.prefix);
+        self.invalid.add(&field, format!("The {field} field {text}"));
+    }
+
+    /// Notes a value that is none of those to choose from.
+    pub(super) fn not_among(&mut self, name: &str) {
+        let field = format!("{}{name}", self.prefix);
+        self.invalid.add(&field, format!("The selected {field} is invalid."));
+    }
+}
+
+impl<'a> Fields<'a> {
+    fn value(&mut self, name: &str, need: Need) -> Option<&'a Value> {
+        let value = self.values.get(name);
+        match (need, value) {
+            (Need::Present, None) => self.wrong(name, "must be present."),
+            (Need::Required, None | Some(Value::Null)) => self.wrong(name, "is required."),
+            _ => {}
+        }
+        value.filter(|value| !value.is_null())
+    }
+
+    fn or_say<T>(&mut self, value: Option<T>, name: &str, text: &str) -> Option<T> {
+        if value.is_none() {
+            self.wrong(name, text);
+        }
+        value
+    }
+
+    fn unless(&mut self, wrong: bool, name: &str, text: &str) -> Option<()> {
+        self.or_say((!wrong).then_some(()), name, text)
+    }
+}
+
+/// Something before the last `@` and a domain after it, as mail servers take them.
+fn is_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else {
+        return false;
+    };
+    let is_atom_sign = |sign: char| sign.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(sign);
+    let is_atom = |atom: &str| !atom.is_empty() && atom.chars().all(is_atom_sign);
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.chars().all(|sign| sign.is_alphanumeric() || sign == '-')
+    };
+    local.chars().count() <= 64 && local.split('.').all(is_atom) && domain.split('.').all(is_label)
+}
+
+/// A plus sign and up to 15 digits, the first of which is not 0.
+fn is_e164(text: &str) -> bool {
+    let Some(digits) = text.strip_prefix('+') else {
+        return false;
+    };
+    (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_counts_the_other_errors() {
+        let mut invalid = Invalid::one("email", "first.");
+        assert_eq!(invalid.message(), "first.");
+        invalid.add("email", "second.");
+        assert_eq!(invalid.message(), "first. (and 1 more error)");
+        invalid.add("name", "third.");
+        assert_eq!(invalid.message(), "first. (and 2 more errors)");
+    }
+
+    #[test]
+    fn emails_need_a_local_part_and_a_domain() {
+        for good in ["a@b", "ada.l+x@example.com", "!#$%&'*+-/=?^_`{|}~@a.b", "ü@exämple.com"] {
+            assert!(is_email(good), "{good}");
+        }
+        let long = format!("{}@a.b", "x".repeat(65));
+        for bad in [
+            "", "ada", "@", "ada@", "@b.c", "a b@c.d", "a@b c", ".a@b.c", "a..b@c.d", "a@-b.c", "a@b..c", "a@b@c",
+            &long,
+        ] {
+            assert!(!is_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn numbers_need_the_form_of_e_164() {
+        for good in ["+12", "+447700900123", "+123456789012345"] {
+            assert!(is_e164(good), "{good}");
+        }
+        for bad in [
+            "",
+            "+",
+            "+1",
+            "12",
+            "+012",
+            "+1234567890123456",
+            "+44 7700",
+            "+44\u{661}",
+        ] {
+            assert!(!is_e164(bad), "{bad}");
+        }
+    }
+}
