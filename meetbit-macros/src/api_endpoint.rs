@@ -52,10 +52,7 @@ fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
     attributes.retain(|attribute| {
         let is_second = endpoint::is_attribute(attribute.path());
         if is_second {
-            mistakes.at(
-                attribute,
-                "a method is one endpoint; remove this attribute or declare another method",
-            );
+            mistakes.at(attribute, "a method is one endpoint; remove this attribute or declare another method");
         }
         !is_second
     });

@@ -101,10 +101,7 @@ impl Args {
             let name = input.call(Ident::parse_any)?;
             self.named(&name, input, mistakes)?;
         } else {
-            return Err(input.error(format!(
-                "write an option or nothing here; the options are {}",
-                list(&OPTIONS)
-            )));
+            return Err(input.error(format!("write an option or nothing here; the options are {}", list(&OPTIONS))));
         }
         Ok(())
     }
@@ -117,10 +114,7 @@ impl Args {
                 let verb = verb.name();
                 return mistakes.at(literal, format!("the HTTP method is written without quotes: `{verb}`"));
             }
-            mistakes.at(
-                &literal,
-                format!("the HTTP method comes before the path: `get, \"{text}\"`"),
-            );
+            mistakes.at(&literal, format!("the HTTP method comes before the path: `get, \"{text}\"`"));
         }
         if self.template.is_missing() {
             self.template = Slot::Right(Template::parse(literal, mistakes));
@@ -149,10 +143,7 @@ impl Args {
             mistakes.at(name, unknown_verb(&text));
         } else if self.template.is_missing() && is_path_expression(&text, input) {
             self.template = Slot::Wrong;
-            mistakes.at(
-                name,
-                "the path is a string literal, which the macro can read: `\"/customers\"`",
-            );
+            mistakes.at(name, "the path is a string literal, which the macro can read: `\"/customers\"`");
         } else {
             mistakes.at(name, unknown_option(&text));
         }
@@ -208,17 +199,12 @@ impl Args {
             let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
                 .map_err(|error| syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`"))?;
             if literals.is_empty() {
-                return Err(syn::Error::new(
-                    bracket.join(),
-                    "list a permission, or leave `perm` out",
-                ));
+                return Err(syn::Error::new(bracket.join(), "list a permission, or leave `perm` out"));
             }
             literals
         } else {
             let text = "a permission is a string, or a list of strings in brackets: `\"customers.create.*\"`";
-            Punctuated::from_iter([input
-                .parse::<LitStr>()
-                .map_err(|error| syn::Error::new(error.span(), text))?])
+            Punctuated::from_iter([input.parse::<LitStr>().map_err(|error| syn::Error::new(error.span(), text))?])
         };
         for literal in literals {
             permission::check(&literal, mistakes);
@@ -232,9 +218,7 @@ impl Args {
 
     fn timeout(&mut self, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {
         const TEXT: &str = "a time limit is a whole number of `ms`, `s` or `m`, at most a day: `timeout = \"5s\"`";
-        let literal: LitStr = input
-            .parse()
-            .map_err(|error: syn::Error| syn::Error::new(error.span(), TEXT))?;
+        let literal: LitStr = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), TEXT))?;
         self.timeout_millis = timeout::millis(&literal.value());
         if self.timeout_millis.is_none() {
             mistakes.at(literal, TEXT);
@@ -261,9 +245,7 @@ impl Args {
 /// Reads the value of `crate = path`.
 pub(crate) fn krate(input: ParseStream) -> Result<Path> {
     let text = "`crate` is the path of meetbit-client, without quotes: `crate = path::to::meetbit_client`";
-    input
-        .call(Path::parse_mod_style)
-        .map_err(|error| syn::Error::new(error.span(), text))
+    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), text))
 }
 
 fn skip_item(input: ParseStream) {

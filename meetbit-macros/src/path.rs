@@ -15,19 +15,11 @@ pub(crate) struct Template {
 impl Template {
     pub(crate) fn parse(literal: LitStr, mistakes: &mut Mistakes) -> Self {
         let text = literal.value();
-        let mut reader = Reader {
-            literal: &literal,
-            placeholders: Vec::new(),
-            mistakes: &mut *mistakes,
-        };
+        let mut reader = Reader { literal: &literal, placeholders: Vec::new(), mistakes: &mut *mistakes };
         let before = reader.mistakes.len();
         reader.read(&text);
         let placeholders = reader.placeholders;
-        Self {
-            is_sound: mistakes.len() == before,
-            literal,
-            placeholders,
-        }
+        Self { is_sound: mistakes.len() == before, literal, placeholders }
     }
 
     /// The path with its placeholders' names left out, since they do not tell two endpoints apart.
@@ -48,9 +40,7 @@ impl Reader<'_> {
     fn read(&mut self, text: &str) {
         if let Some((_, rest)) = text.split_once("://") {
             let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
-            self.wrong(&format!(
-                "a path is relative to the client's base URL; write `\"{path}\"`"
-            ));
+            self.wrong(&format!("a path is relative to the client's base URL; write `\"{path}\"`"));
             return self.segments(path.split(['?', '#']).next().unwrap_or_default());
         }
         let (path, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
@@ -61,13 +51,9 @@ impl Reader<'_> {
         }
         self.segments(path);
         if rest.starts_with('?') {
-            self.wrong(&format!(
-                "a path has no query; write `\"{path}\"` and an argument marked `#[query]`"
-            ));
+            self.wrong(&format!("a path has no query; write `\"{path}\"` and an argument marked `#[query]`"));
         } else if rest.starts_with('#') {
-            self.wrong(&format!(
-                "a path has no fragment, which is never sent; write `\"{path}\"`"
-            ));
+            self.wrong(&format!("a path has no fragment, which is never sent; write `\"{path}\"`"));
         }
     }
 
@@ -78,10 +64,7 @@ impl Reader<'_> {
         }
         if rest.split('/').any(str::is_empty) {
             let filled: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
-            self.wrong(&format!(
-                "a path has no empty segment; write `\"/{}\"`",
-                filled.join("/")
-            ));
+            self.wrong(&format!("a path has no empty segment; write `\"/{}\"`", filled.join("/")));
         }
         for segment in rest.split('/') {
             self.segment(segment);
@@ -90,9 +73,7 @@ impl Reader<'_> {
 
     fn segment(&mut self, segment: &str) {
         if segment == "." || segment == ".." {
-            return self.wrong(&format!(
-                "`{segment}` is not a segment; write the path that it leads to"
-            ));
+            return self.wrong(&format!("`{segment}` is not a segment; write the path that it leads to"));
         }
         if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             if !name.contains(['{', '}']) {
@@ -111,9 +92,7 @@ impl Reader<'_> {
         }
         if let Some(character) = segment.chars().find(|&character| !is_legal(character)) {
             let character = character.escape_debug();
-            self.wrong(&format!(
-                "`{character}` cannot stand in a path; pass such a segment as an argument"
-            ));
+            self.wrong(&format!("`{character}` cannot stand in a path; pass such a segment as an argument"));
         }
     }
 
@@ -126,9 +105,7 @@ impl Reader<'_> {
                 "`{{{name}}}` is not a placeholder: it holds the name of an argument and nothing else"
             ));
         } else if self.placeholders.iter().any(|placeholder| placeholder == name) {
-            return self.wrong(&format!(
-                "`{{{name}}}` stands twice in the path; give each its own argument"
-            ));
+            return self.wrong(&format!("`{{{name}}}` stands twice in the path; give each its own argument"));
         }
         if !known.is_empty() {
             self.placeholders.push(known);
@@ -136,14 +113,8 @@ impl Reader<'_> {
     }
 
     fn braces(&mut self, segment: &str) {
-        let names = segment
-            .split('{')
-            .skip(1)
-            .filter_map(|rest| rest.split_once('}'))
-            .map(|(name, _)| name.to_owned());
-        let names: Vec<String> = names
-            .filter(|name| !name.is_empty() && name.chars().all(is_name))
-            .collect();
+        let names = segment.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned());
+        let names: Vec<String> = names.filter(|name| !name.is_empty() && name.chars().all(is_name)).collect();
         let is_paired = segment.matches('{').count() == names.len() && segment.matches('}').count() == names.len();
         if is_paired {
             self.wrong(&format!(
@@ -151,13 +122,8 @@ impl Reader<'_> {
             ));
         } else {
             self.wrong(&format!("the braces in `{segment}` are not paired; write `{{name}}`"));
-            let open: String = segment
-                .trim_matches(['{', '}'])
-                .chars()
-                .take_while(|&c| is_name(c))
-                .collect();
-            self.placeholders
-                .extend((names.is_empty() && !open.is_empty()).then_some(open));
+            let open: String = segment.trim_matches(['{', '}']).chars().take_while(|&c| is_name(c)).collect();
+            self.placeholders.extend((names.is_empty() && !open.is_empty()).then_some(open));
         }
         self.placeholders.extend(names);
     }
@@ -170,10 +136,7 @@ impl Reader<'_> {
 /// The name in a placeholder as other libraries write it: `:id`, `<id>`.
 fn foreign_placeholder(segment: &str) -> Option<&str> {
     let angled = || segment.strip_prefix('<')?.strip_suffix('>');
-    segment
-        .strip_prefix(':')
-        .or_else(angled)
-        .filter(|name| !name.is_empty() && name.chars().all(is_name))
+    segment.strip_prefix(':').or_else(angled).filter(|name| !name.is_empty() && name.chars().all(is_name))
 }
 
 fn is_name(character: char) -> bool {

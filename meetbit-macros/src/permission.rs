@@ -37,7 +37,5 @@ fn is_word(part: &str) -> bool {
 /// A number, or a name made of hexadecimal digits and hyphens such as a UUID.
 fn is_id(part: &str) -> bool {
     !part.is_empty()
-        && part
-            .split('-')
-            .all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        && part.split('-').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
