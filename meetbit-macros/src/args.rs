@@ -75,9 +75,11 @@ impl Args {
     }
 
     fn read(&mut self, input: ParseStream, mistakes: &mut Mistakes) {
-        let mut last = None;
+        let first = input
+            .cursor()
+            .token_tree()
+            .map_or_else(Span::call_site, |(token, _)| token.span());
         while !input.is_empty() {
-            last = input.cursor().token_tree().map(|(token, _)| token);
             if let Err(error) = self.item(input, mistakes) {
                 mistakes.push(error);
                 skip_item(input);
@@ -87,7 +89,7 @@ impl Args {
             }
             let _: Option<Token![,]> = input.parse().ok();
         }
-        self.complete(last, mistakes);
+        self.complete(first, mistakes);
     }
 
     fn item(&mut self, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {
@@ -102,7 +104,7 @@ impl Args {
             self.named(&name, input, mistakes)?;
         } else {
             return Err(input.error(format!(
-                "write an option or nothing here; the options are {}",
+                "write an option here, or nothing; the options are {}",
                 list(&OPTIONS)
             )));
         }
@@ -136,7 +138,19 @@ impl Args {
         if OPTIONS.contains(&text.as_str()) {
             return self.option(name, &text, input, mistakes);
         }
-        if let Some(verb) = Verb::named(&text).filter(|_| !has_value) {
+        let is_stuck = has_value || input.peek(syn::token::Paren);
+        if is_stuck && (Verb::named(&text).is_some() || is_position(&text)) {
+            if self.verb.is_missing() || self.template.is_missing() {
+                mistakes.at(
+                    name,
+                    "the HTTP method and the path stand first, without names: `get, \"/customers\"`",
+                );
+            }
+            (self.verb, self.template) = (Slot::Wrong, Slot::Wrong);
+            skip_item(input);
+            return Ok(());
+        }
+        if let Some(verb) = Verb::named(&text) {
             match self.verb {
                 Slot::Missing => self.verb = Slot::Right(verb),
                 Slot::Wrong => {}
@@ -243,14 +257,14 @@ impl Args {
     }
 
     /// Records what is not there at all.
-    fn complete(&mut self, last: Option<TokenTree>, mistakes: &mut Mistakes) {
+    fn complete(&mut self, first: Span, mistakes: &mut Mistakes) {
         match (&self.verb, &self.template) {
             (Slot::Missing, _) => mistakes.push(syn::Error::new(
-                last.map_or_else(Span::call_site, |token| token.span()),
+                first,
                 "an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{id}\")]`",
             )),
             (Slot::Right(verb), Slot::Missing) => mistakes.push(syn::Error::new(
-                last.map_or_else(Span::call_site, |token| token.span()),
+                first,
                 format!("the path is missing; write `{}, \"/customers\"`", verb.name()),
             )),
             _ => {}
@@ -286,6 +300,11 @@ fn unknown_option(name: &str) -> String {
         Some(option) => format!("`{name}` is not an option; write `{option}`"),
         None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS)),
     }
+}
+
+/// Whether a name is one that other libraries give to the HTTP method or the path.
+fn is_position(name: &str) -> bool {
+    ["method", "verb", "path", "url", "uri", "endpoint"].contains(&name)
 }
 
 /// Whether a name where the path should be is that of a constant, a macro or an item.
