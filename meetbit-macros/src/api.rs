@@ -36,9 +36,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let implementations = implementations(&declared, &krate, &catalogue);
     if !mistakes.is_empty() {
         // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
-        declared
-            .items
-            .insert(0, TraitItem::Verbatim(mistakes.into_token_stream()));
+        declared.items.insert(0, TraitItem::Verbatim(mistakes.into_token_stream()));
     }
     quote!(#declared #implementations)
 }
@@ -65,10 +63,7 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     let ItemTrait { ident, vis, .. } = declared;
     let (parameters, arguments, conditions) = declared.generics.split_for_impl();
     let cfgs = Conditional::cfgs(&declared.attrs);
-    let is_deprecated = declared
-        .attrs
-        .iter()
-        .any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
+    let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
     let allow = is_deprecated.then(|| quote!(#[allow(deprecated)]));
     let doc = format!("The endpoints that `{ident}` declares, in source order.");
     quote! {

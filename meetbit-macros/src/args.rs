@@ -75,17 +75,16 @@ impl Args {
     }
 
     fn read(&mut self, input: ParseStream, mistakes: &mut Mistakes) {
-        let first = input
-            .cursor()
-            .token_tree()
-            .map_or_else(Span::call_site, |(token, _)| token.span());
+        let first = input.cursor().token_tree().map_or_else(Span::call_site, |(token, _)| token.span());
         while !input.is_empty() {
             if let Err(error) = self.item(input, mistakes) {
                 mistakes.push(error);
                 skip_item(input);
             } else if !input.is_empty() && !input.peek(Token![,]) {
                 mistakes.push(input.error("separate the parts with a comma"));
-                skip_item(input);
+                if !input.peek(Lit) && !input.peek(Ident::peek_any) {
+                    skip_item(input);
+                }
             }
             let _: Option<Token![,]> = input.parse().ok();
         }
@@ -103,10 +102,9 @@ impl Args {
             let name = input.call(Ident::parse_any)?;
             self.named(&name, input, mistakes)?;
         } else {
-            return Err(input.error(format!(
-                "write an option here, or nothing; the options are {}",
-                list(&OPTIONS)
-            )));
+            return Err(
+                input.error(format!("write an option here, or nothing; the options are {}", list(&OPTIONS, "and")))
+            );
         }
         Ok(())
     }
@@ -119,10 +117,7 @@ impl Args {
                 let verb = verb.name();
                 return mistakes.at(literal, format!("the HTTP method is written without quotes: `{verb}`"));
             }
-            mistakes.at(
-                &literal,
-                format!("the HTTP method comes before the path: `get, \"{text}\"`"),
-            );
+            mistakes.at(&literal, format!("the HTTP method comes before the path: `get, \"{text}\"`"));
         }
         if self.template.is_missing() {
             self.template = Slot::Right(Template::parse(literal, mistakes));
@@ -141,10 +136,7 @@ impl Args {
         let is_stuck = has_value || input.peek(syn::token::Paren);
         if is_stuck && (Verb::named(&text).is_some() || is_position(&text)) {
             if self.verb.is_missing() || self.template.is_missing() {
-                mistakes.at(
-                    name,
-                    "the HTTP method and the path stand first, without names: `get, \"/customers\"`",
-                );
+                mistakes.at(name, "the HTTP method and the path stand first, without names: `get, \"/customers\"`");
             }
             (self.verb, self.template) = (Slot::Wrong, Slot::Wrong);
             skip_item(input);
@@ -163,10 +155,7 @@ impl Args {
             mistakes.at(name, unknown_verb(&text));
         } else if self.template.is_missing() && is_path_expression(&text, input) {
             self.template = Slot::Wrong;
-            mistakes.at(
-                name,
-                "the path is a string literal, which the macro can read: `\"/customers\"`",
-            );
+            mistakes.at(name, "the path is a string literal, which the macro can read: `\"/customers\"`");
         } else {
             mistakes.at(name, unknown_option(&text));
         }
@@ -219,20 +208,17 @@ impl Args {
         let literals = if input.peek(syn::token::Bracket) {
             let content;
             let bracket = bracketed!(content in input).span;
-            let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
-                .map_err(|error| syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`"))?;
+            let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content).map_err(|error| {
+                skip_rest(&content);
+                syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`")
+            })?;
             if literals.is_empty() {
-                return Err(syn::Error::new(
-                    bracket.join(),
-                    "list a permission, or leave `perm` out",
-                ));
+                return Err(syn::Error::new(bracket.join(), "list a permission, or leave `perm` out"));
             }
             literals
         } else {
             let text = "a permission is a string, or a list of strings in brackets: `\"customers.create.*\"`";
-            Punctuated::from_iter([input
-                .parse::<LitStr>()
-                .map_err(|error| syn::Error::new(error.span(), text))?])
+            Punctuated::from_iter([input.parse::<LitStr>().map_err(|error| syn::Error::new(error.span(), text))?])
         };
         for literal in literals {
             permission::check(&literal, mistakes);
@@ -246,9 +232,7 @@ impl Args {
 
     fn timeout(&mut self, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {
         const TEXT: &str = "a time limit is a whole number of `ms`, `s` or `m`, at most a day: `timeout = \"5s\"`";
-        let literal: LitStr = input
-            .parse()
-            .map_err(|error: syn::Error| syn::Error::new(error.span(), TEXT))?;
+        let literal: LitStr = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), TEXT))?;
         self.timeout_millis = timeout::millis(&literal.value());
         if self.timeout_millis.is_none() {
             mistakes.at(literal, TEXT);
@@ -263,10 +247,8 @@ impl Args {
                 first,
                 "an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{id}\")]`",
             )),
-            (Slot::Right(verb), Slot::Missing) => mistakes.push(syn::Error::new(
-                first,
-                format!("the path is missing; write `{}, \"/customers\"`", verb.name()),
-            )),
+            (Slot::Right(verb), Slot::Missing) => mistakes
+                .push(syn::Error::new(first, format!("the path is missing; write `{}, \"/customers\"`", verb.name()))),
             _ => {}
         }
     }
@@ -275,9 +257,12 @@ impl Args {
 /// Reads the value of `crate = path`.
 pub(crate) fn krate(input: ParseStream) -> Result<Path> {
     let text = "`crate` is the path of meetbit-client, without quotes: `crate = path::to::meetbit_client`";
-    input
-        .call(Path::parse_mod_style)
-        .map_err(|error| syn::Error::new(error.span(), text))
+    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), text))
+}
+
+/// Leaves nothing for the parser to complain about by itself.
+fn skip_rest(input: ParseStream) {
+    while input.parse::<TokenTree>().is_ok() {}
 }
 
 fn skip_item(input: ParseStream) {
@@ -291,14 +276,14 @@ fn unknown_verb(name: &str) -> String {
     }
     match nearest(&lower, Verb::NAMES) {
         Some(verb) => format!("`{name}` is not an HTTP method; write `{verb}`"),
-        None => format!("`{name}` is not an HTTP method; write one of {}", list(&Verb::NAMES)),
+        None => format!("`{name}` is not an HTTP method; write one of {}", list(&Verb::NAMES, "or")),
     }
 }
 
 fn unknown_option(name: &str) -> String {
     match nearest(name, OPTIONS) {
         Some(option) => format!("`{name}` is not an option; write `{option}`"),
-        None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS)),
+        None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS, "and")),
     }
 }
 
@@ -313,10 +298,10 @@ fn is_path_expression(name: &str, input: ParseStream) -> bool {
 }
 
 /// "`a`, `b` and `c`".
-pub(crate) fn list(names: &[&str]) -> String {
+fn list(names: &[&str], conjunction: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match &quoted[..] {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] if !first.is_empty() => format!("{} {conjunction} {last}", first.join(", ")),
         _ => quoted.concat(),
     }
 }

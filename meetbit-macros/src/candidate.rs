@@ -37,21 +37,13 @@ impl Candidate {
             marked,
             is_reference: matches!(bare(&argument.ty), Type::Reference(reference) if reference.mutability.is_none()),
             is_scalar: is_scalar(&argument.ty),
-            cfgs: argument
-                .attrs
-                .iter()
-                .filter(|attribute| attribute.path().is_ident("cfg"))
-                .cloned()
-                .collect(),
+            cfgs: argument.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
             mistakes,
         }
     }
 
     pub(crate) fn is_body(&self) -> bool {
-        matches!(
-            self.marked,
-            Marked::Right(Marker::Body | Marker::Form | Marker::Bytes(_), _)
-        )
+        matches!(self.marked, Marked::Right(Marker::Body | Marker::Form | Marker::Bytes(_), _))
     }
 }
 
@@ -72,15 +64,12 @@ fn plain_name(pattern: &Pat, mistakes: &mut Mistakes) -> Option<Ident> {
 }
 
 fn is_scalar(ty: &Type) -> bool {
-    const SCALARS: [&str; 14] = [
-        "str", "String", "Uuid", "char", "i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128",
-    ];
+    const SCALARS: [&str; 14] =
+        ["str", "String", "Uuid", "char", "i8", "i16", "i32", "i64", "i128", "u8", "u16", "u32", "u64", "u128"];
     let ty = match bare(ty) {
         Type::Reference(reference) => &reference.elem,
         ty => ty,
     };
-    let name = last_segment(ty)
-        .map(|segment| segment.ident.to_string())
-        .unwrap_or_default();
+    let name = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
     SCALARS.contains(&name.as_str()) || name.ends_with("Id")
 }

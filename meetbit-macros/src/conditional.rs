@@ -29,10 +29,7 @@ impl Conditional {
             predicate.extend([input.parse::<TokenTree>()?]);
         }
         input.parse::<Token![,]>()?;
-        Ok(Self {
-            predicate,
-            attributes: Punctuated::parse_terminated(input)?,
-        })
+        Ok(Self { predicate, attributes: Punctuated::parse_terminated(input)? })
     }
 
     /// The conditions among an item's attributes, to be repeated on what is derived from the item.
@@ -59,15 +56,8 @@ pub(crate) fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for attribute in methods.flat_map(|method| &mut method.attrs) {
         if is_attribute(attribute.path()) {
             complete(&mut attribute.meta, krate);
-        } else if let Some(Conditional {
-            predicate,
-            mut attributes,
-        }) = Conditional::read(attribute)
-        {
-            attributes
-                .iter_mut()
-                .filter(|meta| is_attribute(meta.path()))
-                .for_each(|meta| complete(meta, krate));
+        } else if let Some(Conditional { predicate, mut attributes }) = Conditional::read(attribute) {
+            attributes.iter_mut().filter(|meta| is_attribute(meta.path())).for_each(|meta| complete(meta, krate));
             attribute.meta = parse_quote!(cfg_attr(#predicate, #attributes));
         }
     }

@@ -92,7 +92,5 @@ pub(crate) fn krate(given: Option<&Path>) -> TokenStream {
 
 /// Whether an attribute's path is that of `#[api_endpoint]`, however it is qualified.
 pub(crate) fn is_attribute(path: &Path) -> bool {
-    path.segments
-        .last()
-        .is_some_and(|segment| segment.ident == "api_endpoint")
+    path.segments.last().is_some_and(|segment| segment.ident == "api_endpoint")
 }

@@ -34,10 +34,7 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
     let (krate, receiver) = (&endpoint.metadata.krate, &endpoint.receiver);
     let metadata = metadata(&endpoint.metadata);
     let segments = endpoint.segments.iter().map(segment);
-    let steps = endpoint
-        .marked
-        .iter()
-        .map(|(argument, place)| step(argument, place, krate));
+    let steps = endpoint.marked.iter().map(|(argument, place)| step(argument, place, krate));
     let last = last(&endpoint.reply);
     let TraitItemFn { attrs, sig, .. } = declaration;
     quote! {
@@ -51,22 +48,11 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
 
 /// The constant that describes an endpoint, in the method and in the catalogue.
 pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
-    let Metadata {
-        krate,
-        name,
-        permissions,
-        ..
-    } = metadata;
-    let (verb, path) = (
-        Ident::new(metadata.verb.constant(), Span::call_site()),
-        &metadata.template.literal,
-    );
+    let Metadata { krate, name, permissions, .. } = metadata;
+    let (verb, path) = (Ident::new(metadata.verb.constant(), Span::call_site()), &metadata.template.literal);
     let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
-    let timeout = metadata
-        .timeout_millis
-        .map(Literal::u64_unsuffixed)
-        .map(|millis| quote!(.timeout_millis(#millis)));
+    let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
     quote! {
         #krate::__private::endpoint(#name, #krate::__private::Method::#verb, #path) #permissions #idempotent #timeout
     }
@@ -102,19 +88,11 @@ impl Argument {
     fn value(&self) -> TokenStream {
         let name = &self.name;
         let span = name.span();
-        let value = if self.is_reference {
-            quote!(#name)
-        } else {
-            quote_spanned!(span=> &#name)
-        };
+        let value = if self.is_reference { quote!(#name) } else { quote_spanned!(span=> &#name) };
         if self.cfgs.is_empty() {
             return value;
         }
-        let predicates = self
-            .cfgs
-            .iter()
-            .filter_map(|cfg| cfg.meta.require_list().ok())
-            .map(|list| &list.tokens);
+        let predicates = self.cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens);
         let cfgs = &self.cfgs;
         quote!({
             #(#cfgs)* { #value }

@@ -68,30 +68,18 @@ fn repair_method(method: &mut TraitItemFn, mistakes: &mut Mistakes) {
     if let Some(reason) = undispatchable(method) {
         let text = "a method with type parameters is not for `dyn`; write `where Self: Sized` after its return type";
         mistakes.at(reason, text);
-        method
-            .sig
-            .generics
-            .make_where_clause()
-            .predicates
-            .push(parse_quote!(Self: Sized));
+        method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
     }
 }
 
 /// What keeps a method from being called on `dyn`.
 fn undispatchable(method: &TraitItemFn) -> Option<TokenStream> {
-    let parameter = method
-        .sig
-        .generics
-        .params
-        .iter()
-        .find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    let parameter = method.sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
     let types = method.sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
         FnArg::Receiver(_) => None,
     });
-    parameter
-        .map(ToTokens::to_token_stream)
-        .or_else(|| types.into_iter().find(|ty| mentions_impl(ty.clone())))
+    parameter.map(ToTokens::to_token_stream).or_else(|| types.into_iter().find(|ty| mentions_impl(ty.clone())))
 }
 
 fn mentions_impl(ty: TokenStream) -> bool {
@@ -104,20 +92,11 @@ fn mentions_impl(ty: TokenStream) -> bool {
 
 /// Whether a method says `where Self: Sized`.
 fn is_sized(method: &TraitItemFn) -> bool {
-    let conditions = method
-        .sig
-        .generics
-        .where_clause
-        .iter()
-        .flat_map(|clause| &clause.predicates);
+    let conditions = method.sig.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
     conditions.into_iter().any(|condition| match condition {
         WherePredicate::Type(condition) => {
             let is_self = matches!(&condition.bounded_ty, syn::Type::Path(path) if path.path.is_ident("Self"));
-            is_self
-                && condition
-                    .bounds
-                    .iter()
-                    .any(|bound| bound.to_token_stream().to_string().ends_with("Sized"))
+            is_self && condition.bounds.iter().any(|bound| bound.to_token_stream().to_string().ends_with("Sized"))
         }
         _ => false,
     })

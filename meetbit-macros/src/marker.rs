@@ -9,9 +9,7 @@ use crate::nearest::nearest;
 const MARKERS: [&str; 4] = ["query", "header", "body", "form"];
 
 /// Attributes that the language itself has on arguments; `path` is among its attributes, too, but not on arguments.
-const BUILT_IN: [&str; 9] = [
-    "cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt",
-];
+const BUILT_IN: [&str; 9] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt"];
 
 /// Headers that the client or the transport writes.
 const RESERVED: [&str; 14] = [
@@ -108,33 +106,22 @@ fn query(attribute: &Attribute) -> Result<Marker> {
     if let Meta::Path(_) = attribute.meta {
         return Ok(Marker::Query(None));
     }
-    let name: LitStr = attribute
-        .parse_args()
-        .map_err(|_| syn::Error::new_spanned(attribute, TEXT))?;
+    let name: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, TEXT))?;
     if name.value().is_empty() {
-        return Err(syn::Error::new_spanned(
-            name,
-            "the name of a query parameter is not empty",
-        ));
+        return Err(syn::Error::new_spanned(name, "the name of a query parameter is not empty"));
     }
     Ok(Marker::Query(Some(name)))
 }
 
 fn header(attribute: &Attribute) -> Result<Marker> {
     let text = "a header is marked with its name: `#[header(\"X-Name\")]`";
-    let literal: LitStr = attribute
-        .parse_args()
-        .map_err(|_| syn::Error::new_spanned(attribute, text))?;
+    let literal: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, text))?;
     let name = literal.value().to_ascii_lowercase();
     if !is_token(&name) {
-        let text = format!(
-            "`{}` is not a header name; it has letters, digits and hyphens",
-            name.escape_debug()
-        );
-        return Err(syn::Error::new_spanned(literal, text));
+        return Err(syn::Error::new_spanned(literal, "the name of a header is made of letters, digits and hyphens"));
     }
     if RESERVED.contains(&name.as_str()) || name.starts_with("proxy-") {
-        let text = format!("`{name}` is written by the client itself; remove this argument");
+        let text = format!("`{}` is written by the client itself; remove this argument", literal.value());
         return Err(syn::Error::new_spanned(literal, text));
     }
     Ok(Marker::Header(name))
@@ -148,11 +135,7 @@ fn body(attribute: &Attribute) -> Result<Marker> {
         let name: Ident = input.parse()?;
         input.parse::<Token![=]>()?;
         let media_type: LitStr = input.parse()?;
-        if name == "raw" {
-            Ok(media_type)
-        } else {
-            Err(input.error("raw"))
-        }
+        if name == "raw" { Ok(media_type) } else { Err(input.error("raw")) }
     };
     let media_type: LitStr = attribute.parse_args_with(raw).map_err(|_| {
         let text = "write `#[body]` for JSON, or `#[body(raw = \"text/csv\")]` for bytes with their media type";
@@ -169,19 +152,13 @@ fn form(attribute: &Attribute) -> Result<Marker> {
     if let Meta::Path(_) = attribute.meta {
         return Ok(Marker::Form);
     }
-    Err(syn::Error::new_spanned(
-        attribute,
-        "a form takes its names from the argument's fields; write `#[form]`",
-    ))
+    Err(syn::Error::new_spanned(attribute, "a form takes its names from the argument's fields; write `#[form]`"))
 }
 
 fn is_media_type(text: &str) -> bool {
     let mut parts = text.split(';');
-    let is_parameter = |part: &str| {
-        part.trim()
-            .split_once('=')
-            .is_some_and(|(name, value)| is_token(name) && is_visible(value))
-    };
+    let is_parameter =
+        |part: &str| part.trim().split_once('=').is_some_and(|(name, value)| is_token(name) && is_visible(value));
     let kind = parts.next().and_then(|kind| kind.split_once('/'));
     kind.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
         && !text.contains('*')
@@ -194,10 +171,7 @@ fn is_visible(value: &str) -> bool {
 
 /// Whether a text is a `token` of RFC 9110.
 fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn take_if(attributes: &mut Vec<Attribute>, is_taken: fn(&Attribute) -> bool) -> Vec<Attribute> {

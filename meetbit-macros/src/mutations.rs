@@ -108,10 +108,7 @@ fn any_text_in_a_path_is_answered_with_tokens() {
     for _ in 0..4000 {
         let text: String = (0..random.below(5)).map(|_| TEXTS[random.below(TEXTS.len())]).collect();
         let literal = Literal::string(&text);
-        api_endpoint::expand(
-            quote::quote!(get, #literal, perm = #literal, timeout = #literal),
-            item.clone(),
-        );
+        api_endpoint::expand(quote::quote!(get, #literal, perm = #literal, timeout = #literal), item.clone());
     }
 }
 
@@ -158,12 +155,7 @@ impl Random {
     }
 
     fn token(&mut self) -> TokenTree {
-        let delimiters = [
-            Delimiter::None,
-            Delimiter::Parenthesis,
-            Delimiter::Bracket,
-            Delimiter::Brace,
-        ];
+        let delimiters = [Delimiter::None, Delimiter::Parenthesis, Delimiter::Bracket, Delimiter::Brace];
         match self.below(5) {
             0 => TokenTree::Literal(Literal::string(TEXTS[self.below(TEXTS.len())])),
             1 => TokenTree::Punct(Punct::new(b",;:=#&<>!.-'"[self.below(11)].into(), Spacing::Alone)),

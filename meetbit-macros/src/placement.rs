@@ -31,6 +31,7 @@ impl Placement {
         let mut placer = Placer {
             verb: args.verb.get().copied(),
             placeholders: None,
+            is_complete: false,
             excused: Vec::new(),
             has_body: candidates.iter().any(Candidate::is_body),
             named: Vec::new(),
@@ -43,6 +44,7 @@ impl Placement {
             placer.excused = unfilled::report(template, &candidates, &mut earlier);
             placer.mistakes.insert(args.mistakes_before_options, earlier);
             placer.placeholders = Some(&template.placeholders);
+            placer.is_complete = template.is_complete;
         }
         for candidate in candidates {
             placer.place(candidate);
@@ -53,8 +55,9 @@ impl Placement {
 
 struct Placer<'a> {
     verb: Option<Verb>,
-    /// None where the path could not be read.
+    /// None where there is no path.
     placeholders: Option<&'a [String]>,
+    is_complete: bool,
     /// Arguments that a wrong placeholder was meant for.
     excused: Vec<String>,
     has_body: bool,
@@ -69,9 +72,7 @@ impl Placer<'_> {
     fn place(&mut self, mut candidate: Candidate) {
         self.mistakes.append(&mut candidate.mistakes);
         let key = &candidate.key;
-        let position = self
-            .placeholders
-            .and_then(|names| names.iter().position(|name| name == key));
+        let position = self.placeholders.and_then(|names| names.iter().position(|name| name == key));
         match (std::mem::replace(&mut candidate.marked, Marked::Wrong), position) {
             (Marked::Wrong, _) => {}
             (Marked::Unmarked, Some(position)) => {
@@ -79,12 +80,8 @@ impl Placer<'_> {
                 self.segments.push((position, candidate.into()));
             }
             (Marked::Unmarked, None) => {
-                if self.placeholders.is_some() && !self.excused.contains(key) {
-                    let body = if self.verb.is_none_or(Verb::may_have_body) {
-                        "`#[body]`"
-                    } else {
-                        "name it there"
-                    };
+                if self.is_complete && !self.excused.contains(key) {
+                    let body = if self.verb.is_none_or(Verb::may_have_body) { "`#[body]`" } else { "name it there" };
                     let text =
                         format!("`{key}` is not in the path; mark it `#[query]`, `#[header(\"X-Name\")]` or {body}");
                     self.mistakes.at(&candidate.name, text);
@@ -103,9 +100,7 @@ impl Placer<'_> {
         let key = candidate.key.clone();
         let place = match marker {
             Marker::Query(name) => {
-                let token = name
-                    .as_ref()
-                    .map_or_else(|| candidate.name.to_token_stream(), ToTokens::to_token_stream);
+                let token = name.as_ref().map_or_else(|| candidate.name.to_token_stream(), ToTokens::to_token_stream);
                 let name = name.map_or_else(|| key.clone(), |name| name.value());
                 self.claim(format!("query {name}"), &key, token, |other| {
                     format!("the query parameter `{name}` is `{other}` already; write `#[query(\"other_name\")]`")
@@ -132,21 +127,14 @@ impl Placer<'_> {
     fn body(&mut self, candidate: &Candidate, attribute: &Attribute, place: Place) -> Place {
         self.refuse_cfg(candidate);
         if let Some(verb) = self.verb.filter(|verb| !verb.may_have_body()) {
-            let text = format!(
-                "a `{}` request has no body; mark the argument `#[query]`, or write `post`",
-                verb.name()
-            );
+            let text =
+                format!("a `{}` request has no body; mark the argument `#[query]`, or write `post`", verb.name());
             self.mistakes.at(attribute, text);
             return place;
         }
-        self.claim(
-            "body".to_owned(),
-            &candidate.key,
-            attribute.to_token_stream(),
-            |other| {
-                format!("`{other}` is the body already; an endpoint has one argument marked `#[body]` or `#[form]`")
-            },
-        );
+        self.claim("body".to_owned(), &candidate.key, attribute.to_token_stream(), |other| {
+            format!("`{other}` is the body already; an endpoint has one argument marked `#[body]` or `#[form]`")
+        });
         place
     }
 
@@ -175,10 +163,6 @@ impl Placer<'_> {
 
 impl From<Candidate> for Argument {
     fn from(candidate: Candidate) -> Self {
-        Self {
-            name: candidate.name,
-            is_reference: candidate.is_reference,
-            cfgs: candidate.cfgs,
-        }
+        Self { name: candidate.name, is_reference: candidate.is_reference, cfgs: candidate.cfgs }
     }
 }

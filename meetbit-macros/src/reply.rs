@@ -28,9 +28,7 @@ impl Reply {
     /// Reads `-> Call<T>`; any other type is none.
     pub(crate) fn read(output: &ReturnType, is_raw: bool) -> Option<Self> {
         let ReturnType::Type(_, ty) = output else { return None };
-        let inner = bare(only_argument(
-            last_segment(ty).filter(|segment| segment.ident == "Call")?,
-        )?);
+        let inner = bare(only_argument(last_segment(ty).filter(|segment| segment.ident == "Call")?)?);
         let last = last_segment(inner);
         let form = match inner {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Form::Empty,
@@ -38,10 +36,7 @@ impl Reply {
             _ if is_raw => Form::Value,
             _ => Form::Envelope,
         };
-        Some(Self {
-            form,
-            span: last.map_or_else(|| inner.span(), |segment| segment.ident.span()),
-        })
+        Some(Self { form, span: last.map_or_else(|| inner.span(), |segment| segment.ident.span()) })
     }
 }
 
@@ -66,9 +61,7 @@ fn inside(ty: &Type) -> Type {
 }
 
 fn is_wrapper(segment: &PathSegment) -> bool {
-    ["Call", "Result", "Response", "Box", "Pin", "BoxFuture"]
-        .iter()
-        .any(|name| segment.ident == name)
+    ["Call", "Result", "Response", "Box", "Pin", "BoxFuture"].iter().any(|name| segment.ident == name)
 }
 
 /// `T` of `impl Future<Output = T>`.
@@ -87,14 +80,7 @@ fn output<P>(bounds: &Punctuated<TypeParamBound, P>) -> Type {
 /// A type as a reader would write it.
 pub(crate) fn shown(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
-    for (spaced, tight) in [
-        (" :: ", "::"),
-        (" < ", "<"),
-        (" >", ">"),
-        (" ,", ","),
-        ("& ", "&"),
-        ("< ", "<"),
-    ] {
+    for (spaced, tight) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
         text = text.replace(spaced, tight);
     }
     text

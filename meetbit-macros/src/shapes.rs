@@ -15,10 +15,7 @@ pub(crate) fn expand_trait(source: &str) -> String {
     let mut file: syn::File = syn::parse2(tokens).unwrap();
     for item in &mut file.items {
         if let syn::Item::Trait(item) = item {
-            item.items = std::mem::take(&mut item.items)
-                .into_iter()
-                .flat_map(expand_method)
-                .collect();
+            item.items = std::mem::take(&mut item.items).into_iter().flat_map(expand_method).collect();
         }
     }
     prettyplease::unparse(&file)
@@ -35,9 +32,7 @@ fn expand_method(item: syn::TraitItem) -> Vec<syn::TraitItem> {
 }
 
 fn take(attributes: &mut Vec<syn::Attribute>, name: &str) -> Option<TokenStream> {
-    let index = attributes
-        .iter()
-        .position(|attribute| attribute.path().is_ident(name))?;
+    let index = attributes.iter().position(|attribute| attribute.path().is_ident(name))?;
     match attributes.remove(index).meta {
         syn::Meta::List(list) => Some(list.tokens),
         _ => Some(TokenStream::new()),
@@ -153,14 +148,8 @@ unsafe trait Events {
 
 #[test]
 fn the_example_in_expand_is_what_comes_out() {
-    let comment: Vec<&str> = include_str!("expand.rs")
-        .lines()
-        .filter_map(|line| line.strip_prefix("//!"))
-        .collect();
-    let lines: Vec<&str> = comment
-        .iter()
-        .map(|line| line.strip_prefix(' ').unwrap_or(line))
-        .collect();
+    let comment: Vec<&str> = include_str!("expand.rs").lines().filter_map(|line| line.strip_prefix("//!")).collect();
+    let lines: Vec<&str> = comment.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
     let text = lines.join("\n");
     let block = text.split("```").nth(1).unwrap().strip_prefix("text\n").unwrap();
     let (declaration, expansion) = block.split_once("\n\n").unwrap();

@@ -42,10 +42,7 @@ pub(crate) fn receiver(method: &TraitItemFn, mistakes: &mut Mistakes) -> Option<
         return None;
     };
     if !is_shared(receiver) {
-        mistakes.at(
-            receiver,
-            "an endpoint borrows the client that it is called on; write `&self`",
-        );
+        mistakes.at(receiver, "an endpoint borrows the client that it is called on; write `&self`");
     }
     Some(receiver.self_token)
 }

@@ -13,11 +13,7 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None; // `parse` would take a sign
     }
-    digits
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(factor)
-        .filter(|millis| (1..=DAY).contains(millis))
+    digits.parse::<u64>().ok()?.checked_mul(factor).filter(|millis| (1..=DAY).contains(millis))
 }
 
 #[cfg(test)]
@@ -29,19 +25,7 @@ mod tests {
         assert_eq!(millis("500ms"), Some(500));
         assert_eq!(millis("5s"), Some(5000));
         assert_eq!(millis("1440m"), Some(86_400_000));
-        for wrong in [
-            "",
-            "5",
-            "s",
-            "0s",
-            "-1s",
-            "+1s",
-            "1.5s",
-            "5 s",
-            "5h",
-            "1441m",
-            "99999999999999999999s",
-        ] {
+        for wrong in ["", "5", "s", "0s", "-1s", "+1s", "1.5s", "5 s", "5h", "1441m", "99999999999999999999s"] {
             assert_eq!(millis(wrong), None, "{wrong}");
         }
     }

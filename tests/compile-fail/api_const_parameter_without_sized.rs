@@ -2,8 +2,8 @@ use meetbit_client::{Api, Call, Client, api, api_endpoint};
 
 #[api]
 trait Events: Api {
-    #[api_endpoint(get, "/events")]
-    fn list<const N: usize>(&self, #[query] ids: &[u8; N]) -> Call<String>;
+    #[api_endpoint(post, "/events")]
+    fn list<const N: usize>(&self, #[body(raw = "text/csv")] csv: &[u8; N]) -> Call<String>;
 }
 
 fn main() {

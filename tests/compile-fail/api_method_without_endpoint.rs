@@ -1,4 +1,4 @@
-use meetbit_client::{Api, Call, Client, api, api_endpoint};
+use meetbit_client::{Api, Call, Client, api};
 
 #[api]
 trait Events: Api {
