@@ -52,13 +52,13 @@ async fn permit(plan: &Plan, deadline: Instant, max_wait: Duration) -> Result<Pe
     let client = &*plan.client.0;
     #[cfg(feature = "tracing")]
     let asked = Instant::now();
-    let (permit, _waited_for) = client.pacer.acquire(client.rate_limit, deadline, max_wait).await?;
+    let granted = client.pacer.acquire(client.rate_limit, deadline, max_wait).await?;
     #[cfg(feature = "tracing")]
-    if let Some(reason) = _waited_for {
+    if let Some(reason) = granted.waited_for {
         let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::debug!(waited_ms, ?reason, endpoint = plan.endpoint.name(), "waited for the rate limit");
     }
-    Ok(permit)
+    Ok(granted.permit)
 }
 
 /// Makes one attempt, which ends with the call at the latest.

@@ -56,7 +56,7 @@ impl Encoding {
 
 enum Sink {
     Identity(Capped),
-    Gzip(MultiGzDecoder<Capped>),
+    Gzip(Box<MultiGzDecoder<Capped>>),
 }
 
 impl Sink {
@@ -64,7 +64,7 @@ impl Sink {
         let capped = Capped { bytes: Vec::new(), max, overflown: false };
         match encoding {
             Encoding::Identity => Self::Identity(capped.announced(length)),
-            Encoding::Gzip => Self::Gzip(MultiGzDecoder::new(capped)),
+            Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(capped))),
         }
     }
 

@@ -107,25 +107,21 @@ impl Draft {
     }
 
     /// A reply in MeetBit's envelope.
-    #[must_use]
     pub fn call<T: Reply>(self) -> Call<T> {
         Call::new(self.finish(), reply::envelope)
     }
 
     /// A reply that is the value itself.
-    #[must_use]
     pub fn raw<T: Reply>(self) -> Call<T> {
         Call::new(self.finish(), reply::raw)
     }
 
     /// A reply that says nothing but that it worked.
-    #[must_use]
     pub fn empty(self) -> Call<()> {
         Call::new(self.finish(), reply::empty)
     }
 
     /// A reply whose body is taken as it is.
-    #[must_use]
     pub fn into_bytes(self) -> Call<Bytes> {
         Call::new(self.finish(), reply::bytes)
     }

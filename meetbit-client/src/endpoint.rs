@@ -49,6 +49,7 @@ impl Endpoint {
     }
 
     /// The permissions that the role of the access key needs, as declared.
+    #[must_use]
     pub fn permissions(&self) -> impl ExactSizeIterator<Item = Permission> + use<> {
         self.permissions.iter().map(|text| Permission::literal(text))
     }

@@ -11,9 +11,9 @@ pub(crate) fn of(text: &str, max: usize) -> String {
         let invisible = c.is_control() && !matches!(c, '\n' | '\t')
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if invisible {
-            shown.extend(c.escape_unicode())
+            shown.extend(c.escape_unicode());
         } else {
-            shown.push(c)
+            shown.push(c);
         }
         if shown.len() > max {
             shown.truncate(before);

@@ -1,4 +1,4 @@
-//! Where in a JSON text an error is: serde_json says line and column, people need a path.
+//! Where in a JSON text an error is: `serde_json` says line and column, people need a path.
 
 /// A place in a JSON text.
 #[derive(Debug, PartialEq, Eq)]
@@ -128,8 +128,8 @@ mod tests {
         assert_eq!(path_at(text, r#""two""#), "data[1].id");
         assert_eq!(path_at(text, r#""y""#), "data[0].tags[1]");
         assert_eq!(path_at(text, "null"), "data[1].last");
-        assert_eq!(path_at(text, r#"null}"#), "data[1]");
-        assert_eq!(path_at(text, r#"{","#), "message");
+        assert_eq!(path_at(text, "null}"), "data[1]");
+        assert_eq!(path_at(text, r#" {""#), "message");
         assert_eq!(find(text, 1, 1).path, "");
     }
 

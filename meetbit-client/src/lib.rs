@@ -63,7 +63,7 @@ pub mod __private {
     pub use crate::private::*;
 }
 
-#[cfg(feature = "webhooks")]
-pub mod webhook;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+#[cfg(feature = "webhooks")]
+pub mod webhook;

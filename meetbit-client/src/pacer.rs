@@ -213,9 +213,10 @@ impl State {
         let free_at = self.trips.answered(permit.sent, now);
         self.settle(permit, free_at);
         let lane = &mut self.lanes[permit.lane];
-        match answer.refused {
-            Some(asked) => lane.gate.refuse(permit.sent, now, asked),
-            None => lane.gate.admit(permit.sent),
+        if answer.is_refusal {
+            lane.gate.refuse(permit.sent, now, answer.retry_after);
+        } else {
+            lane.gate.admit(permit.sent);
         }
         if answer.headers.limit.is_some() {
             lane.server_limit = answer.headers.limit;
@@ -246,12 +247,22 @@ pub(crate) struct Permit {
     settled: AtomicBool,
 }
 
+/// Leave, and what it was waited for.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) permit: Permit,
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only a trace event tells it"))]
+    pub(crate) waited_for: Option<Wait>,
+}
+
 /// What a reply's head says about pacing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) headers: RateLimitHeaders,
-    /// It was a `429`; with the wait it asked for, if that could be read.
-    pub(crate) refused: Option<Option<Duration>>,
+    /// It was a `429`.
+    pub(crate) is_refusal: bool,
+    /// The wait that it asked for, if that could be read.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Permit {
@@ -262,9 +273,10 @@ impl Permit {
         }
         let mut state = lock(&self.tenant.state);
         state.answered(self, answer, Instant::now());
-        let wakers = match answer.refused {
-            Some(_) => state.lanes[self.lane].queue.values().map(|waiting| waiting.waker.clone()).collect(),
-            None => state.heads(),
+        let wakers = if answer.is_refusal {
+            state.lanes[self.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
+        } else {
+            state.heads()
         };
         wake(state, wakers);
     }
@@ -295,14 +307,14 @@ pub(crate) struct Acquire<'a> {
 }
 
 impl Future for Acquire<'_> {
-    type Output = Result<(Permit, Option<Wait>), Refusal>;
+    type Output = Result<Granted, Refusal>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         loop {
             let now = Instant::now();
             let wake_at = match this.step(context.waker(), now) {
-                Ok(Ok(permit)) => return Poll::Ready(Ok((permit, this.waited_for))),
+                Ok(Ok(permit)) => return Poll::Ready(Ok(Granted { permit, waited_for: this.waited_for })),
                 Ok(Err(wake_at)) => wake_at,
                 Err(refusal) => return Poll::Ready(Err(refusal)),
             };

@@ -114,7 +114,7 @@ pub(crate) fn next(policy: &RetryPolicy, idempotent: bool, attempts: u32, failed
 /// A random part of `ceiling`: full jitter, so that many callers do not come back at once.
 pub(crate) fn jittered(ceiling: Duration) -> Duration {
     let random = RandomState::new().hash_one(()) >> 32;
-    let nanos = ceiling.as_nanos() * u128::from(random) >> 32;
+    let nanos = (ceiling.as_nanos() * u128::from(random)) >> 32;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

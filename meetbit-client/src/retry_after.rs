@@ -59,9 +59,8 @@ pub struct RateLimitHeaders {
 impl RateLimitHeaders {
     /// Reads them; what is absent or cannot be read is `None`.
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
-        let number = |name: HeaderName, pick: fn(u32, u32) -> u32| {
-            headers.get_all(name).iter().filter_map(|value| count(value)).reduce(pick)
-        };
+        let number =
+            |name: HeaderName, pick: fn(u32, u32) -> u32| headers.get_all(name).iter().filter_map(count).reduce(pick);
         Self {
             limit: number(HeaderName::from_static("ratelimit-limit"), u32::min),
             remaining: number(HeaderName::from_static("ratelimit-remaining"), u32::min),

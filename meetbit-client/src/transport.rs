@@ -163,8 +163,8 @@ impl Watch {
             } else {
                 (headers.clone(), retry_after::parse(headers, Timestamp::now()))
             };
-            let refused = (status == StatusCode::TOO_MANY_REQUESTS).then_some(retry_after);
-            self.permit.answered(Answer { headers: rate_limit, refused });
+            let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
+            self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
             Head { status, rate_limit, headers: kept, retry_after }
         });
     }

@@ -168,7 +168,7 @@ impl Checks {
             0 => return Ok(()),
             1 => {}
             2 => self.found.message.push_str(" (and 1 more error)"),
-            n => self.found.message.push_str(&format!(" (and {} more errors)", n - 1)),
+            n => self.found.message = format!("{} (and {} more errors)", self.found.message, n - 1),
         }
         Err(self.found)
     }

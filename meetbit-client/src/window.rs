@@ -73,7 +73,7 @@ impl Trips {
         }
         self.recent.push_back(trip);
         let least = if self.recent.len() < Self::ENOUGH { Duration::ZERO } else { self.least() };
-        sent + (trip - least) + WINDOW + GUARD
+        sent + trip.saturating_sub(least) + WINDOW + GUARD
     }
 
     /// When a request that is sent now will probably leave it; if its answer is late, it was counted later than that.
@@ -81,7 +81,7 @@ impl Trips {
         let spread = if self.recent.len() < Self::ENOUGH {
             WINDOW
         } else {
-            self.recent.iter().max().map_or(WINDOW, |most| *most - self.least())
+            self.recent.iter().max().map_or(WINDOW, |most| most.saturating_sub(self.least()))
         };
         sent + spread + WINDOW + GUARD
     }

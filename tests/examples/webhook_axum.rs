@@ -43,14 +43,7 @@ struct Receiver {
 impl Receiver {
     fn new(verifier: Verifier) -> (Self, mpsc::Receiver<Webhook>) {
         let (queue, taken) = mpsc::channel(1000);
-        (
-            Self {
-                verifier,
-                seen: Arc::new(MemoryDeduplicator::new()),
-                queue,
-            },
-            taken,
-        )
+        (Self { verifier, seen: Arc::new(MemoryDeduplicator::new()), queue }, taken)
     }
 
     fn router(self) -> Router {
@@ -81,9 +74,7 @@ impl FromRequest<Receiver> for Verified {
 
     async fn from_request(request: Request, receiver: &Receiver) -> Result<Self, Self::Rejection> {
         let headers = request.headers().clone();
-        let body = Bytes::from_request(request, receiver)
-            .await
-            .map_err(IntoResponse::into_response)?;
+        let body = Bytes::from_request(request, receiver).await.map_err(IntoResponse::into_response)?;
         match receiver.verifier.verify(&headers, &body) {
             Ok(webhook) => Ok(Self(webhook)),
             Err(error) => {
@@ -119,11 +110,7 @@ async fn once() -> Result<(), Box<dyn Error>> {
     let body = r#"{"event":"meeting_links.scheduled","data":{"id":1234}}"#;
     let headers = Signer::new("a secret for this run")?.headers("3f0e2f9b", jiff::Timestamp::now(), body.as_bytes())?;
     let client = reqwest::Client::new();
-    let tries = [
-        ("a webhook", body, 204),
-        ("its repeat", body, 204),
-        ("a forgery", "{}", 401),
-    ];
+    let tries = [("a webhook", body, 204), ("its repeat", body, 204), ("a forgery", "{}", 401)];
     for (what, body, expected) in tries {
         let answer = client.post(&url).headers(headers.clone()).body(body).send().await?;
         println!("sent {what}: answered {}", answer.status());

@@ -151,9 +151,7 @@ fn of_many_threads_with_one_id_one_is_first() {
     let seen: &dyn Deduplicator = &MemoryDeduplicator::new();
     for id in ["a", "b", "c"] {
         let first: usize = thread::scope(|scope| {
-            let threads: Vec<_> = (0..16)
-                .map(|_| scope.spawn(|| usize::from(seen.check(id) == Seen::First)))
-                .collect();
+            let threads: Vec<_> = (0..16).map(|_| scope.spawn(|| usize::from(seen.check(id) == Seen::First))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).sum()
         });
         assert_eq!(first, 1);

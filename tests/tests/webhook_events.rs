@@ -10,10 +10,7 @@ fn event(body: &Value) -> Event {
 }
 
 fn unknown(name: &str, data: Value) -> Event {
-    Event::Unknown {
-        event: name.to_owned(),
-        data,
-    }
+    Event::Unknown { event: name.to_owned(), data }
 }
 
 #[test]
@@ -22,9 +19,7 @@ fn a_scheduled_meeting_link_has_all_its_attributes() {
         "id": 1, "event_id": 2, "calendar_id": 3, "name": "Ada", "email": "ada@example.com",
         "contact_number": "+441234567890",
     }});
-    let Event::MeetingLinkScheduled(link) = event(&body) else {
-        panic!("{body}")
-    };
+    let Event::MeetingLinkScheduled(link) = event(&body) else { panic!("{body}") };
 
     assert_eq!((link.id, link.event_id, link.calendar_id), (1, Some(2), Some(3)));
     assert_eq!(link.name.as_deref(), Some("Ada"));
@@ -42,13 +37,7 @@ fn every_type_of_calendar_event_has_a_variant() {
         | ("events.reassigned", Event::EventReassigned(known)) => Some(known),
         _ => None,
     };
-    for name in [
-        "events.created",
-        "events.updated",
-        "events.deleted",
-        "events.rescheduled",
-        "events.reassigned",
-    ] {
+    for name in ["events.created", "events.updated", "events.deleted", "events.rescheduled", "events.reassigned"] {
         let event = event(&json!({"event": name, "data": {"id": 8, "calendar_id": 3}}));
         let known = variant(&event).unwrap();
         assert_eq!((event.name(), known.id, known.calendar_id), (name, 8, Some(3)));
@@ -57,11 +46,7 @@ fn every_type_of_calendar_event_has_a_variant() {
 
 #[test]
 fn missing_null_and_further_attributes_lose_nothing() {
-    for data in [
-        json!({"id": 8}),
-        json!({"id": 8, "calendar_id": null}),
-        json!({"id": 8, "mood": "good"}),
-    ] {
+    for data in [json!({"id": 8}), json!({"id": 8, "calendar_id": null}), json!({"id": 8, "mood": "good"})] {
         let created = event(&json!({"event": "events.created", "data": data, "sent_by": "a newer MeetBit"}));
         assert!(
             matches!(created, Event::EventCreated(event) if event.id == 8 && event.calendar_id.is_none()),
@@ -69,10 +54,7 @@ fn missing_null_and_further_attributes_lose_nothing() {
         );
 
         let scheduled = event(&json!({"event": "meeting_links.scheduled", "data": data}));
-        assert!(
-            matches!(scheduled, Event::MeetingLinkScheduled(link) if link.id == 8),
-            "{data}"
-        );
+        assert!(matches!(scheduled, Event::MeetingLinkScheduled(link) if link.id == 8), "{data}");
     }
 }
 
@@ -91,20 +73,14 @@ fn data_that_does_not_fit_its_type_is_kept_whole() {
     ];
     for data in misfits {
         for name in ["events.created", "meeting_links.scheduled"] {
-            assert_eq!(
-                event(&json!({"event": name, "data": data})),
-                unknown(name, data.clone())
-            );
+            assert_eq!(event(&json!({"event": name, "data": data})), unknown(name, data.clone()));
         }
     }
 }
 
 #[test]
 fn an_event_without_data_is_kept() {
-    assert_eq!(
-        event(&json!({"event": "events.created"})),
-        unknown("events.created", Value::Null)
-    );
+    assert_eq!(event(&json!({"event": "events.created"})), unknown("events.created", Value::Null));
 }
 
 #[test]

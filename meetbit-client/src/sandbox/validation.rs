@@ -37,9 +37,7 @@ pub(super) struct Fields<'a> {
 
 impl Invalid {
     pub(super) fn one(field: &str, text: &str) -> Self {
-        Self {
-            fields: vec![(field.into(), vec![text.into()])],
-        }
+        Self { fields: vec![(field.into(), vec![text.into()])] }
     }
 
     pub(super) fn add(&mut self, field: &str, text: impl Into<String>) {
@@ -56,18 +54,9 @@ impl Invalid {
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> Result<T, Self> {
         let mut invalid = Self::default();
-        let mut fields = Fields {
-            values,
-            prefix: String::new(),
-            from_query,
-            invalid: &mut invalid,
-        };
+        let mut fields = Fields { values, prefix: String::new(), from_query, invalid: &mut invalid };
         let value = read(&mut fields);
-        if invalid.fields.is_empty() {
-            Ok(value)
-        } else {
-            Err(invalid)
-        }
+        if invalid.fields.is_empty() { Ok(value) } else { Err(invalid) }
     }
 
     /// The first text, and how many more there are.
@@ -101,11 +90,7 @@ impl Fields<'_> {
     /// A text of at most 255 characters.
     pub(super) fn text(&mut self, name: &str, need: Need) -> Option<String> {
         let text = self.any_text(name, need)?;
-        self.unless(
-            text.chars().count() > MAX_TEXT,
-            name,
-            "must not be greater than 255 characters.",
-        )?;
+        self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.")?;
         Some(text)
     }
 
@@ -119,11 +104,7 @@ impl Fields<'_> {
     pub(super) fn email(&mut self, name: &str, need: Need) -> Option<String> {
         let text = self.any_text(name, need)?;
         let form = self.unless(!is_email(&text), name, "must be a valid email address.");
-        let length = self.unless(
-            text.chars().count() > MAX_TEXT,
-            name,
-            "must not be greater than 255 characters.",
-        );
+        let length = self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.");
         form.and(length).map(|()| text)
     }
 
@@ -169,21 +150,11 @@ impl Fields<'_> {
     pub(super) fn list<T>(&mut self, name: &str, need: Need, read: impl Fn(&mut Fields<'_>) -> T) -> Option<Vec<T>> {
         let value = self.value(name, need)?;
         let list = self.or_say(value.as_array(), name, "must be an array.")?;
-        let items: Map<String, Value> = list
-            .iter()
-            .enumerate()
-            .map(|(position, item)| (position.to_string(), item.clone()))
-            .collect();
+        let items: Map<String, Value> =
+            list.iter().enumerate().map(|(position, item)| (position.to_string(), item.clone())).collect();
         let prefix = format!("{}{name}.", self.prefix);
-        let mut fields = Fields {
-            values: &items,
-            prefix,
-            from_query: false,
-            invalid: self.invalid,
-        };
-        (0..list.len())
-            .map(|position| fields.object(&position.to_string(), Need::Required, &read))
-            .collect()
+        let mut fields = Fields { values: &items, prefix, from_query: false, invalid: self.invalid };
+        (0..list.len()).map(|position| fields.object(&position.to_string(), Need::Required, &read)).collect()
     }
 
     /// Notes that something is wrong with a field.
@@ -279,16 +250,7 @@ mod tests {
         for good in ["+12", "+447700900123", "+123456789012345"] {
             assert!(is_e164(good), "{good}");
         }
-        for bad in [
-            "",
-            "+",
-            "+1",
-            "12",
-            "+012",
-            "+1234567890123456",
-            "+44 7700",
-            "+44\u{661}",
-        ] {
+        for bad in ["", "+", "+1", "12", "+012", "+1234567890123456", "+44 7700", "+44\u{661}"] {
             assert!(!is_e164(bad), "{bad}");
         }
     }

@@ -138,11 +138,7 @@ struct Memory {
 
 impl Memory {
     fn drop_older(&mut self, now: Instant, keep_for: Duration) {
-        while self
-            .ids
-            .first_key_value()
-            .is_some_and(|(_, (_, came))| now.duration_since(*came) >= keep_for)
-        {
+        while self.ids.first_key_value().is_some_and(|(_, (_, came))| now.duration_since(*came) >= keep_for) {
             self.drop_oldest();
         }
     }

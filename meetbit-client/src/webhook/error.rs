@@ -105,10 +105,7 @@ impl Error {
 
     /// Takes the place alone: the text of a `serde_json::Error` may quote the private body.
     pub(super) fn body(error: &serde_json::Error) -> Self {
-        Self(Reason::Body {
-            line: error.line(),
-            column: error.column(),
-        })
+        Self(Reason::Body { line: error.line(), column: error.column() })
     }
 }
 
@@ -116,10 +113,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Reason::Secret(fault) => {
-                write!(
-                    f,
-                    "the webhook secret {fault}; copy it anew from the destination's settings in MeetBit"
-                )
+                write!(f, "the webhook secret {fault}; copy it anew from the destination's settings in MeetBit")
             }
             Reason::Missing(header) => write!(
                 f,

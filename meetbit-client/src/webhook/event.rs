@@ -132,11 +132,7 @@ impl Event {
 
 /// serde would read a struct out of an array as well.
 fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Option<T> {
-    if data.is_object() {
-        T::deserialize(data).ok()
-    } else {
-        None
-    }
+    if data.is_object() { T::deserialize(data).ok() } else { None }
 }
 
 impl TryFrom<Map<String, Value>> for Event {

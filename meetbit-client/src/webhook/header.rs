@@ -34,9 +34,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Error
     if values.next().is_some() {
         return Err(Error::repeated(name));
     }
-    value
-        .to_str()
-        .map_err(|_| Error::invalid(name, "holds more than visible ASCII"))
+    value.to_str().map_err(|_| Error::invalid(name, "holds more than visible ASCII"))
 }
 
 /// The signed text is `id.timestamp.body`: a dot in the id would let its end be read as a timestamp. A dot in the

@@ -18,9 +18,7 @@ impl Key {
         if secret.trim() != secret.as_str() || secret.contains(char::is_control) {
             return Err(Error::secret("has blanks around it or control characters in it"));
         }
-        Hmac::new_from_slice(secret.as_bytes())
-            .map(Self)
-            .map_err(|_| Error::secret("has an unusable length"))
+        Hmac::new_from_slice(secret.as_bytes()).map(Self).map_err(|_| Error::secret("has an unusable length"))
     }
 
     /// Compares in constant time.
@@ -46,10 +44,7 @@ mod tests {
     fn promise_22_unusable_secrets_are_refused_unprinted() {
         for secret in ["", " ", "hush\n", " hush", "hu\0sh", "hush\u{a0}"] {
             let refused = Key::new(secret).err().map(|error| error.to_string());
-            assert!(
-                refused.as_ref().is_some_and(|text| !text.contains("hu")),
-                "{secret:?}: {refused:?}"
-            );
+            assert!(refused.as_ref().is_some_and(|text| !text.contains("hu")), "{secret:?}: {refused:?}");
         }
     }
 

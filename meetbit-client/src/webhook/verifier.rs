@@ -39,11 +39,7 @@ impl Verifier {
     /// [`InvalidSecret`](super::ErrorKind::InvalidSecret) where the secret is empty, has blanks around it or control
     /// characters in it.
     pub fn new(secret: impl Into<String>) -> Result<Self, Error> {
-        let verifier = Self {
-            keys: Vec::new(),
-            window: Duration::from_secs(5 * 60),
-            clock: Arc::new(Timestamp::now),
-        };
+        let verifier = Self { keys: Vec::new(), window: Duration::from_secs(5 * 60), clock: Arc::new(Timestamp::now) };
         verifier.secret(secret)
     }
 
@@ -84,31 +80,19 @@ impl Verifier {
         self.check_signature(&headers, raw_body)?;
         let timestamp = self.check_age(headers.timestamp)?;
         let event = serde_json::from_slice(raw_body).map_err(|error| Error::body(&error))?;
-        Ok(Webhook {
-            id: headers.id.to_owned(),
-            timestamp,
-            event,
-        })
+        Ok(Webhook { id: headers.id.to_owned(), timestamp, event })
     }
 
     /// Tries every key, so that the time taken does not tell which one fits.
     fn check_signature(&self, headers: &Headers<'_>, body: &[u8]) -> Result<(), Error> {
-        let Headers {
-            id,
-            timestamp,
-            signature,
-        } = headers;
-        let signed = self
-            .keys
-            .iter()
-            .fold(false, |signed, key| key.verify(id, timestamp, body, signature) | signed);
+        let Headers { id, timestamp, signature } = headers;
+        let signed = self.keys.iter().fold(false, |signed, key| key.verify(id, timestamp, body, signature) | signed);
         if signed { Ok(()) } else { Err(Error::signature()) }
     }
 
     fn check_age(&self, text: &str) -> Result<Timestamp, Error> {
-        let signed: Timestamp = text
-            .parse()
-            .map_err(|_| Error::invalid(header::TIMESTAMP, "is not ISO 8601 with an offset"))?;
+        let signed: Timestamp =
+            text.parse().map_err(|_| Error::invalid(header::TIMESTAMP, "is not ISO 8601 with an offset"))?;
         let age = (self.clock)().duration_since(signed);
         match age.unsigned_abs() {
             apart if apart <= self.window => Ok(signed),
