@@ -18,10 +18,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("export MEETBIT_DOMAIN=sandbox.example.com");
     println!("export MEETBIT_BASE_URL={}", quoted(sandbox.base_url()));
     println!("export MEETBIT_ACCESS_KEY_ID={}", quoted(sandbox.access_key_id()));
-    println!(
-        "export MEETBIT_ACCESS_KEY_SECRET={}",
-        quoted(sandbox.access_key_secret())
-    );
+    println!("export MEETBIT_ACCESS_KEY_SECRET={}", quoted(sandbox.access_key_secret()));
     future::pending().await
 }
 
@@ -31,16 +28,11 @@ fn from_arguments(mut arguments: impl Iterator<Item = String>) -> Result<Sandbox
         builder = match argument.as_str() {
             "--port" => {
                 let port = arguments.next().unwrap_or_default();
-                builder.port(
-                    port.parse()
-                        .map_err(|_| format!("`{port}` is not a port; say 0 for any free one"))?,
-                )
+                builder.port(port.parse().map_err(|_| format!("`{port}` is not a port; say 0 for any free one"))?)
             }
             "--unlimited" => builder.unlimited(),
             _ => {
-                return Err(format!(
-                    "`{argument}` is not an option; the options are `--port N` and `--unlimited`"
-                ));
+                return Err(format!("`{argument}` is not an option; the options are `--port N` and `--unlimited`"));
             }
         };
     }

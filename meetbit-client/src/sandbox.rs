@@ -76,8 +76,9 @@ pub use fault::Fault;
 pub use ledger::Received;
 pub use script::On;
 
+use crate::{Client, Error};
+
 use access::AccessKey;
-use client::Error;
 use server::Server;
 
 /// A running sandbox; clones are handles to the same one.
@@ -88,6 +89,7 @@ pub struct Sandbox {
 
 struct Running {
     base_url: String,
+    client: Client,
     server: Arc<Server>,
     listener: AbortHandle,
 }
@@ -166,9 +168,7 @@ impl Sandbox {
 
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("base_url", &self.running.base_url)
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("base_url", &self.running.base_url).finish_non_exhaustive()
     }
 }
 

@@ -15,11 +15,7 @@ pub(super) struct AccessKey {
 
 impl AccessKey {
     pub(super) fn new(id: String, secret: String, permissions: Vec<String>) -> Self {
-        Self {
-            id,
-            secret,
-            permissions,
-        }
+        Self { id, secret, permissions }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -49,10 +45,7 @@ impl AccessKey {
     /// Whether one of the permissions covers `needed`, part by part, `*` covering any.
     pub(super) fn permits(&self, needed: &str) -> bool {
         self.permissions.iter().any(|granted| {
-            granted
-                .split('.')
-                .zip(needed.split('.'))
-                .all(|(granted, needed)| granted == "*" || granted == needed)
+            granted.split('.').zip(needed.split('.')).all(|(granted, needed)| granted == "*" || granted == needed)
         })
     }
 }
@@ -61,16 +54,12 @@ impl AccessKey {
 pub(super) fn identify(keys: &[AccessKey], headers: &HeaderMap) -> Option<usize> {
     let [id, secret] = KEY_HEADERS.map(|name| only(headers, name));
     let (id, secret) = (id?, secret?);
-    keys.iter()
-        .position(|key| key.id.as_bytes() == id && key.secret.as_bytes() == secret)
+    keys.iter().position(|key| key.id.as_bytes() == id && key.secret.as_bytes() == secret)
 }
 
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     let mut values = headers.get_all(name).iter();
-    values
-        .next()
-        .filter(|_| values.next().is_none())
-        .map(http::HeaderValue::as_bytes)
+    values.next().filter(|_| values.next().is_none()).map(http::HeaderValue::as_bytes)
 }
 
 #[cfg(test)]
@@ -78,11 +67,7 @@ mod tests {
     use super::*;
 
     fn key(permissions: &[&str]) -> AccessKey {
-        AccessKey::new(
-            "id".into(),
-            "secret".into(),
-            permissions.iter().copied().map(String::from).collect(),
-        )
+        AccessKey::new("id".into(), "secret".into(), permissions.iter().copied().map(String::from).collect())
     }
 
     #[test]
@@ -101,10 +86,7 @@ mod tests {
 
     #[test]
     fn a_permission_needs_three_parts() {
-        assert_eq!(
-            key(&["users.read.*", "users.read"]).malformed_permission(),
-            Some("users.read")
-        );
+        assert_eq!(key(&["users.read.*", "users.read"]).malformed_permission(), Some("users.read"));
         assert_eq!(key(&["users..*"]).malformed_permission(), Some("users..*"));
         assert_eq!(key(&["users.read.*"]).malformed_permission(), None);
     }

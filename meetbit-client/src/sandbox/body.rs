@@ -33,10 +33,7 @@ impl Body {
             Framing::Length(length) => Next::Plain(length),
             Framing::Chunked => Next::ChunkSize,
         };
-        Self {
-            bytes: BytesMut::new(),
-            next,
-        }
+        Self { bytes: BytesMut::new(), next }
     }
 
     /// Takes as much as is there; says whether that was the end.
@@ -107,10 +104,7 @@ fn trailers(unread: &mut BytesMut) -> Result<Option<Next>, Refusal> {
     let end = if unread.starts_with(b"\r\n") {
         Some(2)
     } else {
-        unread
-            .windows(4)
-            .position(|bytes| bytes == b"\r\n\r\n")
-            .map(|start| start + 4)
+        unread.windows(4).position(|bytes| bytes == b"\r\n\r\n").map(|start| start + 4)
     };
     match end {
         Some(end) => {
@@ -140,25 +134,16 @@ mod tests {
     #[test]
     fn a_plain_body_ends_at_its_length() {
         for piece in 1..9 {
-            assert_eq!(
-                feed(Framing::Length(3), "abcGET /", piece),
-                Ok(("abc".into(), true, "GET /".into()))
-            );
+            assert_eq!(feed(Framing::Length(3), "abcGET /", piece), Ok(("abc".into(), true, "GET /".into())));
         }
-        assert_eq!(
-            feed(Framing::Length(5), "abc", 2),
-            Ok(("abc".into(), false, String::new()))
-        );
+        assert_eq!(feed(Framing::Length(5), "abc", 2), Ok(("abc".into(), false, String::new())));
     }
 
     #[test]
     fn chunks_are_joined_however_they_arrive() {
         let text = "3\r\nabc\r\n0A;name=value\r\ndefghijklm\r\n0\r\nTrailer: x\r\n\r\nGET /";
         for piece in 1..text.len() {
-            assert_eq!(
-                feed(Framing::Chunked, text, piece),
-                Ok(("abcdefghijklm".into(), true, "GET /".into()))
-            );
+            assert_eq!(feed(Framing::Chunked, text, piece), Ok(("abcdefghijklm".into(), true, "GET /".into())));
         }
     }
 

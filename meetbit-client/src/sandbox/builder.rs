@@ -11,12 +11,13 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::access::AccessKey;
-use super::client::{self, Error};
+use super::client;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::limits::Limits;
 use super::server::{BASE_PATH, Server};
 use super::{Running, Sandbox};
+use crate::{Credentials, Error, RateLimit};
 
 /// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -80,18 +81,13 @@ impl SandboxBuilder {
         permissions: impl IntoIterator<Item = impl Into<String>>,
     ) -> Self {
         let permissions = permissions.into_iter().map(Into::into).collect();
-        self.other_keys
-            .push(AccessKey::new(id.into(), secret.into(), permissions));
+        self.other_keys.push(AccessKey::new(id.into(), secret.into(), permissions));
         self
     }
 
     /// So many requests in every second for each key and for the whole tenant; 5 and 10 by default.
     pub fn rate_limit(self, key_per_second: u32, tenant_per_second: u32) -> Self {
-        Self {
-            key_per_second,
-            tenant_per_second,
-            ..self
-        }
+        Self { key_per_second, tenant_per_second, ..self }
     }
 
     /// No rate limit to speak of: `RateLimit-Limit` says 4,294,967,295.
@@ -122,18 +118,15 @@ impl SandboxBuilder {
 
     async fn try_start(self) -> io::Result<Sandbox> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
+        let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
+        let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
         let (port, server) = self.build()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
+        let client = client::connect(&base_url, credentials, limit)?;
         let server = Arc::new(server);
         let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
-        Ok(Sandbox {
-            running: Arc::new(Running {
-                base_url,
-                server,
-                listener,
-            }),
-        })
+        Ok(Sandbox { running: Arc::new(Running { base_url, client, server, listener }) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {
@@ -143,12 +136,7 @@ impl SandboxBuilder {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let first_wait = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
-        let limits = Limits::new(
-            keys.len(),
-            self.key_per_second,
-            self.tenant_per_second,
-            first_wait.max(1),
-        );
+        let limits = Limits::new(keys.len(), self.key_per_second, self.tenant_per_second, first_wait.max(1));
         let server = Server::new(keys, limits);
         for fault in self.faults {
             server.script().add(None, fault);
@@ -159,9 +147,7 @@ impl SandboxBuilder {
 
 impl fmt::Debug for SandboxBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SandboxBuilder")
-            .field("port", &self.port)
-            .finish_non_exhaustive() // the keys are in it
+        f.debug_struct("SandboxBuilder").field("port", &self.port).finish_non_exhaustive() // the keys are in it
     }
 }
 

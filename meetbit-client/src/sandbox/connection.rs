@@ -34,11 +34,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream, server: Arc<Server>) -> Self {
-        Self {
-            stream,
-            unread: BytesMut::new(),
-            server,
-        }
+        Self { stream, unread: BytesMut::new(), server }
     }
 
     /// Serves until either side closes. Errors of the socket are the client's business.
@@ -54,11 +50,7 @@ impl Connection {
         };
         let mut visit = self.server.arrive(&head);
         let fault = visit.fault.take();
-        if let Some(Fault {
-            kind: Kind::StopReading,
-            ..
-        }) = fault
-        {
+        if let Some(Fault { kind: Kind::StopReading, .. }) = fault {
             self.server.read(&visit, self.unread.split().freeze(), false);
             misbehave::read_nothing(&self.stream).await?;
             return Ok(CLOSE);
@@ -155,11 +147,7 @@ impl Connection {
         let written = reply::write(reply, &request.head.method, request.head.keep_alive());
         let whole = [written.head.as_slice(), &written.body].concat(); // one write, so one packet
         self.stream.write_all(&whole).await?;
-        if written.keep_alive {
-            Ok(KEEP)
-        } else {
-            self.close().await
-        }
+        if written.keep_alive { Ok(KEEP) } else { self.close().await }
     }
 
     /// Closing with bytes unread would reset the connection, and the reply could be lost with it: listen for a while.

@@ -77,14 +77,8 @@ impl Given {
     }
 
     fn name(&self) -> String {
-        let parts = [&self.first_name, &self.middle_name, &self.last_name]
-            .into_iter()
-            .flatten();
-        parts
-            .map(|part| part.trim())
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(" ")
+        let parts = [&self.first_name, &self.middle_name, &self.last_name].into_iter().flatten();
+        parts.map(|part| part.trim()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -106,14 +106,10 @@ impl Events {
             return Err(No::NotFound);
         }
         let listing = sent.read(Listing::read)?;
-        let of_calendar = self
-            .events
-            .iter()
-            .filter(|event| event.calendar_id == calendar && listing.wants(event));
+        let of_calendar = self.events.iter().filter(|event| event.calendar_id == calendar && listing.wants(event));
         let shown = of_calendar.filter_map(|event| serde_json::to_value(event.shown(conferences)).ok());
-        let found: Vec<_> = shown
-            .filter(|event| listing.filter.as_ref().is_none_or(|filter| filter.keeps(event)))
-            .collect();
+        let found: Vec<_> =
+            shown.filter(|event| listing.filter.as_ref().is_none_or(|filter| filter.keeps(event))).collect();
         Ok(reply::done("Events retrieved.", &found))
     }
 
@@ -182,10 +178,7 @@ impl Event {
     }
 
     fn shown<'a>(&'a self, conferences: &'a OnlineConferences) -> Shown<'a> {
-        Shown {
-            event: self,
-            online_conference: conferences.held_for(self.id),
-        }
+        Shown { event: self, online_conference: conferences.held_for(self.id) }
     }
 }
 

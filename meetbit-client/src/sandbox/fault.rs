@@ -60,11 +60,7 @@ pub(super) enum Instead {
 pub(super) enum Damage {
     CutHead(usize),
     CutBody(usize),
-    Drip {
-        part: Part,
-        bytes: usize,
-        interval: Duration,
-    },
+    Drip { part: Part, bytes: usize, interval: Duration },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,21 +118,13 @@ impl Fault {
     /// Sends the whole reply, head and body, so many bytes at a time with a pause after each.
     #[must_use]
     pub fn drip(bytes: usize, interval: Duration) -> Self {
-        Self::new(Kind::Damage(Damage::Drip {
-            part: Part::Whole,
-            bytes,
-            interval,
-        }))
+        Self::new(Kind::Damage(Damage::Drip { part: Part::Whole, bytes, interval }))
     }
 
     /// Sends the reply's head at once and its body so many bytes at a time with a pause after each.
     #[must_use]
     pub fn drip_body(bytes: usize, interval: Duration) -> Self {
-        Self::new(Kind::Damage(Damage::Drip {
-            part: Part::Body,
-            bytes,
-            interval,
-        }))
+        Self::new(Kind::Damage(Damage::Drip { part: Part::Body, bytes, interval }))
     }
 
     /// Sends `100 Continue` and `103 Early Hints` without end.
@@ -159,9 +147,7 @@ impl Fault {
         let mut response = Response::new(encoded.into());
         let name = HeaderValue::from_str(name).unwrap_or(HeaderValue::from_static("invalid"));
         response.headers_mut().insert(CONTENT_ENCODING, name);
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Self::reply(response)
     }
 
@@ -197,17 +183,11 @@ impl Fault {
     /// Lets MeetBit act on the request before the fault: the customer is created and the reply is lost.
     #[must_use]
     pub fn after_acting(self) -> Self {
-        Self {
-            after_acting: true,
-            ..self
-        }
+        Self { after_acting: true, ..self }
     }
 
     fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            after_acting: false,
-        }
+        Self { kind, after_acting: false }
     }
 
     fn instead(instead: Instead) -> Self {

@@ -39,11 +39,7 @@ impl Filter {
         if operator.is_none() {
             fields.not_among("operator");
         }
-        Some(Self {
-            attribute: attribute?.into(),
-            operator: operator?,
-            value: value?,
-        })
+        Some(Self { attribute: attribute?.into(), operator: operator?, value: value? })
     }
 
     /// Whether to keep an item, given as the JSON object that is sent for it.
@@ -109,14 +105,8 @@ mod tests {
 
     fn kept(operator: &str, attribute: &str, value: &str) -> bool {
         let item = json!({"id": 10, "name": "Ada", "gone": null});
-        Operator::parse(operator).is_some_and(|operator| {
-            Filter {
-                attribute: attribute.into(),
-                operator,
-                value: value.into(),
-            }
-            .keeps(&item)
-        })
+        Operator::parse(operator)
+            .is_some_and(|operator| Filter { attribute: attribute.into(), operator, value: value.into() }.keeps(&item))
     }
 
     #[test]

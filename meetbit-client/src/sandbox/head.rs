@@ -50,14 +50,12 @@ impl Head {
                 Ok(Some(head))
             }
             Ok(httparse::Status::Partial) if unread.len() < MAX_HEAD => Ok(None),
-            Ok(_) | Err(httparse::Error::TooManyHeaders) => Err(Refusal(
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "The request's headers are too large.",
-            )),
-            Err(httparse::Error::Version) => Err(Refusal(
-                StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "Only HTTP/1.1 is spoken here.",
-            )),
+            Ok(_) | Err(httparse::Error::TooManyHeaders) => {
+                Err(Refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "The request's headers are too large."))
+            }
+            Err(httparse::Error::Version) => {
+                Err(Refusal(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "Only HTTP/1.1 is spoken here."))
+            }
             Err(_) => Err(Refusal::bad_request("The request is malformed.")),
         }
     }
@@ -73,13 +71,7 @@ impl Head {
             value.set_sensitive(KEY_HEADERS.contains(&name.as_str()));
             headers.append(name, value);
         }
-        Ok(Self {
-            method,
-            path,
-            query,
-            headers,
-            http_1_0: request.version == Some(0),
-        })
+        Ok(Self { method, path, query, headers, http_1_0: request.version == Some(0) })
     }
 
     pub(super) fn framing(&self) -> Result<Framing, Refusal> {
@@ -93,10 +85,7 @@ impl Head {
         match self.content_length()? {
             Some(length) if length > MAX_BODY => Err(too_large()),
             Some(length) => Ok(Framing::Length(length)),
-            None if needs_length => Err(Refusal(
-                StatusCode::LENGTH_REQUIRED,
-                "The request needs a Content-Length.",
-            )),
+            None if needs_length => Err(Refusal(StatusCode::LENGTH_REQUIRED, "The request needs a Content-Length.")),
             None => Ok(Framing::Length(0)),
         }
     }
@@ -109,10 +98,7 @@ impl Head {
         let mut codings = self.headers.get_all(TRANSFER_ENCODING).iter();
         match (codings.next(), codings.next()) {
             (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(Framing::Chunked),
-            _ => Err(Refusal(
-                StatusCode::NOT_IMPLEMENTED,
-                "Only the transfer coding `chunked` is understood.",
-            )),
+            _ => Err(Refusal(StatusCode::NOT_IMPLEMENTED, "Only the transfer coding `chunked` is understood.")),
         }
     }
 
@@ -132,23 +118,14 @@ impl Head {
         match self.headers.get(EXPECT) {
             None => Ok(false),
             Some(value) if value.as_bytes().eq_ignore_ascii_case(b"100-continue") => Ok(!self.http_1_0),
-            Some(_) => Err(Refusal(
-                StatusCode::EXPECTATION_FAILED,
-                "Only the expectation `100-continue` can be met.",
-            )),
+            Some(_) => Err(Refusal(StatusCode::EXPECTATION_FAILED, "Only the expectation `100-continue` can be met.")),
         }
     }
 
     pub(super) fn keep_alive(&self) -> bool {
-        let options = self
-            .headers
-            .get_all(CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
+        let options = self.headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
         !self.http_1_0
-            && !options
-                .flat_map(|value| value.split(','))
-                .any(|option| option.trim().eq_ignore_ascii_case("close"))
+            && !options.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
     }
 }
 
@@ -179,8 +156,7 @@ mod tests {
     fn framing(headers: &str) -> Result<Framing, u16> {
         let head = head(&format!("POST / HTTP/1.1\r\nHost: x\r\n{headers}\r\n"));
         let refused = |Refusal(status, _)| status.as_u16();
-        head.map_err(refused)?
-            .map_or(Err(0), |head| head.framing().map_err(refused))
+        head.map_err(refused)?.map_or(Err(0), |head| head.framing().map_err(refused))
     }
 
     #[test]
@@ -189,10 +165,7 @@ mod tests {
         assert_eq!(split("/users?a=b?c"), ("/users".into(), Some("a=b?c".into())));
         assert_eq!(split("http://127.0.0.1:1/users"), ("/users".into(), None));
         assert_eq!(split("http://127.0.0.1:1"), ("/".into(), None));
-        assert_eq!(
-            split("/users?to=http://x/y"),
-            ("/users".into(), Some("to=http://x/y".into()))
-        );
+        assert_eq!(split("/users?to=http://x/y"), ("/users".into(), Some("to=http://x/y".into())));
     }
 
     #[test]
@@ -208,11 +181,8 @@ mod tests {
         assert_eq!(framing("Content-Length: 3\r\n"), Ok(Framing::Length(3)));
         assert_eq!(framing("Transfer-Encoding: Chunked\r\n"), Ok(Framing::Chunked));
         assert_eq!(framing(""), Err(411));
-        for bad in [
-            "Content-Length: +3\r\n",
-            "Content-Length: 3, 3\r\n",
-            "Content-Length: 3\r\nContent-Length: 3\r\n",
-        ] {
+        for bad in ["Content-Length: +3\r\n", "Content-Length: 3, 3\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n"]
+        {
             assert_eq!(framing(bad), Err(400), "{bad}");
         }
         assert_eq!(framing("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"), Err(400));

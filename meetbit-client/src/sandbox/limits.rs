@@ -81,11 +81,7 @@ impl Limits {
             verdict = key.judge(now, full, self.first_wait, &mut self.penalties);
         }
         if let Verdict::Wait(seconds) = verdict {
-            tightest = Admission {
-                remaining: 0,
-                reset: seconds,
-                ..tightest
-            };
+            tightest = Admission { remaining: 0, reset: seconds, ..tightest };
         }
         Admission { verdict, ..tightest }
     }
@@ -137,18 +133,11 @@ impl KeyLimits {
 
 impl Window {
     fn new(limit: u32) -> Self {
-        Self {
-            limit,
-            arrivals: VecDeque::new(),
-        }
+        Self { limit, arrivals: VecDeque::new() }
     }
 
     fn count(&mut self, now: Instant) -> Admission {
-        while self
-            .arrivals
-            .front()
-            .is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW)
-        {
+        while self.arrivals.front().is_some_and(|first| now.saturating_duration_since(*first) >= WINDOW) {
             self.arrivals.pop_front();
         }
         self.arrivals.push_back(now);
@@ -176,10 +165,7 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     fn verdicts(limits: &mut Limits, key: usize, times: &[Instant]) -> Vec<Verdict> {
-        times
-            .iter()
-            .map(|time| limits.admit(Some(key), *time).verdict)
-            .collect()
+        times.iter().map(|time| limits.admit(Some(key), *time).verdict).collect()
     }
 
     #[test]
@@ -187,9 +173,7 @@ mod tests {
         let start = Instant::now();
         let mut limits = Limits::new(1, 5, 10, 1);
         let six: Vec<_> = (0..6).map(|n| start + n * 199 * MS).collect();
-        let [passed @ .., last] = verdicts(&mut limits, 0, &six)
-            .try_into()
-            .unwrap_or([Verdict::Suspended; 6]);
+        let [passed @ .., last] = verdicts(&mut limits, 0, &six).try_into().unwrap_or([Verdict::Suspended; 6]);
         assert_eq!((passed, last), ([Verdict::Pass; 5], Verdict::Wait(1)));
     }
 
@@ -222,13 +206,7 @@ mod tests {
     fn the_headers_speak_of_the_nearer_limit() {
         let start = Instant::now();
         let mut limits = Limits::new(2, 5, 6, 1);
-        assert_eq!(
-            (
-                limits.admit(Some(0), start).limit,
-                limits.admit(Some(0), start).remaining
-            ),
-            (5, 3)
-        );
+        assert_eq!((limits.admit(Some(0), start).limit, limits.admit(Some(0), start).remaining), (5, 3));
         verdicts(&mut limits, 1, &[start; 3]);
         let admission = limits.admit(Some(0), start);
         assert_eq!((admission.limit, admission.remaining, admission.reset), (6, 0, 1));
@@ -242,12 +220,7 @@ mod tests {
         let early = [start + MS, start + 2 * MS, start + 3 * MS, start + 4 * MS];
         assert_eq!(
             verdicts(&mut limits, 0, &early),
-            [
-                Verdict::Wait(4),
-                Verdict::Wait(8),
-                Verdict::Wait(16),
-                Verdict::Suspended
-            ]
+            [Verdict::Wait(4), Verdict::Wait(8), Verdict::Wait(16), Verdict::Suspended]
         );
         assert!(limits.suspended());
         assert_eq!(limits.penalties(), 3);
@@ -260,17 +233,11 @@ mod tests {
         let start = Instant::now();
         let mut limits = Limits::new(1, 5, 10, 1);
         limits.hold(0, 1, start);
-        assert_eq!(
-            verdicts(&mut limits, 0, &[start, start]),
-            [Verdict::Wait(2), Verdict::Wait(4)]
-        );
+        assert_eq!(verdicts(&mut limits, 0, &[start, start]), [Verdict::Wait(2), Verdict::Wait(4)]);
         let kept = start + 4000 * MS;
         assert_eq!(limits.admit(Some(0), kept).verdict, Verdict::Pass);
         limits.hold(0, 1, kept);
-        assert_eq!(
-            verdicts(&mut limits, 0, &[kept, kept]),
-            [Verdict::Wait(2), Verdict::Wait(4)]
-        );
+        assert_eq!(verdicts(&mut limits, 0, &[kept, kept]), [Verdict::Wait(2), Verdict::Wait(4)]);
         assert!(!limits.suspended());
     }
 

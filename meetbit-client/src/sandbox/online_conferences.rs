@@ -45,9 +45,7 @@ impl OnlineConferences {
         let mut ended = OnlineConference::new(2, Given::sample("sandbox-conference-2", "Kick-off"), Stamp::START);
         ended.is_occurred = true;
         (ended.started_at, ended.ended_at) = (Some(Stamp::START), Some(Stamp::START));
-        Self {
-            conferences: vec![coming, ended],
-        }
+        Self { conferences: vec![coming, ended] }
     }
 
     pub(super) fn create(&mut self, sent: &Sent) -> Result<Reply, No> {
@@ -75,9 +73,7 @@ impl OnlineConferences {
 
     /// The conference that is held for an event.
     pub(super) fn held_for(&self, event: i64) -> Option<&OnlineConference> {
-        self.conferences
-            .iter()
-            .find(|conference| conference.given.backer_event_id == Some(event))
+        self.conferences.iter().find(|conference| conference.given.backer_event_id == Some(event))
     }
 }
 
@@ -124,10 +120,7 @@ impl Given {
 
 fn read_title(fields: &mut Fields<'_>) -> (String, bool) {
     let title = fields.text("title", Need::Required);
-    (
-        title.unwrap_or_default(),
-        fields.boolean("is_public", Need::Required).unwrap_or_default(),
-    )
+    (title.unwrap_or_default(), fields.boolean("is_public", Need::Required).unwrap_or_default())
 }
 
 /// Attendees are checked and then forgotten: no documented operation shows them.

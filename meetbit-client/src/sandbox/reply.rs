@@ -63,10 +63,7 @@ pub(super) fn too_many(seconds: u64) -> Reply {
 
 /// The seconds that a `429` asks its key to wait.
 pub(super) fn wait_asked_for(reply: &Reply) -> Option<u64> {
-    let asked = reply
-        .headers()
-        .get(RETRY_AFTER)
-        .filter(|_| reply.status() == StatusCode::TOO_MANY_REQUESTS)?;
+    let asked = reply.headers().get(RETRY_AFTER).filter(|_| reply.status() == StatusCode::TOO_MANY_REQUESTS)?;
     asked.to_str().ok()?.parse().ok()
 }
 
@@ -74,10 +71,7 @@ pub(super) fn wait_asked_for(reply: &Reply) -> Option<u64> {
 pub(super) fn add_limits(reply: &mut Reply, admission: &Admission) {
     let headers = reply.headers_mut();
     headers.insert(HeaderName::from_static("ratelimit-limit"), admission.limit.into());
-    headers.insert(
-        HeaderName::from_static("ratelimit-remaining"),
-        admission.remaining.into(),
-    );
+    headers.insert(HeaderName::from_static("ratelimit-remaining"), admission.remaining.into());
     headers.insert(HeaderName::from_static("ratelimit-reset"), admission.reset.into());
 }
 
@@ -107,11 +101,7 @@ pub(super) fn write(mut reply: Reply, method: &Method, keep_alive: bool) -> Writ
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let head = write_head(&reply);
-    let body = if bodiless || method == Method::HEAD {
-        Bytes::new()
-    } else {
-        reply.into_body()
-    };
+    let body = if bodiless || method == Method::HEAD { Bytes::new() } else { reply.into_body() };
     Written { head, body, keep_alive }
 }
 
@@ -140,8 +130,6 @@ fn json(status: StatusCode, value: &impl Serialize) -> Reply {
 fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Reply {
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }

@@ -49,9 +49,7 @@ pub(super) fn route(method: &Method, path: &str) -> Route {
     let method = if method == Method::HEAD { &Method::GET } else { method };
     match there.iter().find(|(wanted, _)| wanted == method) {
         Some((_, operation)) => Route::Found(*operation),
-        None => Route::WrongMethod {
-            allowed: allowed(&there),
-        },
+        None => Route::WrongMethod { allowed: allowed(&there) },
     }
 }
 
@@ -59,34 +57,15 @@ fn operations(path: &str) -> Option<Vec<(Method, Operation)>> {
     let path = path.strip_prefix(BASE_PATH)?.strip_prefix('/')?;
     Some(match path.split('/').collect::<Vec<_>>().as_slice() {
         ["customers"] => vec![(Method::POST, Operation::CreateCustomer)],
-        ["users"] => vec![
-            (Method::GET, Operation::ListUsers),
-            (Method::POST, Operation::CreateUser),
-        ],
+        ["users"] => vec![(Method::GET, Operation::ListUsers), (Method::POST, Operation::CreateUser)],
         ["users", user] => vec![(Method::PATCH, Operation::UpdateUser { user: id(user)? })],
-        ["calendars", calendar, "events"] => vec![(
-            Method::GET,
-            Operation::ListEvents {
-                calendar: id(calendar)?,
-            },
-        )],
+        ["calendars", calendar, "events"] => vec![(Method::GET, Operation::ListEvents { calendar: id(calendar)? })],
         ["calendars", calendar, "events", event, "cancel"] => {
-            vec![(
-                Method::POST,
-                Operation::CancelEvent {
-                    calendar: id(calendar)?,
-                    event: id(event)?,
-                },
-            )]
+            vec![(Method::POST, Operation::CancelEvent { calendar: id(calendar)?, event: id(event)? })]
         }
         ["online_conferences"] => vec![(Method::POST, Operation::CreateOnlineConference)],
         ["online_conferences", conference] => {
-            vec![(
-                Method::PATCH,
-                Operation::UpdateOnlineConference {
-                    conference: id(conference)?,
-                },
-            )]
+            vec![(Method::PATCH, Operation::UpdateOnlineConference { conference: id(conference)? })]
         }
         _ => return None,
     })
@@ -94,20 +73,12 @@ fn operations(path: &str) -> Option<Vec<(Method, Operation)>> {
 
 /// Digits alone: `i64` would take a plus sign too.
 fn id(segment: &str) -> Option<i64> {
-    segment
-        .bytes()
-        .all(|digit| digit.is_ascii_digit())
-        .then(|| segment.parse().ok())
-        .flatten()
+    segment.bytes().all(|digit| digit.is_ascii_digit()).then(|| segment.parse().ok()).flatten()
 }
 
 fn allowed(there: &[(Method, Operation)]) -> String {
     let with_head = |(method, _): &(Method, Operation)| {
-        if method == Method::GET {
-            "GET, HEAD".into()
-        } else {
-            method.to_string()
-        }
+        if method == Method::GET { "GET, HEAD".into() } else { method.to_string() }
     };
     there.iter().map(with_head).collect::<Vec<_>>().join(", ")
 }
@@ -128,26 +99,14 @@ mod tests {
 
     #[test]
     fn an_id_is_a_number_and_nothing_else() {
-        for path in [
-            "/users/x",
-            "/users/+1",
-            "/users/-1",
-            "/users/",
-            "/users/1.0",
-            "/users/9223372036854775808",
-        ] {
+        for path in ["/users/x", "/users/+1", "/users/-1", "/users/", "/users/1.0", "/users/9223372036854775808"] {
             assert_eq!(at("PATCH", path), Route::NoSuchPath, "{path}");
         }
     }
 
     #[test]
     fn a_wrong_method_is_told_the_right_ones() {
-        assert_eq!(
-            at("DELETE", "/users"),
-            Route::WrongMethod {
-                allowed: "GET, HEAD, POST".into()
-            }
-        );
+        assert_eq!(at("DELETE", "/users"), Route::WrongMethod { allowed: "GET, HEAD, POST".into() });
         assert_eq!(at("GET", "/customers"), Route::WrongMethod { allowed: "POST".into() });
         assert_eq!(at("HEAD", "/users"), Route::Found(Operation::ListUsers));
     }

@@ -15,10 +15,7 @@ pub struct On<'a> {
 
 impl<'a> On<'a> {
     pub(super) fn new(server: &'a Server, method: Method, path: String) -> Self {
-        Self {
-            server,
-            target: Target { method, path },
-        }
+        Self { server, target: Target { method, path } }
     }
 
     /// Queues a fault for the next such request.
@@ -44,9 +41,7 @@ impl Target {
         let (wanted, actual) = (self.path.split('/'), path.split('/'));
         self.method == method
             && wanted.clone().count() == actual.clone().count()
-            && wanted
-                .zip(actual)
-                .all(|(wanted, actual)| wanted == actual || wanted.starts_with('{'))
+            && wanted.zip(actual).all(|(wanted, actual)| wanted == actual || wanted.starts_with('{'))
     }
 }
 
@@ -73,10 +68,7 @@ mod tests {
     use super::*;
 
     fn target(path: &str) -> Target {
-        Target {
-            method: Method::PATCH,
-            path: path.into(),
-        }
+        Target { method: Method::PATCH, path: path.into() }
     }
 
     #[test]

@@ -71,12 +71,7 @@ impl Server {
         });
         let path = head.path.strip_prefix(BASE_PATH).unwrap_or(&head.path);
         let fault = self.script().take(&head.method, path);
-        Visit {
-            entry,
-            key,
-            admission,
-            fault,
-        }
+        Visit { entry, key, admission, fault }
     }
 
     /// Writes down as much of the body as was read.
@@ -122,10 +117,7 @@ impl Server {
     pub(super) fn flood_head(&self, visit: &Visit, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
         reply.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
-        reply.headers_mut().insert(
-            http::header::CONTENT_TYPE,
-            http::HeaderValue::from_static("application/json"),
-        );
+        reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
         reply::add_limits(&mut reply, &visit.admission);
         self.replying(visit, &reply);
         reply::write(reply, &http::Method::GET, false).head
@@ -166,9 +158,7 @@ impl Server {
             Route::NoSuchPath => reply::not_found(),
             Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
-            Route::Found(operation) => lock(&self.resources)
-                .perform(operation, request, key)
-                .unwrap_or_else(No::reply),
+            Route::Found(operation) => lock(&self.resources).perform(operation, request, key).unwrap_or_else(No::reply),
         }
     }
 }

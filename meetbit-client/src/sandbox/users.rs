@@ -11,18 +11,8 @@ use super::stamp::Stamp;
 use super::validation::{Fields, Need, Sent};
 use super::work_hours::WorkHours;
 
-const ORDERS: &[&str] = &[
-    "id",
-    "first_name",
-    "last_name",
-    "email",
-    "status",
-    "timezone",
-    "role",
-    "created_at",
-    "updated_at",
-    "deleted_at",
-];
+const ORDERS: &[&str] =
+    &["id", "first_name", "last_name", "email", "status", "timezone", "role", "created_at", "updated_at", "deleted_at"];
 const ATTRIBUTES: &[&str] = &[
     "id",
     "first_name",
@@ -101,11 +91,7 @@ impl Users {
 
     pub(super) fn list(&self, sent: &Sent) -> Result<Reply, No> {
         let listing = sent.read(Listing::read)?;
-        let mut found: Vec<_> = self
-            .users
-            .iter()
-            .filter_map(|user| serde_json::to_value(user).ok())
-            .collect();
+        let mut found: Vec<_> = self.users.iter().filter_map(|user| serde_json::to_value(user).ok()).collect();
         found.retain(|user| listing.wants(user));
         found.sort_by(|one, other| filter::compare(&one[listing.order_by], &other[listing.order_by]));
         if listing.descending {
@@ -134,10 +120,7 @@ impl Users {
     }
 
     pub(super) fn update(&mut self, id: i64, sent: &Sent) -> Result<Reply, No> {
-        let found = self
-            .users
-            .iter_mut()
-            .find(|user| user.id == id && user.deleted_at.is_none());
+        let found = self.users.iter_mut().find(|user| user.id == id && user.deleted_at.is_none());
         let user = found.ok_or(No::NotFound)?;
         user.given = sent.read(Given::read)?;
         user.updated_at = Stamp::now();
@@ -166,9 +149,7 @@ impl Given {
             last_name: fields.text("last_name", Need::Required).unwrap_or_default(),
             email: fields.email("email", Need::Required).unwrap_or_default(),
             timezone: read_timezone(fields).unwrap_or_default(),
-            work_hours: fields
-                .object("work_hours", Need::Required, WorkHours::read)
-                .unwrap_or_default(),
+            work_hours: fields.object("work_hours", Need::Required, WorkHours::read).unwrap_or_default(),
             role: fields.any_text("role", Need::Required).unwrap_or_default(),
         }
     }
@@ -179,9 +160,7 @@ fn read_timezone(fields: &mut Fields<'_>) -> Option<String> {
     let name = fields.any_text("timezone", Need::Required)?;
     let is_part = |part: &str| {
         part.starts_with(|sign: char| sign.is_ascii_alphabetic())
-            && part
-                .bytes()
-                .all(|sign| sign.is_ascii_alphanumeric() || b"_+-".contains(&sign))
+            && part.bytes().all(|sign| sign.is_ascii_alphanumeric() || b"_+-".contains(&sign))
     };
     if !name.split('/').all(is_part) {
         fields.wrong("timezone", "must be a valid timezone.");

@@ -46,18 +46,12 @@ pub(super) struct Fields<'a> {
 
 impl Sent {
     pub(super) fn body(values: Map<String, Value>) -> Self {
-        Self {
-            values,
-            from_query: false,
-        }
+        Self { values, from_query: false }
     }
 
     /// All values of a query are text.
     pub(super) fn query(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self {
-            values: values.into_iter().map(|(name, text)| (name, text.into())).collect(),
-            from_query: true,
-        }
+        Self { values: values.into_iter().map(|(name, text)| (name, text.into())).collect(), from_query: true }
     }
 
     /// Whether this field is `true`, whatever else is wrong.
@@ -69,25 +63,14 @@ impl Sent {
     pub(super) fn read<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Invalid> {
         let mut invalid = Invalid::default();
         let (values, from_query) = (&self.values, self.from_query);
-        let value = read(&mut Fields {
-            values,
-            prefix: String::new(),
-            from_query,
-            invalid: &mut invalid,
-        });
-        if invalid.fields.is_empty() {
-            Ok(value)
-        } else {
-            Err(invalid)
-        }
+        let value = read(&mut Fields { values, prefix: String::new(), from_query, invalid: &mut invalid });
+        if invalid.fields.is_empty() { Ok(value) } else { Err(invalid) }
     }
 }
 
 impl Invalid {
     pub(super) fn one(field: &str, text: &str) -> Self {
-        Self {
-            fields: vec![(field.into(), vec![text.into()])],
-        }
+        Self { fields: vec![(field.into(), vec![text.into()])] }
     }
 
     fn add(&mut self, field: &str, text: impl Into<String>) {
@@ -128,11 +111,7 @@ impl Fields<'_> {
     /// A text of at most 255 characters.
     pub(super) fn text(&mut self, name: &str, need: Need) -> Option<String> {
         let text = self.any_text(name, need)?;
-        self.unless(
-            text.chars().count() > MAX_TEXT,
-            name,
-            "must not be greater than 255 characters.",
-        )?;
+        self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.")?;
         Some(text)
     }
 
@@ -146,11 +125,7 @@ impl Fields<'_> {
     pub(super) fn email(&mut self, name: &str, need: Need) -> Option<String> {
         let text = self.any_text(name, need)?;
         let form = self.unless(!is_email(&text), name, "must be a valid email address.");
-        let length = self.unless(
-            text.chars().count() > MAX_TEXT,
-            name,
-            "must not be greater than 255 characters.",
-        );
+        let length = self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.");
         form.and(length).map(|()| text)
     }
 
@@ -219,21 +194,11 @@ impl Fields<'_> {
     pub(super) fn list<T>(&mut self, name: &str, need: Need, read: impl Fn(&mut Fields<'_>) -> T) -> Option<Vec<T>> {
         let value = self.value(name, need)?;
         let list = self.or_say(value.as_array(), name, "must be an array.")?;
-        let items: Map<String, Value> = list
-            .iter()
-            .enumerate()
-            .map(|(position, item)| (position.to_string(), item.clone()))
-            .collect();
+        let items: Map<String, Value> =
+            list.iter().enumerate().map(|(position, item)| (position.to_string(), item.clone())).collect();
         let prefix = format!("{}{name}.", self.prefix);
-        let mut fields = Fields {
-            values: &items,
-            prefix,
-            from_query: false,
-            invalid: self.invalid,
-        };
-        (0..list.len())
-            .map(|position| fields.object(&position.to_string(), Need::Required, &read))
-            .collect()
+        let mut fields = Fields { values: &items, prefix, from_query: false, invalid: self.invalid };
+        (0..list.len()).map(|position| fields.object(&position.to_string(), Need::Required, &read)).collect()
     }
 
     /// Notes that something is wrong with a field.
@@ -329,16 +294,7 @@ mod tests {
         for good in ["+12", "+447700900123", "+123456789012345"] {
             assert!(is_e164(good), "{good}");
         }
-        for bad in [
-            "",
-            "+",
-            "+1",
-            "12",
-            "+012",
-            "+1234567890123456",
-            "+44 7700",
-            "+44\u{661}",
-        ] {
+        for bad in ["", "+", "+1", "12", "+012", "+1234567890123456", "+44 7700", "+44\u{661}"] {
             assert!(!is_e164(bad), "{bad}");
         }
     }

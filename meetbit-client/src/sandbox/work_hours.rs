@@ -31,14 +31,8 @@ struct TimeOfDay {
 impl WorkHours {
     /// From 9 to 17 from Monday to Friday.
     pub(super) fn usual() -> Self {
-        let at = |hour| TimeOfDay {
-            hour,
-            ..TimeOfDay::default()
-        };
-        let day = vec![Span {
-            start: at(9),
-            end: at(17),
-        }];
+        let at = |hour| TimeOfDay { hour, ..TimeOfDay::default() };
+        let day = vec![Span { start: at(9), end: at(17) }];
         Self {
             monday: day.clone(),
             tuesday: day.clone(),
@@ -65,10 +59,7 @@ impl WorkHours {
 
 impl Span {
     fn read(fields: &mut Fields<'_>) -> Self {
-        Self {
-            start: TimeOfDay::read("start", fields),
-            end: TimeOfDay::read("end", fields),
-        }
+        Self { start: TimeOfDay::read("start", fields), end: TimeOfDay::read("end", fields) }
     }
 }
 
@@ -76,11 +67,7 @@ impl TimeOfDay {
     fn read(name: &str, fields: &mut Fields<'_>) -> Self {
         let time = fields.object(name, Need::Required, |fields| {
             let mut part = |name| fields.integer(name, Need::Required).unwrap_or_default();
-            Self {
-                hour: part("hour"),
-                minute: part("minute"),
-                second: part("second"),
-            }
+            Self { hour: part("hour"), minute: part("minute"), second: part("second") }
         });
         let time = time.unwrap_or_default();
         if !time.is_within_a_day() {

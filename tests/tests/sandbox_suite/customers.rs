@@ -30,12 +30,8 @@ async fn a_full_customer_is_created() {
     let mut data = answer.data();
     for time in ["created_at", "updated_at"] {
         let time = data[time].take();
-        let form: String = time
-            .as_str()
-            .unwrap()
-            .chars()
-            .map(|sign| if sign.is_ascii_digit() { '0' } else { sign })
-            .collect();
+        let form: String =
+            time.as_str().unwrap().chars().map(|sign| if sign.is_ascii_digit() { '0' } else { sign }).collect();
         assert_eq!(form, "0000-00-00T00:00:00.000000Z");
     }
     let expected = json!({
@@ -55,19 +51,14 @@ async fn a_customer_may_be_all_null_and_gets_the_next_id() {
     let sandbox = unlimited().await;
     for id in 1..=2 {
         let data = post(&sandbox, "/customers", &nobody()).await.data();
-        assert_eq!(
-            (&data["id"], &data["name"], &data["address"]),
-            (&json!(id), &json!(""), &Value::Null)
-        );
+        assert_eq!((&data["id"], &data["name"], &data["address"]), (&json!(id), &json!(""), &Value::Null));
     }
 }
 
 #[tokio::test]
 async fn an_empty_address_is_kept_as_an_address() {
     let sandbox = unlimited().await;
-    let data = post(&sandbox, "/customers", &nobody_but("address", json!({})))
-        .await
-        .data();
+    let data = post(&sandbox, "/customers", &nobody_but("address", json!({}))).await.data();
     assert!(data["address"].is_object());
 }
 
@@ -75,23 +66,11 @@ async fn an_empty_address_is_kept_as_an_address() {
 async fn every_field_that_is_missing_is_named() {
     let sandbox = unlimited().await;
     let answer = post(&sandbox, "/customers", &json!({})).await;
-    let fields = [
-        "first_name",
-        "middle_name",
-        "last_name",
-        "email",
-        "contact_number",
-        "address",
-    ];
-    let expected: serde_json::Map<_, _> = fields
-        .iter()
-        .map(|field| ((*field).into(), json!([format!("The {field} field must be present.")])))
-        .collect();
+    let fields = ["first_name", "middle_name", "last_name", "email", "contact_number", "address"];
+    let expected: serde_json::Map<_, _> =
+        fields.iter().map(|field| ((*field).into(), json!([format!("The {field} field must be present.")]))).collect();
     assert_eq!(answer.errors(), Value::Object(expected));
-    assert_eq!(
-        answer.json()["message"],
-        "The first_name field must be present. (and 5 more errors)"
-    );
+    assert_eq!(answer.json()["message"], "The first_name field must be present. (and 5 more errors)");
     assert!(answer.body.starts_with(
         r#"{"message":"The first_name field must be present. (and 5 more errors)","errors":{"first_name":"#
     ));
@@ -105,10 +84,7 @@ async fn the_message_is_the_first_text_and_the_number_of_the_others() {
     let mut customer = nobody_but("email", json!("x"));
     customer["first_name"] = json!(1);
     let two = post(&sandbox, "/customers", &customer).await;
-    assert_eq!(
-        two.json()["message"],
-        "The first_name field must be a string. (and 1 more error)"
-    );
+    assert_eq!(two.json()["message"], "The first_name field must be a string. (and 1 more error)");
 }
 
 #[tokio::test]
@@ -116,29 +92,13 @@ async fn each_wrong_value_has_its_text() {
     let sandbox = unlimited().await;
     let cases = [
         ("first_name", json!(5), "The first_name field must be a string."),
-        (
-            "middle_name",
-            json!("x".repeat(256)),
-            "The middle_name field must not be greater than 255 characters.",
-        ),
+        ("middle_name", json!("x".repeat(256)), "The middle_name field must not be greater than 255 characters."),
         ("last_name", json!(["x"]), "The last_name field must be a string."),
         ("email", json!("ada"), "The email field must be a valid email address."),
         ("email", json!(""), "The email field must be a valid email address."),
-        (
-            "contact_number",
-            json!("12345"),
-            "The contact_number field format is invalid.",
-        ),
-        (
-            "contact_number",
-            json!(12345),
-            "The contact_number field must be a string.",
-        ),
-        (
-            "address",
-            json!("12 St James's Square"),
-            "The address field must be an array.",
-        ),
+        ("contact_number", json!("12345"), "The contact_number field format is invalid."),
+        ("contact_number", json!(12345), "The contact_number field must be a string."),
+        ("address", json!("12 St James's Square"), "The address field must be an array."),
         ("address", json!([]), "The address field must be an array."),
     ];
     for (field, value, text) in cases {
@@ -169,26 +129,8 @@ async fn a_field_can_have_two_errors() {
 #[tokio::test]
 async fn length_counts_characters_not_bytes() {
     let sandbox = unlimited().await;
-    assert_eq!(
-        post(
-            &sandbox,
-            "/customers",
-            &nobody_but("first_name", json!("ü".repeat(255)))
-        )
-        .await
-        .status,
-        200
-    );
-    assert_eq!(
-        post(
-            &sandbox,
-            "/customers",
-            &nobody_but("first_name", json!("ü".repeat(256)))
-        )
-        .await
-        .status,
-        400
-    );
+    assert_eq!(post(&sandbox, "/customers", &nobody_but("first_name", json!("ü".repeat(255)))).await.status, 200);
+    assert_eq!(post(&sandbox, "/customers", &nobody_but("first_name", json!("ü".repeat(256)))).await.status, 400);
 }
 
 #[tokio::test]
@@ -198,37 +140,18 @@ async fn read_only_and_unknown_fields_are_ignored() {
     customer["name"] = json!("Someone");
     customer["deleted_at"] = json!("2024-01-01T00:00:00Z");
     let data = post(&sandbox, "/customers", &customer).await.data();
-    assert_eq!(
-        (&data["id"], &data["name"], &data["deleted_at"]),
-        (&json!(1), &json!(""), &Value::Null)
-    );
+    assert_eq!((&data["id"], &data["name"], &data["deleted_at"]), (&json!(1), &json!(""), &Value::Null));
 }
 
 #[tokio::test]
 async fn what_is_not_a_json_object_is_refused_in_the_shape_of_a_validation() {
     let sandbox = unlimited().await;
     let cases: [(&[u8], &str, &str); 5] = [
-        (
-            b"{\"first_name\":",
-            "application/json",
-            "The request body must be valid JSON.",
-        ),
+        (b"{\"first_name\":", "application/json", "The request body must be valid JSON."),
         (b"{} {}", "application/json", "The request body must be valid JSON."),
-        (
-            b"{\"a\":\"\xff\"}",
-            "application/json",
-            "The request body must be valid JSON.",
-        ),
-        (
-            b"[]",
-            "application/json; charset=utf-8",
-            "The request body must be a JSON object.",
-        ),
-        (
-            b"first_name=Ada",
-            "application/x-www-form-urlencoded",
-            "The request body must be sent as application/json.",
-        ),
+        (b"{\"a\":\"\xff\"}", "application/json", "The request body must be valid JSON."),
+        (b"[]", "application/json; charset=utf-8", "The request body must be a JSON object."),
+        (b"first_name=Ada", "application/x-www-form-urlencoded", "The request body must be sent as application/json."),
     ];
     for (body, content_type, text) in cases {
         let mut socket = Socket::connect(&sandbox).await;

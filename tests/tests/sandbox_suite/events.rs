@@ -9,11 +9,7 @@ const JANUARY: &str = "from=2030-01-01T00:00:00Z&to=2030-02-01T00:00:00%2B01:00"
 
 async fn titles(sandbox: &Sandbox, query: &str) -> Vec<String> {
     let data = get(sandbox, &format!("/calendars/1/events?{query}")).await.data();
-    data.as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["title"].as_str().unwrap().into())
-        .collect()
+    data.as_array().unwrap().iter().map(|event| event["title"].as_str().unwrap().into()).collect()
 }
 
 #[tokio::test]
@@ -24,14 +20,8 @@ async fn the_events_of_a_span_are_listed() {
     assert_eq!(titles(&sandbox, touching).await, [""; 0]);
     let overlapping = "from=2030-01-15T09:59:59Z&to=2030-01-16T09:00:00Z";
     assert_eq!(titles(&sandbox, overlapping).await, ["Introduction"]);
-    assert_eq!(
-        titles(&sandbox, &format!("{JANUARY}&attribute=title&value=review")).await,
-        ["Review"]
-    );
-    assert_eq!(
-        get(&sandbox, &format!("/calendars/2/events?{JANUARY}")).await.data(),
-        json!([])
-    );
+    assert_eq!(titles(&sandbox, &format!("{JANUARY}&attribute=title&value=review")).await, ["Review"]);
+    assert_eq!(get(&sandbox, &format!("/calendars/2/events?{JANUARY}")).await.data(), json!([]));
 }
 
 #[tokio::test]
@@ -54,44 +44,20 @@ async fn a_span_needs_both_ends() {
 #[tokio::test]
 async fn a_cancelled_event_is_listed_with_the_deleted_ones_alone() {
     let sandbox = unlimited().await;
-    let cancelled = post(
-        &sandbox,
-        "/calendars/1/events/2/cancel",
-        &json!({"cancel_note": "Ill."}),
-    )
-    .await
-    .data();
-    assert_eq!(
-        (&cancelled["cancel_note"], &cancelled["canceled_by_type"]),
-        (&json!("Ill."), &json!("client"))
-    );
+    let cancelled = post(&sandbox, "/calendars/1/events/2/cancel", &json!({"cancel_note": "Ill."})).await.data();
+    assert_eq!((&cancelled["cancel_note"], &cancelled["canceled_by_type"]), (&json!("Ill."), &json!("client")));
     assert!(cancelled["deleted_at"].is_string() && cancelled["canceled_by_id"].is_i64());
     assert_eq!(titles(&sandbox, JANUARY).await, ["Introduction"]);
-    assert_eq!(
-        titles(&sandbox, &format!("{JANUARY}&with_trashed=true")).await,
-        ["Introduction", "Review", "Farewell"]
-    );
-    let again = post(
-        &sandbox,
-        "/calendars/1/events/2/cancel",
-        &json!({"cancel_note": "Ill."}),
-    )
-    .await;
+    assert_eq!(titles(&sandbox, &format!("{JANUARY}&with_trashed=true")).await, ["Introduction", "Review", "Farewell"]);
+    let again = post(&sandbox, "/calendars/1/events/2/cancel", &json!({"cancel_note": "Ill."})).await;
     assert_eq!(again.text(), (404, "Resource object does not exist."));
 }
 
 #[tokio::test]
 async fn only_what_is_there_can_be_listed_or_cancelled() {
     let sandbox = unlimited().await;
-    assert_eq!(
-        get(&sandbox, &format!("/calendars/9/events?{JANUARY}")).await.status,
-        404
-    );
-    for path in [
-        "/calendars/1/events/9/cancel",
-        "/calendars/2/events/1/cancel",
-        "/calendars/1/events/x/cancel",
-    ] {
+    assert_eq!(get(&sandbox, &format!("/calendars/9/events?{JANUARY}")).await.status, 404);
+    for path in ["/calendars/1/events/9/cancel", "/calendars/2/events/1/cancel", "/calendars/1/events/x/cancel"] {
         assert_eq!(
             post(&sandbox, path, &json!({"cancel_note": ""})).await.text(),
             (404, "Resource object does not exist.")
@@ -104,10 +70,7 @@ async fn cancelling_needs_a_note() {
     let sandbox = unlimited().await;
     let cases = [
         (json!({}), "The cancel_note field is required."),
-        (
-            json!({"cancel_note": "x".repeat(256)}),
-            "The cancel_note field must not be greater than 255 characters.",
-        ),
+        (json!({"cancel_note": "x".repeat(256)}), "The cancel_note field must not be greater than 255 characters."),
     ];
     for (body, text) in cases {
         assert_eq!(

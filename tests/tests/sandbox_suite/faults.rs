@@ -25,18 +25,13 @@ fn nobody() -> Value {
 async fn into(sandbox: &Sandbox, fault: Fault) -> Socket {
     sandbox.fault(fault);
     let mut socket = Socket::connect(sandbox).await;
-    socket
-        .send(request(sandbox, "POST", "/customers", Some(&nobody())))
-        .await;
+    socket.send(request(sandbox, "POST", "/customers", Some(&nobody()))).await;
     socket
 }
 
 /// How many customers were created before.
 async fn created(sandbox: &Sandbox) -> i64 {
-    post(sandbox, "/customers", &nobody()).await.data()["id"]
-        .as_i64()
-        .unwrap()
-        - 1
+    post(sandbox, "/customers", &nobody()).await.data()["id"].as_i64().unwrap() - 1
 }
 
 #[tokio::test]
@@ -70,10 +65,7 @@ async fn silence_keeps_the_connection_open_and_says_nothing() {
 async fn a_reset_is_a_reset() {
     let sandbox = unlimited().await;
     let (rest, end) = into(&sandbox, Fault::reset()).await.rest().await;
-    assert_eq!(
-        (rest.as_str(), end.unwrap_err().kind()),
-        ("", ErrorKind::ConnectionReset)
-    );
+    assert_eq!((rest.as_str(), end.unwrap_err().kind()), ("", ErrorKind::ConnectionReset));
     assert_eq!(created(&sandbox).await, 0);
 }
 
@@ -114,10 +106,7 @@ async fn a_server_that_stops_reading_leaves_the_body_unread() {
     socket.send("x".repeat(99)).await;
     assert!(timeout(WHILE, socket.rest()).await.is_err());
     let received = &sandbox.requests()[0];
-    assert_eq!(
-        (received.body.len(), received.complete, received.status),
-        (0, false, None)
-    );
+    assert_eq!((received.body.len(), received.complete, received.status), (0, false, None));
 }
 
 #[tokio::test]
@@ -182,10 +171,7 @@ async fn a_flood_is_as_long_as_it_says() {
 async fn an_encoding_is_claimed_whatever_the_bytes() {
     let sandbox = unlimited().await;
     let answer = into(&sandbox, Fault::encoding("br", "plain")).await.answer().await;
-    assert_eq!(
-        (answer.status, answer.header("content-encoding"), answer.body.as_str()),
-        (200, Some("br"), "plain")
-    );
+    assert_eq!((answer.status, answer.header("content-encoding"), answer.body.as_str()), (200, Some("br"), "plain"));
     let answer = into(&sandbox, Fault::encoding("a\nb", "plain")).await.answer().await;
     assert_eq!(answer.header("content-encoding"), Some("invalid"));
 }
@@ -193,24 +179,15 @@ async fn an_encoding_is_claimed_whatever_the_bytes() {
 #[tokio::test]
 async fn a_redirect_names_its_target() {
     let sandbox = unlimited().await;
-    let answer = into(&sandbox, Fault::redirect("http://127.0.0.1:1/x"))
-        .await
-        .answer()
-        .await;
-    assert_eq!(
-        (answer.status, answer.header("location")),
-        (307, Some("http://127.0.0.1:1/x"))
-    );
+    let answer = into(&sandbox, Fault::redirect("http://127.0.0.1:1/x")).await.answer().await;
+    assert_eq!((answer.status, answer.header("location")), (307, Some("http://127.0.0.1:1/x")));
     assert_eq!(created(&sandbox).await, 0);
 }
 
 #[tokio::test]
 async fn raw_bytes_go_out_as_they_are() {
     let sandbox = unlimited().await;
-    let (rest, end) = into(&sandbox, Fault::raw("HTTP/1.1 299 Odd\r\n\r\nx\0"))
-        .await
-        .rest()
-        .await;
+    let (rest, end) = into(&sandbox, Fault::raw("HTTP/1.1 299 Odd\r\n\r\nx\0")).await.rest().await;
     assert_eq!((rest.as_str(), end.is_ok()), ("HTTP/1.1 299 Odd\r\n\r\nx\0", true));
     assert_eq!(sandbox.requests()[0].status.unwrap(), 299);
 }
@@ -219,11 +196,7 @@ async fn raw_bytes_go_out_as_they_are() {
 async fn a_scripted_reply_is_sent_once_and_nothing_is_done() {
     let sandbox = unlimited().await;
     sandbox.reply(
-        Response::builder()
-            .status(502)
-            .header("content-type", "text/html")
-            .body("<h1>Bad gateway</h1>")
-            .unwrap(),
+        Response::builder().status(502).header("content-type", "text/html").body("<h1>Bad gateway</h1>").unwrap(),
     );
     let answer = post(&sandbox, "/customers", &nobody()).await;
     assert_eq!((answer.status, answer.body.as_str()), (502, "<h1>Bad gateway</h1>"));
@@ -239,41 +212,21 @@ async fn a_reply_without_content_has_no_length() {
     let mut socket = Socket::connect(&sandbox).await;
     socket.send(request(&sandbox, "GET", "/users", None)).await;
     let answer = socket.answer().await;
-    assert_eq!(
-        (
-            answer.status,
-            answer.header("content-length"),
-            answer.header("connection")
-        ),
-        (204, None, None)
-    );
+    assert_eq!((answer.status, answer.header("content-length"), answer.header("connection")), (204, None, None));
 }
 
 #[tokio::test]
 async fn a_reply_with_a_wrong_length_is_sent_as_it_stands_and_ends_the_connection() {
     let sandbox = unlimited().await;
-    let mut socket = into(
-        &sandbox,
-        Fault::reply(
-            Response::builder()
-                .header("content-length", "99")
-                .body("short")
-                .unwrap(),
-        ),
-    )
-    .await;
+    let mut socket =
+        into(&sandbox, Fault::reply(Response::builder().header("content-length", "99").body("short").unwrap())).await;
     assert_eq!(socket.head().await.header("content-length"), Some("99"));
     assert_eq!(socket.rest().await.0, "short");
 }
 
 #[tokio::test]
 async fn faults_queue_up_one_for_each_request() {
-    let sandbox = Sandbox::builder()
-        .unlimited()
-        .fault(Fault::raw("first"))
-        .start()
-        .await
-        .unwrap();
+    let sandbox = Sandbox::builder().unlimited().fault(Fault::raw("first")).start().await.unwrap();
     sandbox.fault(Fault::raw("second"));
     for text in ["first", "second"] {
         let mut socket = Socket::connect(&sandbox).await;

@@ -26,11 +26,7 @@ async fn pipelined_requests_are_answered_in_order() {
         request(&sandbox, "GET", "/nowhere", None),
     ];
     socket.send(three.concat()).await;
-    let statuses = [
-        socket.answer().await.status,
-        socket.answer().await.status,
-        socket.answer().await.status,
-    ];
+    let statuses = [socket.answer().await.status, socket.answer().await.status, socket.answer().await.status];
     assert_eq!(statuses, [200, 400, 404]);
 }
 
@@ -54,16 +50,9 @@ async fn chunked_bodies_are_read_and_the_next_request_after_them() {
         "POST /api/public/v2.0/customers HTTP/1.1\r\n{}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n",
         keys(&sandbox)
     );
-    socket
-        .send(format!(
-            "{head}8;x=y\r\n{{\"email\"\r\n5\r\n:\"x\"}}\r\n0\r\nX-Trailer: y\r\n\r\n"
-        ))
-        .await;
+    socket.send(format!("{head}8;x=y\r\n{{\"email\"\r\n5\r\n:\"x\"}}\r\n0\r\nX-Trailer: y\r\n\r\n")).await;
     socket.send(request(&sandbox, "GET", "/users", None)).await;
-    assert_eq!(
-        socket.answer().await.errors()["email"],
-        json!(["The email field must be a valid email address."])
-    );
+    assert_eq!(socket.answer().await.errors()["email"], json!(["The email field must be a valid email address."]));
     assert_eq!(socket.answer().await.status, 200);
     assert_eq!(sandbox.requests()[0].body, r#"{"email":"x"}"#);
 }
@@ -93,10 +82,7 @@ async fn head_is_get_without_the_body() {
     let get = socket.answer().await;
     socket.send(request(&sandbox, "HEAD", "/users", None)).await;
     let head = socket.head().await;
-    assert_eq!(
-        (head.status, head.header("content-length")),
-        (200, get.header("content-length"))
-    );
+    assert_eq!((head.status, head.header("content-length")), (200, get.header("content-length")));
     socket.send(request(&sandbox, "GET", "/users", None)).await;
     assert_eq!(socket.answer().await.status, 200); // no body came between
 }
@@ -106,16 +92,12 @@ async fn connection_close_is_kept_and_announced() {
     let sandbox = unlimited().await;
     for close in ["Connection: close", "connection: keep-alive, Close"] {
         let mut socket = Socket::connect(&sandbox).await;
-        socket
-            .send(format!("GET {LIST} HTTP/1.1\r\n{}{close}\r\n\r\n", keys(&sandbox)))
-            .await;
+        socket.send(format!("GET {LIST} HTTP/1.1\r\n{}{close}\r\n\r\n", keys(&sandbox))).await;
         assert_eq!(socket.answer().await.header("connection"), Some("close"));
         assert!(matches!(socket.rest().await, (rest, Ok(())) if rest.is_empty()));
     }
     let mut socket = Socket::connect(&sandbox).await;
-    socket
-        .send(format!("GET {LIST} HTTP/1.0\r\n{}\r\n", keys(&sandbox)))
-        .await;
+    socket.send(format!("GET {LIST} HTTP/1.0\r\n{}\r\n", keys(&sandbox))).await;
     assert_eq!(socket.answer().await.header("connection"), Some("close"));
 }
 
@@ -141,19 +123,10 @@ async fn what_is_not_http_is_refused_and_the_connection_closed() {
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
         ("GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
         ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", 411),
-        (
-            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
-            400,
-        ),
+        ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
-        (
-            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-            400,
-        ),
-        (
-            "POST / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}",
-            417,
-        ),
+        ("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        ("POST / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}", 417),
         (&long_header, 431),
         (&endless_header, 431),
         (&many_headers, 431),
@@ -169,10 +142,7 @@ async fn a_body_that_is_too_large_is_refused_before_and_while_it_is_read() {
     let announced = "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n";
     assert_eq!(answer_to(announced.as_bytes()).await.status, 413);
     let chunk = format!("20000\r\n{}\r\n", "x".repeat(0x20000));
-    let chunked = format!(
-        "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{}",
-        chunk.repeat(9)
-    );
+    let chunked = format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunk.repeat(9));
     assert_eq!(answer_to(chunked.as_bytes()).await.status, 413);
 }
 
@@ -189,11 +159,9 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let mut socket = Socket::connect(&sandbox).await;
     socket.send(request(&sandbox, "GET", "/nowhere", None)).await;
     assert_eq!(socket.answer().await.text(), (404, "Resource object does not exist."));
-    for (method, path, allow) in [
-        ("DELETE", "/users", "GET, HEAD, POST"),
-        ("TRACE", "/users/1", "PATCH"),
-        ("GET", "/customers", "POST"),
-    ] {
+    for (method, path, allow) in
+        [("DELETE", "/users", "GET, HEAD, POST"), ("TRACE", "/users/1", "PATCH"), ("GET", "/customers", "POST")]
+    {
         socket.send(request(&sandbox, method, path, None)).await;
         let answer = socket.answer().await;
         assert_eq!((answer.status, answer.header("allow")), (405, Some(allow)));
@@ -204,12 +172,6 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
 async fn a_target_in_absolute_form_is_understood() {
     let sandbox = unlimited().await;
     let mut socket = Socket::connect(&sandbox).await;
-    socket
-        .send(format!(
-            "GET {}/users?page_size=1 HTTP/1.1\r\n{}\r\n",
-            sandbox.base_url(),
-            keys(&sandbox)
-        ))
-        .await;
+    socket.send(format!("GET {}/users?page_size=1 HTTP/1.1\r\n{}\r\n", sandbox.base_url(), keys(&sandbox))).await;
     assert_eq!(socket.answer().await.data().as_array().unwrap().len(), 1);
 }

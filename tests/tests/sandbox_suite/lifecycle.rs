@@ -24,13 +24,7 @@ async fn a_port_can_be_chosen_but_not_shared() {
     let first = unlimited().await;
     let port = Socket::connect(&first).await.stream.peer_addr().unwrap().port();
     assert!(Sandbox::builder().port(port).start().await.is_err());
-    let free = {
-        std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port()
-    };
+    let free = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() };
     let second = start(Sandbox::builder().port(free)).await;
     assert_eq!(second.base_url(), format!("http://127.0.0.1:{free}/api/public/v2.0"));
 }
@@ -38,9 +32,7 @@ async fn a_port_can_be_chosen_but_not_shared() {
 #[test]
 fn without_a_runtime_it_is_an_error_not_a_panic() {
     let mut start = Box::pin(Sandbox::start());
-    let polled = start
-        .as_mut()
-        .poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    let polled = start.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     assert!(matches!(polled, std::task::Poll::Ready(Err(_))));
 }
 

@@ -45,29 +45,18 @@ async fn the_sixth_request_in_a_second_is_too_many() {
     for remaining in ["4", "3", "2", "1", "0"] {
         socket.send(request(&sandbox, "GET", "/users", None)).await;
         let answer = socket.answer().await;
-        assert_eq!(
-            (answer.status, limits(&answer)),
-            (200, [Some("5"), Some(remaining), Some("1")])
-        );
+        assert_eq!((answer.status, limits(&answer)), (200, [Some("5"), Some(remaining), Some("1")]));
     }
     socket.send(request(&sandbox, "GET", "/users", None)).await;
     let answer = socket.answer().await;
     assert_eq!(answer.text(), (429, "Too many requests."));
-    assert_eq!(
-        (answer.header("retry-after"), limits(&answer)),
-        (Some("1"), [Some("5"), Some("0"), Some("1")])
-    );
+    assert_eq!((answer.header("retry-after"), limits(&answer)), (Some("1"), [Some("5"), Some("0"), Some("1")]));
     assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
 }
 
 #[tokio::test]
 async fn asking_too_early_doubles_the_wait_and_then_suspends_the_key() {
-    let sandbox = start(
-        Sandbox::builder()
-            .rate_limit(1, 100)
-            .retry_after(Duration::from_millis(1500)),
-    )
-    .await;
+    let sandbox = start(Sandbox::builder().rate_limit(1, 100).retry_after(Duration::from_millis(1500))).await;
     let mut waits = Vec::new();
     for _ in 0..5 {
         waits.push(get(&sandbox, "/users").await.header("retry-after").map(String::from));
@@ -109,10 +98,7 @@ async fn keys_share_the_tenants_limit() {
         "GET /api/public/v2.0/users HTTP/1.1\r\nHost: x\r\nX-Access-Key-Id: other\r\nX-Access-Key-Secret: s\r\n\r\n";
     socket.send(other).await;
     let answer = socket.answer().await;
-    assert_eq!(
-        (answer.status, limits(&answer)),
-        (429, [Some("2"), Some("0"), Some("1")])
-    );
+    assert_eq!((answer.status, limits(&answer)), (429, [Some("2"), Some("0"), Some("1")]));
 }
 
 #[tokio::test]
@@ -134,11 +120,7 @@ async fn requests_that_were_on_their_way_before_the_429_went_out_are_not_punishe
 #[tokio::test]
 async fn a_429_that_a_test_asks_for_is_meant() {
     let sandbox = start(Sandbox::builder().unlimited()).await;
-    let too_many = http::Response::builder()
-        .status(429)
-        .header("retry-after", "30")
-        .body("")
-        .unwrap();
+    let too_many = http::Response::builder().status(429).header("retry-after", "30").body("").unwrap();
     sandbox.reply(too_many);
     assert_eq!(get(&sandbox, "/users").await.status, 429);
     assert_eq!(get(&sandbox, "/users").await.header("retry-after"), Some("60"));
@@ -152,10 +134,7 @@ async fn arrivals_are_counted_where_they_arrive() {
     let mut socket = Socket::connect(&sandbox).await;
     // The head alone counts: the body may come much later.
     socket
-        .send(format!(
-            "POST /api/public/v2.0/customers HTTP/1.1\r\n{}Content-Length: 2\r\n\r\n",
-            keys(&sandbox)
-        ))
+        .send(format!("POST /api/public/v2.0/customers HTTP/1.1\r\n{}Content-Length: 2\r\n\r\n", keys(&sandbox)))
         .await;
     while sandbox.requests().is_empty() {
         tokio::task::yield_now().await;

@@ -17,16 +17,8 @@ async fn a_conference_is_created_and_shown_with_its_event() {
     for (field, value) in conference().as_object().unwrap() {
         assert_eq!(&data[field], value);
     }
-    assert_eq!(
-        (&data["id"], &data["is_occurred"], &data["ended_at"]),
-        (&json!(3), &json!(false), &Value::Null)
-    );
-    let events = get(
-        &sandbox,
-        "/calendars/1/events?from=2030-01-16T00:00:00Z&to=2030-01-17T00:00:00Z",
-    )
-    .await
-    .data();
+    assert_eq!((&data["id"], &data["is_occurred"], &data["ended_at"]), (&json!(3), &json!(false), &Value::Null));
+    let events = get(&sandbox, "/calendars/1/events?from=2030-01-16T00:00:00Z&to=2030-01-17T00:00:00Z").await.data();
     assert_eq!(events[0]["online_conference"], data);
 }
 
@@ -60,8 +52,5 @@ async fn a_conference_is_updated_until_it_has_ended() {
     assert_eq!(patch(&sandbox, "/online_conferences/9", &update).await.status, 404);
     let expected =
         json!({"title": ["The title field is required."], "is_public": ["The is_public field is required."]});
-    assert_eq!(
-        patch(&sandbox, "/online_conferences/1", &json!({})).await.errors(),
-        expected
-    );
+    assert_eq!(patch(&sandbox, "/online_conferences/1", &json!({})).await.errors(), expected);
 }

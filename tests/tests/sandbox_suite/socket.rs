@@ -26,17 +26,8 @@ pub(crate) struct Answer {
 
 impl Socket {
     pub(crate) async fn connect(sandbox: &Sandbox) -> Self {
-        let address = sandbox
-            .base_url()
-            .strip_prefix("http://")
-            .unwrap()
-            .split('/')
-            .next()
-            .unwrap();
-        Self {
-            stream: TcpStream::connect(address).await.unwrap(),
-            unread: Vec::new(),
-        }
+        let address = sandbox.base_url().strip_prefix("http://").unwrap().split('/').next().unwrap();
+        Self { stream: TcpStream::connect(address).await.unwrap(), unread: Vec::new() }
     }
 
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -46,9 +37,7 @@ impl Socket {
     /// The next reply with a body as long as it says.
     pub(crate) async fn answer(&mut self) -> Answer {
         let mut answer = self.head().await;
-        let length = answer
-            .header("content-length")
-            .map_or(0, |length| length.parse().unwrap());
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         answer.body = String::from_utf8(self.take(length).await).unwrap();
         answer
     }
@@ -58,11 +47,7 @@ impl Socket {
         let end = loop {
             match self.unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
                 Some(end) => break end + 4,
-                None => assert!(
-                    self.read().await.unwrap() > 0,
-                    "closed within a head: {:?}",
-                    self.unread
-                ),
+                None => assert!(self.read().await.unwrap() > 0, "closed within a head: {:?}", self.unread),
             }
         };
         let text = String::from_utf8(self.take(end).await).unwrap();
@@ -71,12 +56,7 @@ impl Socket {
         Answer {
             status: first.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap(),
             headers: headers
-                .map(|(name, value)| {
-                    (
-                        name.parse::<HeaderName>().unwrap(),
-                        value.parse::<HeaderValue>().unwrap(),
-                    )
-                })
+                .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
                 .collect(),
             body: String::new(),
         }
@@ -91,19 +71,12 @@ impl Socket {
                 Err(error) => break Err(error),
             }
         };
-        (
-            String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned(),
-            end,
-        )
+        (String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned(), end)
     }
 
     async fn take(&mut self, length: usize) -> Vec<u8> {
         while self.unread.len() < length {
-            assert!(
-                self.read().await.unwrap() > 0,
-                "closed within a body: {:?}",
-                self.unread
-            );
+            assert!(self.read().await.unwrap() > 0, "closed within a body: {:?}", self.unread);
         }
         self.unread.drain(..length).collect()
     }

@@ -1,0 +1,159 @@
+//! Carries out a call: deadline, pacer, attempt, decision, and round again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::pacer::{Permit, Refusal};
+use crate::plan::Plan;
+use crate::reply::{self, Reply};
+use crate::retry::{self, Failed, Next};
+use crate::transport::{Failure, Watch};
+
+/// Sends a call until it succeeds or must not be sent again.
+pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
+    plan.check()?;
+    let client = &*plan.client.0;
+    let policy = plan.retry.unwrap_or(client.retry);
+    let deadline = Instant::now() + plan.timeout();
+    client.budget.request();
+    let mut attempts = 0;
+    let mut last: Option<Error> = None;
+    loop {
+        let permit = match permit(&plan, deadline, policy.max_wait).await {
+            Ok(permit) => permit,
+            Err(refusal) => return Err(refused(&plan, refusal, last, attempts)),
+        };
+        attempts += 1;
+        let (error, failed) = match attempt(&plan, permit, deadline).await {
+            Ok(reply) => return Ok(Reply { attempts, ..reply }),
+            Err(failed) => failed,
+        };
+        let error = error.with(|e| e.attempts(attempts));
+        match retry::next(&policy, plan.endpoint.is_idempotent(), attempts, failed) {
+            Next::Stop => return Err(error),
+            Next::Requeue => {}
+            Next::BackOff { at_least, jitter } => {
+                let wait = at_least + retry::jittered(jitter);
+                if Instant::now() + wait >= deadline || !client.budget.allows_retry() {
+                    return Err(error);
+                }
+                sleep(wait).await;
+            }
+        }
+        last = Some(error);
+    }
+}
+
+async fn permit(plan: &Plan, deadline: Instant, max_wait: Duration) -> Result<Permit, Refusal> {
+    let client = &*plan.client.0;
+    #[cfg(feature = "tracing")]
+    let asked = Instant::now();
+    let granted = client.pacer.acquire(client.rate_limit, deadline, max_wait).await?;
+    #[cfg(feature = "tracing")]
+    if let Some(reason) = granted.waited_for {
+        let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(waited_ms, ?reason, endpoint = plan.endpoint.name(), "waited for the rate limit");
+    }
+    Ok(granted.permit)
+}
+
+/// Makes one attempt, which ends with the call at the latest.
+async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Result<Reply, (Error, Failed)> {
+    let client = &*plan.client.0;
+    let watch = Watch::new(permit);
+    let limit = deadline.min(Instant::now() + client.attempt_timeout);
+    let sent = timeout_at(limit, client.transport.send(plan.outgoing(), &watch)).await;
+    match sent.unwrap_or(Err(Failure::TIMEOUT)) {
+        Ok(response) => {
+            let (head, body) = response.into_parts();
+            watch.note(head.status, &head.headers);
+            if !head.status.is_success() {
+                return Err(rejection(plan, &watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT)));
+            }
+            if body.len() > client.max_response_size {
+                return Err(failure(plan, Failure::TOO_LARGE));
+            }
+            let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
+            Ok(Reply { status: head.status, headers: head.headers, body, rate_limit, attempts: 0 })
+        }
+        Err(failed) => Err(rejection(plan, &watch, b"").unwrap_or_else(|| failure(plan, failed))),
+    }
+}
+
+/// The error that a status means, once one has been read that is no success.
+fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)> {
+    let head = watch.head().filter(|head| !head.status.is_success())?;
+    let error = reply::refusal(plan.endpoint, head.status, &head.headers, body, plan.client.0.secret());
+    let temporary = matches!(
+        head.status,
+        StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    );
+    let asked = head.retry_after.unwrap_or_default();
+    let failed = Failed { kind: error.kind(), outcome: error.outcome(), temporary, asked };
+    Some(match error.kind() {
+        ErrorKind::RateLimited => (rate_limited(plan, error), Failed { asked: Duration::ZERO, ..failed }),
+        _ if asked.is_zero() => (error, failed),
+        _ => (error.with(|e| e.retry_after(asked)), failed),
+    })
+}
+
+/// Says how long the way is closed, which may be longer than this one reply asked for.
+fn rate_limited(plan: &Plan, error: Error) -> Error {
+    let client = &*plan.client.0;
+    let wait = client.pacer.status(client.rate_limit).closed_for.unwrap_or_default();
+    error.with(|e| {
+        e.retry_after(wait).message(format!("too many requests (429): nothing may be sent for {}", seconds(wait)))
+    })
+}
+
+fn failure(plan: &Plan, failure: Failure) -> (Error, Failed) {
+    let Failure { kind, outcome, temporary, message, source } = failure;
+    let error = Error::new(kind, message).with(|e| {
+        let e = e.outcome(outcome).endpoint(plan.endpoint);
+        source.into_iter().fold(e, super::error::Details::source)
+    });
+    (error, Failed { kind, outcome, temporary, asked: Duration::ZERO })
+}
+
+/// The error of a call that was not given leave to send. After an attempt it stays the error of that attempt.
+fn refused(plan: &Plan, refusal: Refusal, last: Option<Error>, attempts: u32) -> Error {
+    let error = match refusal {
+        Refusal::Closed { wait, warned } => {
+            let message = if warned {
+                format!(
+                    "the server refused several requests in a row although each full wait had passed, and no request is \
+                     repeated by itself now, lest it suspend the key; nothing may be sent for {}",
+                    seconds(wait)
+                )
+            } else {
+                format!(
+                    "too many requests: the server asked to send nothing for {}, longer than this call may wait",
+                    seconds(wait)
+                )
+            };
+            Error::new(ErrorKind::RateLimited, message).with(|e| e.retry_after(wait))
+        }
+        Refusal::TooLate => {
+            Error::new(ErrorKind::Timeout, "the rate limit leaves no time to send it before its deadline")
+        }
+        Refusal::QueueFull => Error::new(ErrorKind::RateLimited, "too many calls wait for the rate limit already"),
+    };
+    let (status, outcome) = last.map_or((None, Outcome::NotSent), |last| (last.status(), last.outcome()));
+    error.with(|e| {
+        let e = e.outcome(outcome).endpoint(plan.endpoint).attempts(attempts);
+        status.into_iter().fold(e, super::error::Details::status)
+    })
+}
+
+/// Whole seconds, rounded up: nobody should come back early.
+fn seconds(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
+}

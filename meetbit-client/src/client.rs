@@ -1,0 +1,77 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+
+use crate::address::Address;
+use crate::pacer::Pacer;
+use crate::retry::RetryBudget;
+use crate::transport::Transport;
+use crate::{ClientBuilder, Error, RateLimit, RateLimitStatus, RetryPolicy, header};
+
+/// A connection to one MeetBit tenant with one access key. Cheap to clone; all clones share connections, pacing and the
+/// retry budget.
+///
+/// What it can do stands in traits, such as [`Customers`](crate::Customers), which it implements.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), meetbit_client::Error> {
+/// use meetbit_client::{Client, Customers, NewCustomer};
+///
+/// let client = Client::from_env()?;
+/// let customer = client.create_customer(&NewCustomer::new().first_name("Ada").email("ada@example.com")).await?;
+/// println!("customer {}", customer.id);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client(pub(crate) Arc<Settings>);
+
+/// What all clones share.
+pub(crate) struct Settings {
+    pub(crate) address: Address,
+    /// Of every request.
+    pub(crate) headers: HeaderMap,
+    pub(crate) timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) budget: RetryBudget,
+    pub(crate) rate_limit: RateLimit,
+    pub(crate) pacer: Pacer,
+    pub(crate) transport: Transport,
+    pub(crate) max_response_size: usize,
+}
+
+impl Client {
+    /// Starts the set-up of a client for a tenant, by its primary domain, such as `acme.example.com`.
+    pub fn builder(domain: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(domain.into())
+    }
+
+    /// A client as the environment says: see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config) where a variable is missing or its value cannot be used.
+    pub fn from_env() -> Result<Client, Error> {
+        ClientBuilder::from_env()?.build()
+    }
+
+    /// Where the pacing of this client's key stands at this moment.
+    #[must_use]
+    pub fn rate_limit_status(&self) -> RateLimitStatus {
+        self.0.pacer.status(self.0.rate_limit)
+    }
+}
+
+impl Settings {
+    pub(crate) fn secret(&self) -> &str {
+        self.headers.get(header::KEY_SECRET).and_then(|secret| secret.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("base_url", &self.0.address.url.as_str()).finish_non_exhaustive()
+    }
+}

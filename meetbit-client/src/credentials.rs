@@ -1,0 +1,58 @@
+use std::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::{Error, header};
+
+/// The two halves of an access key. The secret is wiped from memory when the last copy goes, and never printed.
+///
+/// ```
+/// use meetbit_client::Credentials;
+///
+/// let credentials = Credentials::new("key-id", "key-secret");
+/// assert_eq!(format!("{credentials:?}"), r#"Credentials { id: "key-id", secret: [redacted] }"#);
+/// ```
+#[derive(Clone)]
+pub struct Credentials {
+    id: String,
+    secret: Zeroizing<String>,
+}
+
+impl Credentials {
+    /// The id and the secret of an access key, as the MeetBit Admin Panel shows them. They are checked when the client is
+    /// built: visible ASCII, with no blanks around it.
+    pub fn new(id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { id: id.into(), secret: Zeroizing::new(secret.into()) }
+    }
+
+    /// The id, which names the key and is no secret.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The values of the two key headers. They share buffers that wipe themselves: `http` would not.
+    pub(crate) fn header_values(&self) -> Result<(HeaderValue, HeaderValue), Error> {
+        Ok((key_value("id", &self.id)?, key_value("secret", &self.secret)?))
+    }
+}
+
+fn key_value(half: &str, text: &str) -> Result<HeaderValue, Error> {
+    let refuse = |why: &str| Error::config(format!("the {half} of the access key {why}"));
+    header::check_text(text).map_err(refuse)?;
+    if !text.is_ascii() {
+        return Err(refuse("has a character that is not ASCII"));
+    }
+    let wiped = Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(wiped).map_err(|_| refuse("cannot be a header's value"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("id", &self.id).field("secret", &format_args!("[redacted]")).finish()
+    }
+}

@@ -1,0 +1,315 @@
+//! What generated code is made of: one step for each argument of a declared endpoint.
+//!
+//! Each step takes its argument by reference, keeps the first problem, and does nothing after one.
+
+use std::fmt::{self, Display, Write};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::plan::Plan;
+use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, path, reply};
+
+/// A request in the making.
+#[derive(Debug)]
+pub struct Draft {
+    plan: Plan,
+    /// What is left of the path template.
+    rest: &'static str,
+}
+
+impl Draft {
+    /// Starts the request of `endpoint`.
+    #[must_use]
+    pub fn new(client: &Client, endpoint: &'static Endpoint) -> Self {
+        let prefix = &client.0.address.prefix;
+        let mut path = String::with_capacity(prefix.len() + endpoint.path().len() + 32);
+        path.push_str(prefix);
+        let plan = Plan {
+            client: client.clone(),
+            endpoint,
+            path,
+            query: String::new(),
+            headers: HeaderMap::new(),
+            content_type: None,
+            body: Bytes::new(),
+            invalid: None,
+            problem: None,
+            timeout: None,
+            retry: None,
+        };
+        Self { plan, rest: endpoint.path() }
+    }
+
+    /// Fills the next placeholder.
+    #[must_use]
+    pub fn path<T: PathArgument + ?Sized>(mut self, value: &T) -> Self {
+        let mut text = String::new();
+        let written = write!(text, "{value}");
+        self.fill(written.map(|()| text));
+        self
+    }
+
+    fn fill(&mut self, segment: Result<String, fmt::Error>) {
+        match path::fill(&mut self.plan.path, self.rest, segment) {
+            Ok(rest) => self.rest = rest,
+            Err(why) => self.plan.fail(Error::invalid_request(why)),
+        }
+    }
+
+    /// Adds to the query: under `name`, or a struct's or map's own names.
+    #[must_use]
+    pub fn query<T: QueryArgument + ?Sized>(mut self, name: &str, value: &T) -> Self {
+        self.plan.push_query(name, value);
+        self
+    }
+
+    /// Sets a header, unless its value is `None`.
+    #[must_use]
+    pub fn header<M, T: HeaderArgument<M> + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
+        match value.header_value(name) {
+            Ok(Some(value)) => drop(self.plan.headers.insert(HeaderName::from_static(name), value)),
+            Ok(None) => {}
+            Err(error) => self.plan.fail(error),
+        }
+        self
+    }
+
+    /// A JSON body, with what its own checks found.
+    #[must_use]
+    pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, invalid: Option<ValidationError>) -> Self {
+        let mut json = Vec::with_capacity(512);
+        let result = serde_json::to_writer(&mut json, value);
+        let problem = result.err().map(|error| format!("the body cannot be written as JSON: {error}"));
+        self.plan.set_body("application/json", json.into(), invalid, problem);
+        self
+    }
+
+    /// A form as the body, with what its own checks found.
+    #[must_use]
+    pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, invalid: Option<ValidationError>) -> Self {
+        let result = serde_html_form::to_string(value);
+        let problem = result.as_ref().err().map(|error| format!("the body cannot be written as a form: {error}"));
+        let form = result.unwrap_or_default();
+        self.plan.set_body("application/x-www-form-urlencoded", form.into(), invalid, problem);
+        self
+    }
+
+    /// Bytes as the body.
+    #[must_use]
+    pub fn bytes<T: BytesArgument + ?Sized>(mut self, media_type: &'static str, value: &T) -> Self {
+        self.plan.set_body(media_type, Bytes::copy_from_slice(value.as_ref()), None, None);
+        self
+    }
+
+    /// A reply in MeetBit's envelope.
+    pub fn call<T: Reply>(self) -> Call<T> {
+        Call::new(self.finish(), reply::envelope)
+    }
+
+    /// A reply that is the value itself.
+    pub fn raw<T: Reply>(self) -> Call<T> {
+        Call::new(self.finish(), reply::raw)
+    }
+
+    /// A reply that says nothing but that it worked.
+    pub fn empty(self) -> Call<()> {
+        Call::new(self.finish(), reply::empty)
+    }
+
+    /// A reply whose body is taken as it is.
+    pub fn into_bytes(self) -> Call<Bytes> {
+        Call::new(self.finish(), reply::bytes)
+    }
+
+    fn finish(mut self) -> Arc<Plan> {
+        self.plan.path.push_str(self.rest);
+        Arc::new(self.plan)
+    }
+}
+
+impl Plan {
+    /// Appends what `value` is in a query string: pairs of its own if it is a struct or a map, else one under `name`.
+    pub(crate) fn push_query<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        let mut query = String::new();
+        let scalar = serde_html_form::ser::push_to_string(&mut query, [(name, value)]);
+        let result = scalar.or_else(|_| {
+            query.clear();
+            serde_html_form::ser::push_to_string(&mut query, value)
+        });
+        if let Err(error) = result {
+            return self.fail(Error::invalid_request(format!("`{name}` cannot be written as a query: {error}")));
+        }
+        if !self.query.is_empty() && !query.is_empty() {
+            self.query.push('&');
+        }
+        self.query.push_str(&query);
+    }
+
+    fn set_body(
+        &mut self,
+        media_type: &'static str,
+        body: Bytes,
+        invalid: Option<ValidationError>,
+        problem: Option<String>,
+    ) {
+        self.content_type = Some(HeaderValue::from_static(media_type));
+        self.body = body;
+        self.invalid = invalid;
+        if let Some(problem) = problem {
+            self.fail(Error::invalid_request(problem));
+        }
+    }
+}
+
+/// Finds the checks of a body's type, if it has any: [`validate`](Check::validate) is the inherent method where the type
+/// is [`Validate`], else the one behind `Deref`.
+#[derive(Debug)]
+pub struct Check<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Validate + ?Sized> Check<'_, T> {
+    /// What the checks found.
+    #[must_use]
+    pub fn validate(&self) -> Option<ValidationError> {
+        self.0.validate().err()
+    }
+}
+
+impl<T: ?Sized> Deref for Check<'_, T> {
+    type Target = Unchecked;
+
+    fn deref(&self) -> &Unchecked {
+        &Unchecked
+    }
+}
+
+/// A body without checks.
+#[derive(Debug)]
+pub struct Unchecked;
+
+impl Unchecked {
+    /// Nothing is known to be wrong.
+    #[must_use]
+    pub fn validate(&self) -> Option<ValidationError> {
+        None
+    }
+}
+
+/// What can fill a placeholder of a path: anything that can be displayed.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a segment of a path",
+    label = "does not implement `std::fmt::Display`",
+    note = "a path argument is an id, a string or another type that implements `std::fmt::Display`"
+)]
+pub trait PathArgument: Display {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> PathArgument for T {}
+
+/// What can stand in a query: a scalar, a sequence, a struct or a map that can be serialized.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a query",
+    label = "does not implement `serde::Serialize`",
+    note = "derive it: `#[derive(serde::Serialize)]`"
+)]
+pub trait QueryArgument: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> QueryArgument for T {}
+
+/// What can be a JSON body: anything that can be serialized.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a JSON body",
+    label = "does not implement `serde::Serialize`",
+    note = "derive it: `#[derive(serde::Serialize)]`"
+)]
+pub trait BodyArgument: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> BodyArgument for T {}
+
+/// What can be a form: a struct or a map that can be serialized.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a form",
+    label = "does not implement `serde::Serialize`",
+    note = "derive it: `#[derive(serde::Serialize)]`"
+)]
+pub trait FormArgument: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> FormArgument for T {}
+
+/// What can be a body of raw bytes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a raw body",
+    label = "does not implement `AsRef<[u8]>`",
+    note = "pass bytes or a string, or leave `raw = \"..\"` out to send it as JSON"
+)]
+pub trait BytesArgument: AsRef<[u8]> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: AsRef<[u8]> + ?Sized> BytesArgument for T {}
+
+/// What a reply can be read as.
+#[diagnostic::on_unimplemented(
+    message = "a reply cannot be read as `{Self}`",
+    label = "does not implement `serde::de::DeserializeOwned`",
+    note = "derive it, `#[derive(serde::Deserialize)]`, with no borrowed fields"
+)]
+pub trait Reply: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Reply for T {}
+
+/// What can be a header: anything that can be displayed, a ready `HeaderValue`, or an `Option` of either.
+///
+/// `M` only tells the implementations apart; it is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a header",
+    label = "neither implements `std::fmt::Display` nor is a `HeaderValue`",
+    note = "a header argument is a scalar or a string, an `http::HeaderValue`, or an `Option` of one"
+)]
+pub trait HeaderArgument<M> {
+    /// # Errors
+    /// It has a character that no header may have.
+    fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error>;
+}
+
+/// A header that is displayed.
+#[derive(Debug)]
+pub struct Displayed;
+
+/// A header that is ready.
+#[derive(Debug)]
+pub struct Ready;
+
+/// A header that may be absent.
+#[derive(Debug)]
+pub struct Optional<M>(M);
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> HeaderArgument<Displayed> for T {
+    fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
+        let mut text = String::new();
+        let written = write!(text, "{self}");
+        header::argument(name, written.map(|()| text)).map(Some)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl HeaderArgument<Ready> for HeaderValue {
+    fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
+        header::custom(HeaderName::from_static(name), self.clone()).map(|(_, value)| Some(value))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<M, T: HeaderArgument<M>> HeaderArgument<Optional<M>> for Option<T> {
+    fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
+        self.as_ref().map_or(Ok(None), |value| value.header_value(name))
+    }
+}

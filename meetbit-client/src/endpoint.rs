@@ -1,0 +1,98 @@
+use std::fmt;
+use std::time::Duration;
+
+use http::Method;
+
+use crate::Permission;
+
+/// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint).
+///
+/// ```
+/// use meetbit_client::Customers;
+///
+/// let endpoint = <dyn Customers>::ENDPOINTS[0];
+/// assert_eq!(endpoint.name(), "create_customer");
+/// assert_eq!(endpoint.to_string(), "POST /customers");
+/// assert!(!endpoint.is_idempotent());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    name: &'static str,
+    method: Method,
+    path: &'static str,
+    permissions: &'static [&'static str],
+    idempotent: bool,
+    timeout: Option<Duration>,
+}
+
+impl Endpoint {
+    pub(crate) const fn new(name: &'static str, method: Method, path: &'static str) -> Self {
+        Self { name, method, path, permissions: &[], idempotent: false, timeout: None }
+    }
+
+    /// The name of the method that declares it, such as `create_customer`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path template below the base URL, such as `/users/{user_id}`.
+    #[must_use]
+    pub fn path(&self) -> &'static str {
+        self.path
+    }
+
+    /// The permissions that the role of the access key needs, as declared.
+    #[must_use]
+    pub fn permissions(&self) -> impl ExactSizeIterator<Item = Permission> + use<> {
+        self.permissions.iter().map(|text| Permission::literal(text))
+    }
+
+    /// Whether sending it twice does what sending it once does: by RFC 9110 for GET, HEAD, PUT and DELETE, by
+    /// declaration (`idempotent`) for others. Only then is it repeated after a failure whose outcome is unknown.
+    #[must_use]
+    pub fn is_idempotent(&self) -> bool {
+        self.idempotent || matches!(self.method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE)
+    }
+
+    /// The time limit of a whole call, where the declaration sets one of its own.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
+/// The method and the path template, as in `POST /customers`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// The steps in which generated code states an endpoint; each is evaluated at compile time.
+#[doc(hidden)]
+impl Endpoint {
+    #[must_use]
+    pub const fn requires(mut self, permissions: &'static [&'static str]) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn timeout_millis(mut self, millis: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(millis));
+        self
+    }
+}

@@ -1,0 +1,150 @@
+//! Where in a JSON text an error is: `serde_json` says line and column, people need a path.
+
+/// A place in a JSON text.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// As in `data.attendees[2].email`; empty at the top level.
+    pub(crate) path: String,
+    /// What stands there: `a string`, `null` and so on.
+    pub(crate) found: &'static str,
+}
+
+/// Finds the value that ends at, or encloses, the given line and column (both from 1, in bytes).
+pub(crate) fn find(text: &str, line: usize, column: usize) -> Position {
+    let line_start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    let end = (line_start + column).min(text.len());
+    let mut walk = Walk { steps: Vec::new(), found: "nothing", key: None };
+    walk.run(&text.as_bytes()[..end]);
+    Position { path: walk.path(), found: walk.found }
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+struct Walk {
+    steps: Vec<Step>,
+    found: &'static str,
+    key: Option<String>,
+}
+
+impl Walk {
+    fn run(&mut self, bytes: &[u8]) {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            match byte {
+                b'{' => self.open(Step::Key(String::new()), "an object"),
+                b'[' => self.open(Step::Index(0), "an array"),
+                b'}' => self.close("an object"),
+                b']' => self.close("an array"),
+                b':' => self.enter_key(),
+                b',' => self.next(),
+                b'"' => {
+                    let start = at;
+                    at = string_end(bytes, at);
+                    self.found = "a string";
+                    self.key = Some(key_name(&bytes[start..at.saturating_sub(1).max(start)]));
+                }
+                b'-' | b'0'..=b'9' => {
+                    at += bytes[at..]
+                        .iter()
+                        .take_while(|b| matches!(b, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-'))
+                        .count();
+                    self.found = "a number";
+                }
+                b't' | b'f' | b'n' => {
+                    at += bytes[at..].iter().take_while(|b| b.is_ascii_lowercase()).count();
+                    self.found = if byte == b'n' { "null" } else { "a boolean" };
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn open(&mut self, step: Step, found: &'static str) {
+        self.steps.push(step);
+        self.found = found;
+    }
+
+    fn close(&mut self, found: &'static str) {
+        self.steps.pop();
+        self.found = found;
+    }
+
+    fn enter_key(&mut self) {
+        if let (Some(Step::Key(name)), Some(key)) = (self.steps.last_mut(), self.key.take()) {
+            *name = key;
+        }
+    }
+
+    fn next(&mut self) {
+        match self.steps.last_mut() {
+            Some(Step::Index(index)) => *index += 1,
+            Some(Step::Key(name)) => name.clear(),
+            None => {}
+        }
+    }
+
+    fn path(&self) -> String {
+        self.steps.iter().fold(String::new(), |path, step| match step {
+            Step::Key(name) if name.is_empty() => path,
+            Step::Key(name) if path.is_empty() => name.clone(),
+            Step::Key(name) => format!("{path}.{name}"),
+            Step::Index(index) => format!("{path}[{index}]"),
+        })
+    }
+}
+
+/// The index behind the closing quote.
+fn string_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(&byte) = bytes.get(at) {
+        at += if byte == b'\\' { 2 } else { 1 };
+        if byte == b'"' {
+            break;
+        }
+    }
+    at.min(bytes.len())
+}
+
+/// Field names are shown; a key that looks like data (a map by e-mail address, say) is not.
+fn key_name(bytes: &[u8]) -> String {
+    let name = bytes.len() <= 64 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    if name { String::from_utf8_lossy(bytes).into_owned() } else { "*".to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    fn path_at(text: &str, mark: &str) -> String {
+        find(text, 1, text.find(mark).unwrap() + mark.len()).path
+    }
+
+    #[test]
+    fn a_path_names_keys_and_indices() {
+        let text = r#"{"message":"a, \"b\" {","data":[{"id":1,"tags":["x","y"]},{"id":"two","last":null}]}"#;
+        assert_eq!(path_at(text, r#""two""#), "data[1].id");
+        assert_eq!(path_at(text, r#""y""#), "data[0].tags[1]");
+        assert_eq!(path_at(text, "null"), "data[1].last");
+        assert_eq!(path_at(text, "null}"), "data[1]");
+        assert_eq!(path_at(text, r#" {""#), "message");
+        assert_eq!(find(text, 1, 1).path, "");
+    }
+
+    #[test]
+    fn lines_are_counted_and_ends_are_safe() {
+        let text = "{\n \"data\": {\n  \"id\": true\n }\n}";
+        assert_eq!(find(text, 3, 12).path, "data.id");
+        assert_eq!(find(text, 3, 12).found, "a boolean");
+        assert_eq!(find(text, 99, 99).path, "");
+        assert_eq!(find("", 1, 1).path, "");
+        assert_eq!(find("\"\\", 1, 2).path, "");
+    }
+
+    #[test]
+    fn promise_14_keys_that_are_data_are_not_shown() {
+        assert_eq!(path_at(r#"{"ada@example.com": {"id": 7}}"#, "7"), "*.id");
+    }
+}

@@ -1,0 +1,106 @@
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Endpoint;
+
+/// What a role may do: `resource.verb.scope`, such as `customers.create.*`.
+///
+/// Each part is a `snake_case` word, an id or `*`. That the third part is an id, or `*` for all, is our reading of the
+/// vendor's examples.
+///
+/// ```
+/// use meetbit_client::Permission;
+///
+/// let role: Permission = "customers.*.*".parse()?;
+/// assert!(role.covers(&"customers.create.*".parse()?));
+/// assert!(!role.covers(&"users.create.*".parse()?));
+/// # Ok::<(), meetbit_client::InvalidPermission>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Permission(Cow<'static, str>);
+
+impl Permission {
+    /// The plural name of the resource, such as `customers`.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.part(0)
+    }
+
+    /// What may be done, such as `create`.
+    #[must_use]
+    pub fn verb(&self) -> &str {
+        self.part(1)
+    }
+
+    /// Which of them: an id, or `*` for all.
+    #[must_use]
+    pub fn scope(&self) -> &str {
+        self.part(2)
+    }
+
+    /// Whether a role that has this permission may do what `needed` names.
+    #[must_use]
+    pub fn covers(&self, needed: &Permission) -> bool {
+        (0..3).all(|i| matches!(self.part(i), part if part == "*" || part == needed.part(i)))
+    }
+
+    /// A permission that the macro has checked.
+    pub(crate) fn literal(text: &'static str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.0.split('.').nth(index).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Permission {
+    type Err = InvalidPermission;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let legal = text.split('.').count() == 3 && text.split('.').all(is_part);
+        if legal { Ok(Self(Cow::Owned(text.to_owned()))) } else { Err(InvalidPermission(())) }
+    }
+}
+
+fn is_part(part: &str) -> bool {
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
+    part == "*" || (!part.is_empty() && part.chars().all(word))
+}
+
+/// A text is not of the form `resource.verb.scope`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidPermission(());
+
+impl fmt::Display for InvalidPermission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a permission is `resource.verb.scope`, each part a snake_case word, an id or `*`")
+    }
+}
+
+impl std::error::Error for InvalidPermission {}
+
+/// The least set of permissions that covers every endpoint of some catalogues: the role that an application needs.
+///
+/// ```
+/// use meetbit_client::{Customers, permissions};
+///
+/// let role = permissions([<dyn Customers>::ENDPOINTS]);
+/// assert_eq!(role.iter().map(ToString::to_string).collect::<Vec<_>>(), ["customers.create.*"]);
+/// ```
+pub fn permissions<C>(catalogues: C) -> BTreeSet<Permission>
+where
+    C: IntoIterator<Item = &'static [&'static Endpoint]>,
+{
+    let declared: BTreeSet<_> = catalogues.into_iter().flatten().flat_map(|endpoint| endpoint.permissions()).collect();
+    let covered = |needed: &Permission| declared.iter().any(|other| other != needed && other.covers(needed));
+    declared.iter().filter(|permission| !covered(permission)).cloned().collect()
+}

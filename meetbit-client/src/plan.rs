@@ -1,0 +1,83 @@
+//! A finished request that has not been sent.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::Url;
+
+use crate::transport::Outgoing;
+use crate::{Client, Endpoint, Error, ErrorKind, RetryPolicy, ValidationError};
+
+/// Everything that [`Call`](crate::Call) knows of its request.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) client: Client,
+    pub(crate) endpoint: &'static Endpoint,
+    /// Encoded, with the base URL's prefix.
+    pub(crate) path: String,
+    /// Encoded, without `?`.
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) body: Bytes,
+    /// What the request's own checks found.
+    pub(crate) invalid: Option<ValidationError>,
+    /// The first thing that makes it impossible to send.
+    pub(crate) problem: Option<Error>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+impl Plan {
+    /// Whether it may be sent at all.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if let Some(problem) = &self.problem {
+            return Err(problem.clone());
+        }
+        match &self.invalid {
+            None => Ok(()),
+            Some(invalid) => {
+                let error =
+                    Error::new(ErrorKind::Validation, format!("the request is not valid and was not sent: {invalid}"));
+                Err(error.with(|e| e.endpoint(self.endpoint).validation(invalid.clone())))
+            }
+        }
+    }
+
+    /// The time limit of the whole call.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.or(self.endpoint.timeout()).unwrap_or(self.client.0.timeout)
+    }
+
+    pub(crate) fn outgoing(&self) -> Outgoing<'_> {
+        let client = &*self.client.0;
+        let mut headers = client.headers.clone();
+        if let Some(media_type) = &self.content_type {
+            headers.insert(header::CONTENT_TYPE, media_type.clone());
+        }
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        Outgoing {
+            method: self.endpoint.method(),
+            url: self.url(&client.address.url),
+            headers,
+            body: self.body.clone(),
+        }
+    }
+
+    fn url(&self, base: &Url) -> Url {
+        let mut url = base.clone();
+        url.set_path(&self.path);
+        if !self.query.is_empty() {
+            url.set_query(Some(&self.query));
+        }
+        url
+    }
+
+    /// Keeps the first problem.
+    pub(crate) fn fail(&mut self, error: Error) {
+        self.problem.get_or_insert_with(|| error.with(|e| e.endpoint(self.endpoint)));
+    }
+}

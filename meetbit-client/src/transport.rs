@@ -1,0 +1,316 @@
+//! The seam to the network: tower's `Service`, with reqwest behind it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
+use reqwest::Url;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::body::{self, BodyError};
+use crate::error::{ErrorKind, Outcome};
+use crate::pacer::{Answer, Permit};
+use crate::retry_after::{self, RateLimitHeaders};
+
+/// Any error of a service.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What sends requests: the innermost service, which layers given to
+/// [`ClientBuilder::layer`](crate::ClientBuilder::layer) wrap.
+///
+/// It is a [`tower::Service`] from `http::Request<Bytes>` to `http::Response<Bytes>`: bodies are whole on both sides, the
+/// reply's decompressed and within the size limit. Every attempt of a call passes through it once.
+#[derive(Clone)]
+pub struct Transport(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Http(Http),
+    Service(BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>),
+}
+
+impl Transport {
+    pub(crate) fn http(http: Http) -> Self {
+        Self(Kind::Http(http))
+    }
+
+    pub(crate) fn service<S>(service: S) -> Self
+    where
+        S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        Self(Kind::Service(BoxCloneSyncService::new(service.map_err(Into::into))))
+    }
+
+    pub(crate) fn layered<L>(self, layer: &L) -> Self
+    where
+        L: Layer<Self>,
+        L::Service: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
+        <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
+        <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
+    {
+        Self::service(layer.layer(self))
+    }
+
+    /// Makes one attempt.
+    pub(crate) async fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        watch: &Arc<Watch>,
+    ) -> Result<http::Response<Bytes>, Failure> {
+        match &self.0 {
+            Kind::Http(http) => http.send(outgoing, Some(watch)).await,
+            Kind::Service(service) => {
+                let mut request = outgoing.into_request().map_err(|_| Failure::uri())?;
+                request.extensions_mut().insert(watch.clone());
+                service.clone().oneshot(request).await.map_err(Failure::foreign)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Kind::Http(_) => "Transport(http)",
+            Kind::Service(_) => "Transport(service)",
+        })
+    }
+}
+
+impl Service<http::Request<Bytes>> for Transport {
+    type Response = http::Response<Bytes>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match &mut self.0 {
+            Kind::Http(_) => Poll::Ready(Ok(())),
+            Kind::Service(service) => service.poll_ready(context),
+        }
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
+        match &mut self.0 {
+            Kind::Http(http) => {
+                let http = http.clone();
+                Box::pin(async move { http.send_request(request).await.map_err(Into::into) })
+            }
+            Kind::Service(service) => service.call(request),
+        }
+    }
+}
+
+/// A request about to be sent.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Outgoing<'_> {
+    pub(crate) fn into_request(self) -> http::Result<http::Request<Bytes>> {
+        let mut request = http::Request::builder().method(self.method).uri(self.url.as_str()).body(self.body)?;
+        *request.headers_mut() = self.headers;
+        Ok(request)
+    }
+}
+
+/// Learns of a reply's head as soon as it has been read, since the pacer must not wait for the body, and a status that
+/// refuses stands even if the body never ends.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    permit: Permit,
+    head: OnceLock<Head>,
+}
+
+/// What counts of a head.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) status: StatusCode,
+    pub(crate) rate_limit: RateLimitHeaders,
+    /// Of a reply that is no success.
+    pub(crate) headers: HeaderMap,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Watch {
+    pub(crate) fn new(permit: Permit) -> Arc<Self> {
+        Arc::new(Self { permit, head: OnceLock::new() })
+    }
+
+    pub(crate) fn head(&self) -> Option<&Head> {
+        self.head.get()
+    }
+
+    /// Takes note of the head; the first one counts.
+    pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
+        self.head.get_or_init(|| {
+            let rate_limit = RateLimitHeaders::parse(headers);
+            let (kept, retry_after) = if status.is_success() {
+                (HeaderMap::new(), None)
+            } else {
+                (headers.clone(), retry_after::parse(headers, Timestamp::now()))
+            };
+            let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
+            self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
+            Head { status, rate_limit, headers: kept, retry_after }
+        });
+    }
+}
+
+/// The network, through reqwest.
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    pub(crate) client: reqwest::Client,
+    pub(crate) max_response_size: usize,
+}
+
+/// How long the text of an error may take to arrive; its status says enough.
+const ERROR_TEXT: Duration = Duration::from_secs(5);
+
+impl Http {
+    /// Where middleware stands before it.
+    async fn send_request(self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
+        let (parts, body) = request.into_parts();
+        let url = Url::parse(&parts.uri.to_string()).map_err(|_| Failure::uri())?;
+        let watch = parts.extensions.get::<Arc<Watch>>();
+        let outgoing = Outgoing { method: &parts.method, url, headers: parts.headers, body };
+        self.send(outgoing, watch.map(|watch| &**watch)).await
+    }
+
+    async fn send(&self, outgoing: Outgoing<'_>, watch: Option<&Watch>) -> Result<http::Response<Bytes>, Failure> {
+        let mut request = reqwest::Request::new(outgoing.method.clone(), outgoing.url);
+        *request.headers_mut() = outgoing.headers;
+        if !outgoing.body.is_empty() {
+            *request.body_mut() = Some(outgoing.body.into());
+        }
+        let mut response = self.client.execute(request).await.map_err(Failure::sending)?;
+        let status = response.status();
+        if let Some(watch) = watch {
+            watch.note(status, response.headers());
+        }
+        let body = if status.is_success() {
+            body::read(&mut response, self.max_response_size).await.map_err(Failure::reading)?
+        } else {
+            let text = tokio::time::timeout(ERROR_TEXT, body::read(&mut response, self.max_response_size)).await;
+            text.map(Result::unwrap_or_default).unwrap_or_default()
+        };
+        let mut whole = http::Response::new(body);
+        *whole.status_mut() = status;
+        std::mem::swap(whole.headers_mut(), response.headers_mut());
+        Ok(whole)
+    }
+}
+
+/// Why an attempt has no reply that can be used.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) kind: ErrorKind,
+    pub(crate) outcome: Outcome,
+    /// Another attempt may fare better.
+    pub(crate) temporary: bool,
+    pub(crate) message: &'static str,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) const TIMEOUT: Self = Self {
+        kind: ErrorKind::Timeout,
+        outcome: Outcome::Unknown,
+        temporary: true,
+        message: "no reply in time",
+        source: None,
+    };
+
+    pub(crate) const TOO_LARGE: Self = Self {
+        kind: ErrorKind::TooLarge,
+        outcome: Outcome::Done,
+        temporary: false,
+        message: "the reply is larger than `max_response_size`",
+        source: None,
+    };
+
+    fn uri() -> Self {
+        let message = "the address of the request cannot be a URI";
+        Self { kind: ErrorKind::InvalidRequest, outcome: Outcome::NotSent, temporary: false, message, source: None }
+    }
+
+    fn sending(error: reqwest::Error) -> Self {
+        let (kind, outcome, temporary, message) = if error.is_builder() {
+            (ErrorKind::InvalidRequest, Outcome::NotSent, false, "the request cannot be made")
+        } else if !error.is_connect() {
+            (ErrorKind::Network, Outcome::Unknown, true, "the connection broke before the reply")
+        } else if is_tls_refusal(&error) {
+            (ErrorKind::Connect, Outcome::NotSent, false, "the server's certificate or TLS version is not accepted")
+        } else {
+            (ErrorKind::Connect, Outcome::NotSent, true, "no connection could be made")
+        };
+        Self { kind, outcome, temporary, message, source: Some(Arc::new(error.without_url())) }
+    }
+
+    fn reading(error: BodyError) -> Self {
+        let done = |kind, message, source| Self { kind, outcome: Outcome::Done, temporary: false, message, source };
+        match error {
+            BodyError::TooLarge => Self::TOO_LARGE,
+            BodyError::Encoding => {
+                done(ErrorKind::Decode, "the reply has a content encoding that was not asked for", None)
+            }
+            BodyError::Broken(error) => {
+                done(ErrorKind::Decode, "the reply ended before it was whole", Some(Arc::new(error.without_url())))
+            }
+            BodyError::Corrupt(error) => {
+                done(ErrorKind::Decode, "the reply's gzip encoding is broken", Some(Arc::new(error)))
+            }
+        }
+    }
+
+    /// A failure of our own that came up through middleware, or one that the middleware made.
+    fn foreign(error: BoxError) -> Self {
+        let error: Arc<dyn StdError + Send + Sync> = error.into();
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
+        while let Some(this) = cause {
+            if let Some(failure) = this.downcast_ref::<Self>() {
+                return failure.clone();
+            }
+            cause = this.source();
+        }
+        let message = "the service that sends requests failed";
+        Self { kind: ErrorKind::Network, outcome: Outcome::Unknown, temporary: true, message, source: Some(error) }
+    }
+}
+
+/// rustls reports what it does not accept as invalid data; anything else may pass.
+fn is_tls_refusal(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        if this.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+            return true;
+        }
+        cause = this.source();
+    }
+    false
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message)
+    }
+}
+
+impl StdError for Failure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,190 @@
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+/// What is wrong with a request, field by field, whether MeetBit said so or the client stopped it first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ValidationError {
+    message: String,
+    fields: BTreeMap<String, Vec<String>>,
+}
+
+impl ValidationError {
+    /// The first text and how many more there are, as MeetBit words it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The texts of each field, by its name; a nested one is dotted (`address.city`). A text for which the server
+    /// named no field stands under the empty name.
+    #[must_use]
+    pub fn fields(&self) -> &BTreeMap<String, Vec<String>> {
+        &self.fields
+    }
+
+    /// The texts of one field, where it is at fault.
+    #[must_use]
+    pub fn get(&self, field: &str) -> Option<&[String]> {
+        self.fields.get(field).map(Vec::as_slice)
+    }
+
+    /// Reads the body of a `400`, whatever its shape: what can be read is kept, each text as `shown`.
+    pub(crate) fn from_body(body: &str, shown: impl Fn(&str) -> String) -> Self {
+        let Ok(value) = serde_json::from_str::<Value>(body) else {
+            let html = body.trim_start().starts_with('<');
+            return Self { message: if html { String::new() } else { shown(body.trim()) }, fields: BTreeMap::new() };
+        };
+        let mut found = Self::default();
+        found.collect("", value.get("errors").unwrap_or(&Value::Null), &shown);
+        found.message = match value.get("message").unwrap_or(&value) {
+            Value::String(text) => shown(text),
+            _ => found.fields.values().flatten().next().cloned().unwrap_or_default(),
+        };
+        found
+    }
+
+    fn collect(&mut self, field: &str, value: &Value, shown: &impl Fn(&str) -> String) {
+        if self.fields.len() == MOST_FIELDS {
+            return;
+        }
+        match value {
+            Value::String(text) => self.fields.entry(shown(field)).or_default().push(shown(text)),
+            Value::Array(items) => items.iter().take(MOST_FIELDS).for_each(|item| self.collect(field, item, shown)),
+            Value::Object(entries) => entries.iter().for_each(|(name, value)| {
+                let dot = if field.is_empty() { "" } else { "." };
+                self.collect(&format!("{field}{dot}{name}"), value, shown);
+            }),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// More is not read, so that a hostile server cannot make an error large.
+const MOST_FIELDS: usize = 64;
+
+/// Each field and its texts; the message where no field is named.
+impl fmt::Display for ValidationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.fields.is_empty() {
+            return f.write_str(&self.message);
+        }
+        let texts = self.fields.iter().flat_map(|(name, texts)| texts.iter().map(move |text| (name, text)));
+        texts.enumerate().try_for_each(|(i, (name, text))| {
+            let semicolon = if i == 0 { "" } else { "; " };
+            write!(f, "{semicolon}{name}: {text}")
+        })
+    }
+}
+
+impl std::error::Error for ValidationError {}
+
+/// A request type that knows when it cannot be valid.
+///
+/// Invalid requests count against the rate limit, so a `#[body]` or `#[form]` argument whose type implements this is
+/// checked before anything is sent; [`Call::unchecked`](crate::Call::unchecked) sends it all the same. Refuse only what
+/// is sure to be refused.
+///
+/// ```
+/// use meetbit_client::{Checks, Validate, ValidationError};
+///
+/// struct NewRoom {
+///     name: String,
+/// }
+///
+/// impl Validate for NewRoom {
+///     fn validate(&self) -> Result<(), ValidationError> {
+///         Checks::new().max_length("name", Some(&self.name), 255).finish()
+///     }
+/// }
+///
+/// let error = NewRoom { name: "x".repeat(256) }.validate().unwrap_err();
+/// assert_eq!(error.message(), "The name field must not be greater than 255 characters.");
+/// ```
+pub trait Validate {
+    /// # Errors
+    /// Says which fields cannot be valid, and why.
+    fn validate(&self) -> Result<(), ValidationError>;
+}
+
+impl<T: Validate + ?Sized> Validate for &T {
+    fn validate(&self) -> Result<(), ValidationError> {
+        (**self).validate()
+    }
+}
+
+/// Collects what is wrong with a request, in MeetBit's own wording; the checks of [`Validate`] are made of it.
+#[derive(Debug, Default)]
+#[must_use = "`finish` gives the result"]
+pub struct Checks {
+    found: ValidationError,
+    count: usize,
+}
+
+impl Checks {
+    /// Nothing is wrong yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A string has at most `max` characters (not bytes).
+    pub fn max_length(self, field: &str, value: Option<&str>, max: usize) -> Self {
+        let too_long = value.is_some_and(|text| text.chars().nth(max).is_some());
+        self.ensure(!too_long, field, || format!("The {field} field must not be greater than {max} characters."))
+    }
+
+    /// A string can be an e-mail address: a local part, `@` and a domain, with no blank or stray dot.
+    pub fn email(self, field: &str, value: Option<&str>) -> Self {
+        let wrong = value.is_some_and(|text| !can_be_email(text));
+        self.ensure(!wrong, field, || format!("The {field} field must be a valid email address."))
+    }
+
+    /// A string has the E.164 form: `+`, then at most 15 digits of which the first is not 0.
+    pub fn phone(self, field: &str, value: Option<&str>) -> Self {
+        let wrong = value.is_some_and(|text| !is_e164(text));
+        self.ensure(!wrong, field, || format!("The {field} field format is invalid."))
+    }
+
+    /// Anything else: `text` is said of `field` unless `valid`.
+    pub fn ensure(mut self, valid: bool, field: &str, text: impl FnOnce() -> String) -> Self {
+        if !valid {
+            let text = text();
+            if self.count == 0 {
+                self.found.message.clone_from(&text);
+            }
+            self.count += 1;
+            self.found.fields.entry(field.to_owned()).or_default().push(text);
+        }
+        self
+    }
+
+    /// The result of all checks.
+    ///
+    /// # Errors
+    /// At least one check failed.
+    pub fn finish(mut self) -> Result<(), ValidationError> {
+        match self.count {
+            0 => return Ok(()),
+            1 => {}
+            2 => self.found.message.push_str(" (and 1 more error)"),
+            n => self.found.message = format!("{} (and {} more errors)", self.found.message, n - 1),
+        }
+        Err(self.found)
+    }
+}
+
+fn can_be_email(text: &str) -> bool {
+    let Some((local, domain)) = text.rsplit_once('@') else { return false };
+    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
+    let stray_dot = |part: &str| part.starts_with('.') || part.ends_with('.') || part.contains("..");
+    let blank = |part: &str| part.chars().any(|c| c.is_whitespace() || c.is_control());
+    let local_fits = quoted || !(local.is_empty() || stray_dot(local) || blank(local) || local.contains('@'));
+    local_fits && !(domain.is_empty() || stray_dot(domain) || blank(domain))
+}
+
+fn is_e164(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+    })
+}

@@ -1,0 +1,164 @@
+//! What happened, as far as it is known.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use serde_json::{Map, Value};
+
+/// One verified webhook.
+///
+/// It can be written to a queue and read back: as JSON it is the vendor's body with `id` and `timestamp` added.
+///
+/// # Examples
+/// A handler is tested without a signature by reading what it would be handed:
+/// ```
+/// use meetbit_client::webhook::{Event, Webhook};
+///
+/// let queued = r#"{"id":"3f0e2f9b","timestamp":"2024-08-22T01:04:05Z",
+///                  "event":"events.deleted","data":{"id":7,"calendar_id":3}}"#;
+/// let webhook: Webhook = serde_json::from_str(queued)?;
+/// assert!(matches!(webhook.event, Event::EventDeleted(event) if event.calendar_id == Some(3)));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Webhook {
+    /// The `X-Webhook-Id`: the same in every try, so it tells a repeat.
+    pub id: String,
+    /// The `X-Webhook-Timestamp`. Whether another try bears another one is not documented.
+    pub timestamp: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened.
+///
+/// As JSON it is the vendor's body, `{"event": type, "data": {..}}`. Nothing that is rightly signed gets lost for its
+/// contents: an unknown type, an attribute of another type than documented, or `data` without an `id` becomes
+/// [`Unknown`](Event::Unknown); attributes that this SDK does not know are ignored.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
+#[non_exhaustive]
+pub enum Event {
+    /// `meeting_links.scheduled`: somebody booked through a meeting link.
+    MeetingLinkScheduled(MeetingLinkScheduled),
+    /// `events.created`.
+    ///
+    /// `MeetBit` documents this same type for an event that was reassigned, which is probably a slip for
+    /// `events.reassigned`. If it is none, nothing in the webhook tells the two apart: take the event as new or changed.
+    EventCreated(CalendarEvent),
+    /// `events.updated`.
+    EventUpdated(CalendarEvent),
+    /// `events.deleted`: the event was cancelled.
+    EventDeleted(CalendarEvent),
+    /// `events.rescheduled`.
+    EventRescheduled(CalendarEvent),
+    /// `events.reassigned`. This type is inferred: see [`EventCreated`](Event::EventCreated), under which type the same may
+    /// come.
+    EventReassigned(CalendarEvent),
+    /// Anything else, kept whole.
+    Unknown {
+        /// The type, as `MeetBit` wrote it.
+        event: String,
+        /// The data; `null` where there was none.
+        data: Value,
+    },
+}
+
+/// Somebody booked through a meeting link.
+///
+/// `MeetBit` documents all but `name` and `contact_number` as always present, yet its own samples hold only `id`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct MeetingLinkScheduled {
+    /// The attribute `id`.
+    pub id: i64,
+    /// The event that was booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<i64>,
+    /// The calendar that holds the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_id: Option<i64>,
+    /// The name of whoever booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The e-mail address of whoever booked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// The telephone number of whoever booked, in E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_number: Option<String>,
+}
+
+/// Something happened to an event of a calendar.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CalendarEvent {
+    /// The event.
+    pub id: i64,
+    /// Its calendar: documented as always present, yet `MeetBit`'s own samples lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calendar_id: Option<i64>,
+}
+
+impl Event {
+    /// The type, as `MeetBit` writes it: `events.created`, say.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::MeetingLinkScheduled(_) => "meeting_links.scheduled",
+            Self::EventCreated(_) => "events.created",
+            Self::EventUpdated(_) => "events.updated",
+            Self::EventDeleted(_) => "events.deleted",
+            Self::EventRescheduled(_) => "events.rescheduled",
+            Self::EventReassigned(_) => "events.reassigned",
+            Self::Unknown { event, .. } => event,
+        }
+    }
+
+    fn new(event: String, data: Value) -> Self {
+        let known = match event.as_str() {
+            "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
+            "events.created" => typed(&data).map(Self::EventCreated),
+            "events.updated" => typed(&data).map(Self::EventUpdated),
+            "events.deleted" => typed(&data).map(Self::EventDeleted),
+            "events.rescheduled" => typed(&data).map(Self::EventRescheduled),
+            "events.reassigned" => typed(&data).map(Self::EventReassigned),
+            _ => None,
+        };
+        known.unwrap_or(Self::Unknown { event, data })
+    }
+}
+
+/// serde would read a struct out of an array as well.
+fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Option<T> {
+    if data.is_object() { T::deserialize(data).ok() } else { None }
+}
+
+impl TryFrom<Map<String, Value>> for Event {
+    type Error = &'static str;
+
+    fn try_from(mut body: Map<String, Value>) -> Result<Self, Self::Error> {
+        match body.remove("event") {
+            Some(Value::String(event)) => Ok(Self::new(event, body.remove("data").unwrap_or_default())),
+            _ => Err("`event` is not a text"),
+        }
+    }
+}
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_struct("Event", 2)?;
+        body.serialize_field("event", self.name())?;
+        match self {
+            Self::MeetingLinkScheduled(data) => body.serialize_field("data", data)?,
+            Self::EventCreated(data)
+            | Self::EventUpdated(data)
+            | Self::EventDeleted(data)
+            | Self::EventRescheduled(data)
+            | Self::EventReassigned(data) => body.serialize_field("data", data)?,
+            Self::Unknown { data, .. } => body.serialize_field("data", data)?,
+        }
+        body.end()
+    }
+}

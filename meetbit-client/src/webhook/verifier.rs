@@ -1,0 +1,112 @@
+//! The check that a webhook comes from `MeetBit`, is fresh and is whole.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use super::{
+    Error, Webhook,
+    header::{self, Headers},
+    key::Key,
+};
+
+/// Verifies webhooks: signature first, then age, then the body is parsed.
+///
+/// One verifier serves a whole process: it is cheap to clone and `Send + Sync`. It keeps keys derived from the secrets, not
+/// the secrets, and wipes them when the last clone goes; `Debug` shows neither.
+///
+/// # Examples
+/// While a secret is being replaced, both are good:
+/// ```
+/// # fn main() -> Result<(), meetbit_client::webhook::Error> {
+/// use meetbit_client::webhook::Verifier;
+///
+/// let verifier = Verifier::new("the new secret")?.secret("the old secret")?;
+/// # let _ = verifier; Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Verifier {
+    keys: Vec<Arc<Key>>,
+    window: Duration,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl Verifier {
+    /// A verifier for the secret of one destination, with a window of 5 minutes and the system's clock.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`](super::ErrorKind::InvalidSecret) where the secret is empty, has blanks around it or control
+    /// characters in it.
+    pub fn new(secret: impl Into<String>) -> Result<Self, Error> {
+        let verifier = Self { keys: Vec::new(), window: Duration::from_secs(5 * 60), clock: Arc::new(Timestamp::now) };
+        verifier.secret(secret)
+    }
+
+    /// Accepts what is signed with this secret as well: for rotation, or for several destinations at one address.
+    ///
+    /// # Errors
+    /// As [`new`](Verifier::new).
+    pub fn secret(mut self, another: impl Into<String>) -> Result<Self, Error> {
+        self.keys.push(Arc::new(Key::new(another)?));
+        Ok(self)
+    }
+
+    /// How old a webhook may be, and how far ahead of this machine's clock: 5 minutes unless set, as `MeetBit` asks.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Tells the time: [`Timestamp::now`] unless set.
+    #[must_use]
+    pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(now);
+        self
+    }
+
+    /// Verifies one request and gives its event.
+    ///
+    /// `raw_body` is the body exactly as received: parsed and printed again it has another signature. Limit its size where
+    /// it is read. A webhook can come more than once: see [`Deduplicator`](super::Deduplicator).
+    ///
+    /// # Errors
+    /// What is not known to come from `MeetBit` within the window, by [kind](super::ErrorKind). Answer it with
+    /// [`Error::status`]. Of an event that is rightly signed only a body that is not a JSON object with a text `event` is an
+    /// error: everything else that this SDK does not know is an [`Event::Unknown`](super::Event::Unknown).
+    pub fn verify(&self, headers: &HeaderMap, raw_body: &[u8]) -> Result<Webhook, Error> {
+        let headers = Headers::read(headers)?;
+        self.check_signature(&headers, raw_body)?;
+        let timestamp = self.check_age(headers.timestamp)?;
+        let event = serde_json::from_slice(raw_body).map_err(|error| Error::body(&error))?;
+        Ok(Webhook { id: headers.id.to_owned(), timestamp, event })
+    }
+
+    /// Tries every key, so that the time taken does not tell which one fits.
+    fn check_signature(&self, headers: &Headers<'_>, body: &[u8]) -> Result<(), Error> {
+        let Headers { id, timestamp, signature } = headers;
+        let signed = self.keys.iter().fold(false, |signed, key| key.verify(id, timestamp, body, signature) | signed);
+        if signed { Ok(()) } else { Err(Error::signature()) }
+    }
+
+    fn check_age(&self, text: &str) -> Result<Timestamp, Error> {
+        let signed: Timestamp =
+            text.parse().map_err(|_| Error::invalid(header::TIMESTAMP, "is not ISO 8601 with an offset"))?;
+        let age = (self.clock)().duration_since(signed);
+        match age.unsigned_abs() {
+            apart if apart <= self.window => Ok(signed),
+            ahead if age.is_negative() => Err(Error::future(ahead, self.window)),
+            age => Err(Error::expired(age, self.window)),
+        }
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("secrets", &self.keys.len())
+            .field("window", &self.window)
+            .finish_non_exhaustive()
+    }
+}

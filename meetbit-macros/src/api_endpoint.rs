@@ -1,0 +1,61 @@
+//! `#[api_endpoint]`, from tokens to tokens.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Result, TraitItemFn, Visibility};
+
+use crate::args::Args;
+use crate::endpoint::{self, Endpoint};
+use crate::mistake::Mistakes;
+use crate::{expand, recover};
+
+/// Expands the attribute on one method; whatever is wrong, the method stays usable.
+pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let args = Args::parse(args, &mut mistakes);
+    let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
+        return not_a_method(item);
+    };
+    if method.sig.receiver().is_none() && method.default.is_some() {
+        return not_a_method(item);
+    }
+    refuse_second(&mut method.attrs, &mut mistakes);
+    if !matches!(visibility, Visibility::Inherited) {
+        let text = format!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
+        mistakes.at(visibility, text);
+    }
+    let krate = endpoint::krate(args.krate.as_ref());
+    match Endpoint::read(args, &mut method, &mut mistakes) {
+        Some(endpoint) if mistakes.is_empty() => expand::method(&endpoint, &method),
+        _ => recover::method(method, &krate, &mistakes),
+    }
+}
+
+/// A trait's method, with the visibility that it must not have.
+fn declaration(input: ParseStream) -> Result<(Visibility, TraitItemFn)> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let visibility = input.parse()?;
+    let mut method: TraitItemFn = input.parse()?;
+    method.attrs = attributes;
+    Ok((visibility, method))
+}
+
+fn not_a_method(item: TokenStream) -> TokenStream {
+    let mut mistakes = Mistakes::default();
+    let text = "`#[api_endpoint]` stands on a method of a trait: `fn name(&self, ..) -> Call<Customer>;`";
+    mistakes.push(syn::Error::new(Span::call_site(), text));
+    let mut tokens = mistakes.into_token_stream();
+    tokens.extend(item);
+    tokens
+}
+
+fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
+    attributes.retain(|attribute| {
+        let is_second = endpoint::is_attribute(attribute.path());
+        if is_second {
+            mistakes.at(attribute, "a method is one endpoint; remove this attribute or declare another method");
+        }
+        !is_second
+    });
+}

@@ -1,0 +1,94 @@
+//! The endpoints that a trait declares.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use syn::{Attribute, ItemTrait, Meta, Path, TraitItem};
+
+use crate::args::Args;
+use crate::conditional::Conditional;
+use crate::endpoint::{Metadata, is_attribute};
+use crate::expand;
+use crate::mistake::Mistakes;
+
+/// The right ones among a trait's endpoints, in source order; the wrong ones are reported where they stand.
+pub(crate) struct Catalogue {
+    entries: Vec<Entry>,
+}
+
+struct Entry {
+    /// The conditions under which the endpoint exists.
+    cfgs: Vec<TokenStream>,
+    metadata: Metadata,
+}
+
+impl Catalogue {
+    /// Reads a trait's endpoints, and reports those that are declared twice.
+    pub(crate) fn read(declared: &ItemTrait, krate: Option<&Path>, mistakes: &mut Mistakes) -> Self {
+        let mut catalogue = Self { entries: Vec::new() };
+        for item in &declared.items {
+            let TraitItem::Fn(method) = item else { continue };
+            for (condition, tokens) in attributes(&method.attrs) {
+                let mut args = Args::parse(tokens, &mut Mistakes::default());
+                args.krate = args.krate.or_else(|| krate.cloned());
+                if let Some(metadata) = Metadata::new(args, &method.sig.ident) {
+                    let mut cfgs = Conditional::cfgs(&method.attrs);
+                    cfgs.extend(condition);
+                    catalogue.add(Entry { cfgs, metadata }, mistakes);
+                }
+            }
+        }
+        catalogue
+    }
+
+    fn add(&mut self, entry: Entry, mistakes: &mut Mistakes) {
+        if let Some(earlier) = self.entries.iter().find(|earlier| earlier.is_same(&entry)) {
+            let Metadata { verb, template, .. } = &entry.metadata;
+            let text = format!(
+                "`{} {}` is declared twice; call `{}` or remove one of the two",
+                verb.constant(),
+                template.shape(),
+                earlier.metadata.name
+            );
+            mistakes.at(&template.literal, text);
+        }
+        self.entries.push(entry);
+    }
+}
+
+/// What the `#[api_endpoint]`s among the attributes say, each with the condition under which it stands.
+fn attributes(attributes: &[Attribute]) -> Vec<(Option<TokenStream>, TokenStream)> {
+    let mut found = Vec::new();
+    for attribute in attributes {
+        if is_attribute(attribute.path()) {
+            found.push((None, tokens(&attribute.meta)));
+        } else if let Some(Conditional { predicate, attributes }) = Conditional::read(attribute) {
+            let nested = attributes.iter().filter(|meta| is_attribute(meta.path()));
+            found.extend(nested.map(|meta| (Some(quote!(#[cfg(#predicate)])), tokens(meta))));
+        }
+    }
+    found
+}
+
+fn tokens(meta: &Meta) -> TokenStream {
+    meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default()
+}
+
+impl Entry {
+    /// Whether two entries are one method and path. Under different conditions they may be alternatives.
+    fn is_same(&self, other: &Self) -> bool {
+        let (left, right) = (&self.metadata, &other.metadata);
+        let conditions = |entry: &Self| entry.cfgs.iter().map(ToString::to_string).collect::<Vec<_>>();
+        left.verb == right.verb
+            && left.template.shape() == right.template.shape()
+            && conditions(self) == conditions(other)
+    }
+}
+
+impl ToTokens for Catalogue {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        for Entry { cfgs, metadata } in &self.entries {
+            let endpoint = expand::metadata(metadata);
+            tokens.extend(quote!(#(#cfgs)* &#endpoint,));
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What an endpoint becomes: its metadata and one step for each argument, in one expression.
+//!
+//! ```text
+//! #[api_endpoint(get, "/customers/{customer_id}/notes", perm = "notes.list.*")]
+//! fn list_notes(&self, customer_id: CustomerId, #[query] page: Option<u32>) -> Call<Vec<Note>>;
+//!
+//! fn list_notes(&self, customer_id: CustomerId, page: Option<u32>) -> Call<Vec<Note>> {
+//!     ::meetbit_client::__private::Draft::new(
+//!             ::meetbit_client::Api::client(self),
+//!             const {
+//!                 &::meetbit_client::__private::endpoint(
+//!                         "list_notes",
+//!                         ::meetbit_client::__private::Method::GET,
+//!                         "/customers/{customer_id}/notes",
+//!                     )
+//!                     .requires(&["notes.list.*"])
+//!             },
+//!         )
+//!         .path(&customer_id)
+//!         .query("page", &page)
+//!         .call()
+//! }
+//! ```
+
+use proc_macro2::{Literal, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Ident, TraitItemFn};
+
+use crate::endpoint::{Argument, Endpoint, Metadata, Place};
+use crate::reply::{Form, Reply};
+
+/// The method with its body.
+pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStream {
+    let (krate, receiver) = (&endpoint.metadata.krate, &endpoint.receiver);
+    let metadata = metadata(&endpoint.metadata);
+    let segments = endpoint.segments.iter().map(segment);
+    let steps = endpoint.marked.iter().map(|(argument, place)| step(argument, place, krate));
+    let last = last(&endpoint.reply);
+    let TraitItemFn { attrs, sig, .. } = declaration;
+    quote! {
+        #(#attrs)*
+        #sig {
+            #krate::__private::Draft::new(#krate::Api::client(#receiver), const { &#metadata })
+                #(#segments)* #(#steps)* #last
+        }
+    }
+}
+
+/// The constant that describes an endpoint, in the method and in the catalogue.
+pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
+    let Metadata { krate, name, permissions, .. } = metadata;
+    let (verb, path) = (Ident::new(metadata.verb.constant(), Span::call_site()), &metadata.template.literal);
+    let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
+    let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
+    let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
+    quote! {
+        #krate::__private::endpoint(#name, #krate::__private::Method::#verb, #path) #permissions #idempotent #timeout
+    }
+}
+
+fn segment(argument: &Argument) -> TokenStream {
+    let value = argument.value();
+    quote_spanned!(argument.name.span()=> .path(#value))
+}
+
+fn step(argument: &Argument, place: &Place, krate: &TokenStream) -> TokenStream {
+    let (span, value) = (argument.name.span(), argument.value());
+    match place {
+        Place::Query(name) => quote_spanned!(span=> .query(#name, #value)),
+        Place::Header(name) => quote_spanned!(span=> .header(#name, #value)),
+        Place::Body => quote_spanned!(span=> .body(#value, #krate::__private::Check(#value).validate())),
+        Place::Form => quote_spanned!(span=> .form(#value, #krate::__private::Check(#value).validate())),
+        Place::Bytes(media_type) => quote_spanned!(span=> .bytes(#media_type, #value)),
+    }
+}
+
+fn last(reply: &Reply) -> TokenStream {
+    match reply.form {
+        Form::Envelope => quote_spanned!(reply.span=> .call()),
+        Form::Value => quote_spanned!(reply.span=> .raw()),
+        Form::Empty => quote_spanned!(reply.span=> .empty()),
+        Form::Bytes => quote_spanned!(reply.span=> .into_bytes()),
+    }
+}
+
+impl Argument {
+    /// A reference to the argument; where a `#[cfg]` takes the argument away, one to an absent value.
+    fn value(&self) -> TokenStream {
+        let name = &self.name;
+        let span = name.span();
+        let value = if self.is_reference { quote!(#name) } else { quote_spanned!(span=> &#name) };
+        if self.cfgs.is_empty() {
+            return value;
+        }
+        let predicates = self.cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens);
+        let cfgs = &self.cfgs;
+        quote!({
+            #(#cfgs)* { #value }
+            #[cfg(not(all(#(#predicates),*)))] { &::core::option::Option::<&str>::None }
+        })
+    }
+}

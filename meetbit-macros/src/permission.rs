@@ -1,0 +1,41 @@
+//! What a permission may look like: `resource.verb.scope`.
+
+use syn::LitStr;
+
+use crate::mistake::Mistakes;
+
+/// Records what is wrong with a permission.
+pub(crate) fn check(literal: &LitStr, mistakes: &mut Mistakes) {
+    let text = literal.value();
+    let parts: Vec<&str> = text.split('.').collect();
+    let [resource, verb, scope] = parts[..] else {
+        let text = match parts[..] {
+            [resource, verb] if is_word(resource) && is_word(verb) => {
+                format!("this permission lacks its scope; write `\"{text}.*\"`")
+            }
+            _ => String::from("a permission has three parts, `resource.verb.scope`, such as `\"customers.create.*\"`"),
+        };
+        return mistakes.at(literal, text);
+    };
+    for (part, role) in [(resource, "resource"), (verb, "verb")] {
+        if !is_word(part) {
+            let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part:?}`");
+            mistakes.at(literal, text);
+        }
+    }
+    if !is_word(scope) && !is_id(scope) {
+        let text = format!("the scope of a permission is an id, a snake_case word or `*`, not `{scope:?}`");
+        mistakes.at(literal, text);
+    }
+}
+
+fn is_word(part: &str) -> bool {
+    let is_snake = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    part == "*" || (part.starts_with(|first: char| first.is_ascii_lowercase()) && part.split('_').all(is_snake))
+}
+
+/// A number, or a name made of hexadecimal digits and hyphens such as a UUID.
+fn is_id(part: &str) -> bool {
+    !part.is_empty()
+        && part.split('-').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}

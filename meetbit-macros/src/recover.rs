@@ -1,0 +1,61 @@
+//! What a method becomes whose declaration is wrong: one that can be called and implemented meanwhile.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Attribute, FnArg, Pat, Safety, TraitItemFn, parse_quote};
+
+use crate::mistake::Mistakes;
+use crate::reply::{self, Reply};
+use crate::signature;
+
+/// The mistakes, beside the method with the signature that was probably meant and a body that fits any.
+pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, mistakes: &Mistakes) -> TokenStream {
+    repair(&mut declaration, krate);
+    let arguments = declaration.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument),
+        FnArg::Receiver(_) => None,
+    });
+    let used = arguments.filter_map(|argument| match &*argument.pat {
+        Pat::Ident(name) => {
+            let (cfgs, name) = (argument.attrs.iter().filter(|attribute| is_cfg(attribute)), &name.ident);
+            Some(quote!(#(#cfgs)* &#name))
+        }
+        _ => None,
+    });
+    let left_to_rustc = mistakes.left_to_rustc();
+    let TraitItemFn { attrs, sig, .. } = &declaration;
+    quote! {
+        #mistakes
+        #(#attrs)*
+        #sig {
+            let _ = (#(#used,)* #left_to_rustc);
+            ::core::unimplemented!()
+        }
+    }
+}
+
+fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
+    let sig = &mut declaration.sig;
+    (sig.constness, sig.asyncness, sig.safety, sig.abi, sig.variadic) = (None, None, Safety::Default, None, None);
+    match sig.inputs.first_mut() {
+        Some(FnArg::Receiver(receiver)) if signature::is_shared(receiver) => {}
+        Some(first @ FnArg::Receiver(_)) => *first = parse_quote!(&self),
+        _ => sig.inputs.insert(0, parse_quote!(&self)),
+    }
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(argument) = input {
+            match &mut *argument.pat {
+                Pat::Ident(name) if name.subpat.is_none() => (name.by_ref, name.mutability) = (None, None),
+                pattern => *pattern = parse_quote!(_),
+            }
+        }
+    }
+    if Reply::read(&sig.output, false).is_none() {
+        let reply = reply::intended(&sig.output);
+        sig.output = parse_quote!(-> #krate::Call<#reply>);
+    }
+}
+
+fn is_cfg(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+}

@@ -1,0 +1,128 @@
+//! What a method's return type says about the reply.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
+
+/// How a reply is decoded, with the span of the type that it becomes.
+pub(crate) struct Reply {
+    pub(crate) form: Form,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The vendor's `{message, data}`.
+    Envelope,
+    /// The value itself.
+    Value,
+    /// Nothing, or nothing of interest.
+    Empty,
+    /// The body as it is.
+    Bytes,
+}
+
+impl Reply {
+    /// Reads `-> Call<T>`; any other type is none.
+    pub(crate) fn read(output: &ReturnType, is_raw: bool) -> Option<Self> {
+        let ReturnType::Type(_, ty) = output else { return None };
+        let inner = bare(only_argument(last_segment(ty).filter(|segment| segment.ident == "Call")?)?);
+        let last = last_segment(inner);
+        let form = match inner {
+            Type::Tuple(tuple) if tuple.elems.is_empty() => Form::Empty,
+            _ if last.is_some_and(|segment| segment.ident == "Bytes" && segment.arguments.is_none()) => Form::Bytes,
+            _ if is_raw => Form::Value,
+            _ => Form::Envelope,
+        };
+        Some(Self { form, span: last.map_or_else(|| inner.span(), |segment| segment.ident.span()) })
+    }
+}
+
+/// The reply that an author probably meant by another return type: `Customer` for `Result<Customer, Error>`.
+pub(crate) fn intended(output: &ReturnType) -> Type {
+    match output {
+        ReturnType::Default => parse_quote!(()),
+        ReturnType::Type(_, ty) => inside(ty),
+    }
+}
+
+fn inside(ty: &Type) -> Type {
+    match bare(ty) {
+        Type::Reference(reference) => inside(&reference.elem),
+        Type::ImplTrait(future) => output(&future.bounds),
+        Type::TraitObject(future) => output(&future.bounds),
+        ty => match last_segment(ty) {
+            Some(segment) if is_wrapper(segment) => first_argument(segment).map_or_else(|| parse_quote!(()), inside),
+            _ => ty.clone(),
+        },
+    }
+}
+
+fn is_wrapper(segment: &PathSegment) -> bool {
+    ["Call", "Result", "Response", "Box", "Pin", "BoxFuture"].iter().any(|name| segment.ident == name)
+}
+
+/// `T` of `impl Future<Output = T>`.
+fn output<P>(bounds: &Punctuated<TypeParamBound, P>) -> Type {
+    let arguments = bounds.iter().filter_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => bound.path.segments.last(),
+        _ => None,
+    });
+    let outputs = arguments.flat_map(arguments_of).filter_map(|argument| match argument {
+        GenericArgument::AssocType(binding) if binding.ident == "Output" => Some(inside(&binding.ty)),
+        _ => None,
+    });
+    outputs.last().unwrap_or_else(|| parse_quote!(()))
+}
+
+/// A type as a reader would write it.
+pub(crate) fn shown(ty: &Type) -> String {
+    let mut text = ty.to_token_stream().to_string();
+    for (spaced, tight) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
+        text = text.replace(spaced, tight);
+    }
+    text
+}
+
+/// A type without the invisible groups that `macro_rules!` puts around its fragments, and without parentheses.
+pub(crate) fn bare(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        };
+    }
+}
+
+pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
+    match bare(ty) {
+        Type::Path(path) => path.path.segments.last(),
+        _ => None,
+    }
+}
+
+fn only_argument(segment: &PathSegment) -> Option<&Type> {
+    let mut arguments = arguments_of(segment);
+    match (arguments.next(), arguments.next()) {
+        (Some(GenericArgument::Type(ty)), None) => Some(ty),
+        _ => None,
+    }
+}
+
+fn first_argument(segment: &PathSegment) -> Option<&Type> {
+    arguments_of(segment).find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
+}
+
+fn arguments_of(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments.args.iter()),
+        _ => None,
+    };
+    arguments.into_iter().flatten()
+}
