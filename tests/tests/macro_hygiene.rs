@@ -28,7 +28,13 @@ mod names {
         fn in_the_path(&self, method: u8, path: u8, request: u8, call: u8, endpoint: u8, client: u8) -> Call<()>;
 
         #[api_endpoint(get, "/words")]
-        fn in_the_query(&self, #[query] self_: u8, #[query] method: u8, #[query] path: u8, #[query] query: u8) -> Call<()>;
+        fn in_the_query(
+            &self,
+            #[query] self_: u8,
+            #[query] method: u8,
+            #[query] path: u8,
+            #[query] query: u8,
+        ) -> Call<()>;
 
         #[api_endpoint(get, "/more/words")]
         fn more(&self, #[query] draft: u8, #[query] krate: u8, #[query] body: u8, #[query] value: u8) -> Call<()>;
@@ -461,7 +467,8 @@ mod macros {
 
     method! {
         /// A trait whose attributes come through a macro.
-        pub trait Attributes {}
+        #[allow(clippy::redundant_pub_crate, reason = "it is the case")]
+        pub(super) trait Attributes {}
     }
 
     #[test]
