@@ -116,7 +116,19 @@ impl Event {
         }
     }
 
-    fn new(event: String, data: Value) -> Self {
+    /// The event that a body of this type and data stands for: typed where both are known, else
+    /// [`Unknown`](Event::Unknown).
+    ///
+    /// # Examples
+    /// ```
+    /// use meetbit_client::webhook::Event;
+    ///
+    /// let cancelled = Event::new("events.deleted", serde_json::json!({"id": 7, "calendar_id": 3}));
+    /// assert!(matches!(cancelled, Event::EventDeleted(event) if event.id == 7));
+    /// ```
+    #[must_use]
+    pub fn new(event: impl Into<String>, data: Value) -> Self {
+        let event = event.into();
         let known = match event.as_str() {
             "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
             "events.created" => typed(&data).map(Self::EventCreated),

@@ -13,6 +13,8 @@ use super::{
 
 /// Signs webhooks as `MeetBit` does, to test a receiver.
 ///
+/// With the feature `sandbox`, `Sandbox::deliver` sends them as well, up to five times.
+///
 /// # Examples
 /// ```
 /// # fn main() -> Result<(), meetbit_client::webhook::Error> {
