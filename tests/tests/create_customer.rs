@@ -50,7 +50,8 @@ fn whole(record: &Record) -> String {
 #[tokio::test]
 async fn an_empty_customer_is_six_nulls() {
     let (record, host) = sent(&NewCustomer::new()).await;
-    let body = r#"{"first_name":null,"middle_name":null,"last_name":null,"email":null,"contact_number":null,"address":null}"#;
+    let body =
+        r#"{"first_name":null,"middle_name":null,"last_name":null,"email":null,"contact_number":null,"address":null}"#;
     assert_eq!(whole(&record), expected(&host, body));
 }
 
@@ -109,8 +110,16 @@ async fn what_cannot_be_valid_is_not_sent() {
         ("email", NewCustomer::new().email("ada"), "The email field must be a valid email address."),
         ("email", NewCustomer::new().email("ada@"), "The email field must be a valid email address."),
         ("email", NewCustomer::new().email("a da@example.com"), "The email field must be a valid email address."),
-        ("contact_number", NewCustomer::new().contact_number("555-0100"), "The contact_number field format is invalid."),
-        ("first_name", NewCustomer::new().first_name(&*long), "The first_name field must not be greater than 255 characters."),
+        (
+            "contact_number",
+            NewCustomer::new().contact_number("555-0100"),
+            "The contact_number field format is invalid.",
+        ),
+        (
+            "first_name",
+            NewCustomer::new().first_name(&*long),
+            "The first_name field must not be greater than 255 characters.",
+        ),
         (
             "address.city",
             NewCustomer::new().address(Address::new().city(&*long)),
@@ -119,7 +128,11 @@ async fn what_cannot_be_valid_is_not_sent() {
     ];
     for (field, customer, text) in &invalid {
         let error = client.create_customer(customer).await.unwrap_err();
-        assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Validation, Outcome::NotSent, 0), "{error}");
+        assert_eq!(
+            (error.kind(), error.outcome(), error.attempts()),
+            (ErrorKind::Validation, Outcome::NotSent, 0),
+            "{error}"
+        );
         assert_eq!(error.validation().unwrap().get(field).unwrap(), [*text]);
         assert_eq!(error.validation().unwrap().message(), *text);
     }
