@@ -1,6 +1,7 @@
 //! `#[api_endpoint]`, from tokens to tokens.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Result, TraitItemFn, Visibility};
 
@@ -21,7 +22,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
     refuse_second(&mut method.attrs, &mut mistakes);
     if !matches!(visibility, Visibility::Inherited) {
-        mistakes.at(visibility, "a method is as visible as its trait; remove this");
+        let text = format!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
+        mistakes.at(visibility, text);
     }
     let krate = endpoint::krate(args.krate.as_ref());
     match Endpoint::read(args, &mut method, &mut mistakes) {
@@ -42,8 +44,8 @@ fn declaration(input: ParseStream) -> Result<(Visibility, TraitItemFn)> {
 fn not_a_method(item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let text = "`#[api_endpoint]` stands on a method of a trait: `fn name(&self, ..) -> Call<Customer>;`";
-    mistakes.push(syn::Error::new(proc_macro2::Span::call_site(), text));
-    let mut tokens = quote::ToTokens::into_token_stream(mistakes);
+    mistakes.push(syn::Error::new(Span::call_site(), text));
+    let mut tokens = mistakes.into_token_stream();
     tokens.extend(item);
     tokens
 }

@@ -75,19 +75,20 @@ impl Args {
     }
 
     fn read(&mut self, input: ParseStream, mistakes: &mut Mistakes) {
-        let mut last = None;
+        let first = input.cursor().token_tree().map_or_else(Span::call_site, |(token, _)| token.span());
         while !input.is_empty() {
-            last = input.cursor().token_tree().map(|(token, _)| token);
             if let Err(error) = self.item(input, mistakes) {
                 mistakes.push(error);
                 skip_item(input);
             } else if !input.is_empty() && !input.peek(Token![,]) {
                 mistakes.push(input.error("separate the parts with a comma"));
-                skip_item(input);
+                if !input.peek(Lit) && !input.peek(Ident::peek_any) {
+                    skip_item(input);
+                }
             }
             let _: Option<Token![,]> = input.parse().ok();
         }
-        self.complete(last, mistakes);
+        self.complete(first, mistakes);
     }
 
     fn item(&mut self, input: ParseStream, mistakes: &mut Mistakes) -> Result<()> {
@@ -101,7 +102,9 @@ impl Args {
             let name = input.call(Ident::parse_any)?;
             self.named(&name, input, mistakes)?;
         } else {
-            return Err(input.error(format!("write an option or nothing here; the options are {}", list(&OPTIONS))));
+            return Err(
+                input.error(format!("write an option here, or nothing; the options are {}", list(&OPTIONS, "and")))
+            );
         }
         Ok(())
     }
@@ -130,7 +133,16 @@ impl Args {
         if OPTIONS.contains(&text.as_str()) {
             return self.option(name, &text, input, mistakes);
         }
-        if let Some(verb) = Verb::named(&text).filter(|_| !has_value) {
+        let is_stuck = has_value || input.peek(syn::token::Paren);
+        if is_stuck && (Verb::named(&text).is_some() || is_position(&text)) {
+            if self.verb.is_missing() || self.template.is_missing() {
+                mistakes.at(name, "the HTTP method and the path stand first, without names: `get, \"/customers\"`");
+            }
+            (self.verb, self.template) = (Slot::Wrong, Slot::Wrong);
+            skip_item(input);
+            return Ok(());
+        }
+        if let Some(verb) = Verb::named(&text) {
             match self.verb {
                 Slot::Missing => self.verb = Slot::Right(verb),
                 Slot::Wrong => {}
@@ -196,8 +208,10 @@ impl Args {
         let literals = if input.peek(syn::token::Bracket) {
             let content;
             let bracket = bracketed!(content in input).span;
-            let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
-                .map_err(|error| syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`"))?;
+            let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content).map_err(|error| {
+                skip_rest(&content);
+                syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`")
+            })?;
             if literals.is_empty() {
                 return Err(syn::Error::new(bracket.join(), "list a permission, or leave `perm` out"));
             }
@@ -227,16 +241,14 @@ impl Args {
     }
 
     /// Records what is not there at all.
-    fn complete(&mut self, last: Option<TokenTree>, mistakes: &mut Mistakes) {
+    fn complete(&mut self, first: Span, mistakes: &mut Mistakes) {
         match (&self.verb, &self.template) {
             (Slot::Missing, _) => mistakes.push(syn::Error::new(
-                last.map_or_else(Span::call_site, |token| token.span()),
+                first,
                 "an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{id}\")]`",
             )),
-            (Slot::Right(verb), Slot::Missing) => mistakes.push(syn::Error::new(
-                last.map_or_else(Span::call_site, |token| token.span()),
-                format!("the path is missing; write `{}, \"/customers\"`", verb.name()),
-            )),
+            (Slot::Right(verb), Slot::Missing) => mistakes
+                .push(syn::Error::new(first, format!("the path is missing; write `{}, \"/customers\"`", verb.name()))),
             _ => {}
         }
     }
@@ -246,6 +258,11 @@ impl Args {
 pub(crate) fn krate(input: ParseStream) -> Result<Path> {
     let text = "`crate` is the path of meetbit-client, without quotes: `crate = path::to::meetbit_client`";
     input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), text))
+}
+
+/// Leaves nothing for the parser to complain about by itself.
+fn skip_rest(input: ParseStream) {
+    while input.parse::<TokenTree>().is_ok() {}
 }
 
 fn skip_item(input: ParseStream) {
@@ -259,15 +276,20 @@ fn unknown_verb(name: &str) -> String {
     }
     match nearest(&lower, Verb::NAMES) {
         Some(verb) => format!("`{name}` is not an HTTP method; write `{verb}`"),
-        None => format!("`{name}` is not an HTTP method; write one of {}", list(&Verb::NAMES)),
+        None => format!("`{name}` is not an HTTP method; write one of {}", list(&Verb::NAMES, "or")),
     }
 }
 
 fn unknown_option(name: &str) -> String {
     match nearest(name, OPTIONS) {
         Some(option) => format!("`{name}` is not an option; write `{option}`"),
-        None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS)),
+        None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS, "and")),
     }
+}
+
+/// Whether a name is one that other libraries give to the HTTP method or the path.
+fn is_position(name: &str) -> bool {
+    ["method", "verb", "path", "url", "uri", "endpoint"].contains(&name)
 }
 
 /// Whether a name where the path should be is that of a constant, a macro or an item.
@@ -276,10 +298,10 @@ fn is_path_expression(name: &str, input: ParseStream) -> bool {
 }
 
 /// "`a`, `b` and `c`".
-pub(crate) fn list(names: &[&str]) -> String {
+fn list(names: &[&str], conjunction: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match &quoted[..] {
-        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        [first @ .., last] if !first.is_empty() => format!("{} {conjunction} {last}", first.join(", ")),
         _ => quoted.concat(),
     }
 }

@@ -118,11 +118,10 @@ fn header(attribute: &Attribute) -> Result<Marker> {
     let literal: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, text))?;
     let name = literal.value().to_ascii_lowercase();
     if !is_token(&name) {
-        let text = format!("`{}` is not a header name; it has letters, digits and hyphens", name.escape_debug());
-        return Err(syn::Error::new_spanned(literal, text));
+        return Err(syn::Error::new_spanned(literal, "the name of a header is made of letters, digits and hyphens"));
     }
     if RESERVED.contains(&name.as_str()) || name.starts_with("proxy-") {
-        let text = format!("`{name}` is written by the client itself; remove this argument");
+        let text = format!("`{}` is written by the client itself; remove this argument", literal.value());
         return Err(syn::Error::new_spanned(literal, text));
     }
     Ok(Marker::Header(name))

@@ -7,13 +7,21 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// The candidate within the distance at which rustc, too, offers a similar name: a third of the letters.
 pub(crate) fn misspelling<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = name.chars().count().max(3) / 3;
     candidates
         .into_iter()
         .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= limit)
+        .filter(|(distance, _)| *distance <= limit(name))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+fn limit(name: &str) -> usize {
+    name.chars().count().max(3) / 3
+}
+
+/// Whether rustc offers `candidate` for `name`: it tells upper from lower case unless that is the only difference.
+pub(crate) fn is_offered_by_rustc(name: &str, candidate: &str) -> bool {
+    name.eq_ignore_ascii_case(candidate) || distance(name, candidate) <= limit(name)
 }
 
 /// Whether one is an unfinished or lengthened form of the other: `po` of `post`, `permission` of `perm`.

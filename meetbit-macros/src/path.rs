@@ -10,16 +10,19 @@ pub(crate) struct Template {
     pub(crate) placeholders: Vec<String>,
     /// Whether the template is as it should be; placeholders are read from others, too, as far as they can be told.
     pub(crate) is_sound: bool,
+    /// Whether all of its placeholders could be told.
+    pub(crate) is_complete: bool,
 }
 
 impl Template {
     pub(crate) fn parse(literal: LitStr, mistakes: &mut Mistakes) -> Self {
         let text = literal.value();
-        let mut reader = Reader { literal: &literal, placeholders: Vec::new(), mistakes: &mut *mistakes };
+        let mut reader =
+            Reader { literal: &literal, placeholders: Vec::new(), is_complete: true, mistakes: &mut *mistakes };
         let before = reader.mistakes.len();
         reader.read(&text);
-        let placeholders = reader.placeholders;
-        Self { is_sound: mistakes.len() == before, literal, placeholders }
+        let Reader { placeholders, is_complete, .. } = reader;
+        Self { is_sound: mistakes.len() == before, is_complete, literal, placeholders }
     }
 
     /// The path with its placeholders' names left out, since they do not tell two endpoints apart.
@@ -33,12 +36,13 @@ impl Template {
 struct Reader<'a> {
     literal: &'a LitStr,
     placeholders: Vec<String>,
+    is_complete: bool,
     mistakes: &'a mut Mistakes,
 }
 
 impl Reader<'_> {
     fn read(&mut self, text: &str) {
-        if let Some((_, rest)) = text.split_once("://") {
+        if let Some(rest) = text.split_once("://").map(|(_, rest)| rest).or_else(|| text.strip_prefix("//")) {
             let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
             self.wrong(&format!("a path is relative to the client's base URL; write `\"{path}\"`"));
             return self.segments(path.split(['?', '#']).next().unwrap_or_default());
@@ -50,6 +54,7 @@ impl Reader<'_> {
             self.wrong(&format!("a path begins with a slash; write `\"/{path}\"`"));
         }
         self.segments(path);
+        self.is_complete &= !rest.contains('{');
         if rest.starts_with('?') {
             self.wrong(&format!("a path has no query; write `\"{path}\"` and an argument marked `#[query]`"));
         } else if rest.starts_with('#') {
@@ -96,36 +101,39 @@ impl Reader<'_> {
         }
     }
 
-    fn placeholder(&mut self, name: &str) {
-        let known: String = name.chars().take_while(|&character| is_name(character)).collect();
+    fn placeholder(&mut self, text: &str) {
+        let name = first_name(text);
         if name.is_empty() {
-            self.wrong("a placeholder holds the name of an argument; write `{id}` for the argument `id`");
-        } else if known != name || name.starts_with(|first: char| first.is_ascii_digit()) {
-            self.wrong(&format!(
-                "`{{{name}}}` is not a placeholder: it holds the name of an argument and nothing else"
-            ));
-        } else if self.placeholders.iter().any(|placeholder| placeholder == name) {
+            self.is_complete = false;
+            return self.wrong("a placeholder holds the name of an argument; write `{id}` for the argument `id`");
+        }
+        if name != text {
+            self.wrong(&format!("`{{{text}}}` is not a placeholder; write `{{{name}}}`"));
+        }
+        if self.placeholders.iter().any(|placeholder| placeholder == name) {
             return self.wrong(&format!("`{{{name}}}` stands twice in the path; give each its own argument"));
         }
-        if !known.is_empty() {
-            self.placeholders.push(known);
-        }
+        self.placeholders.push(name.to_owned());
     }
 
     fn braces(&mut self, segment: &str) {
-        let names = segment.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name.to_owned());
-        let names: Vec<String> = names.filter(|name| !name.is_empty() && name.chars().all(is_name)).collect();
-        let is_paired = segment.matches('{').count() == names.len() && segment.matches('}').count() == names.len();
+        let opened: Vec<&str> = segment.split('{').skip(1).collect();
+        let is_paired = !segment.starts_with('}')
+            && segment.matches('}').count() == opened.len()
+            && opened.iter().all(|rest| rest.contains('}'));
+        self.is_complete &= is_paired;
         if is_paired {
+            self.placeholders.extend(opened.into_iter().map(|rest| first_name(rest).to_owned()));
             self.wrong(&format!(
                 "a placeholder is a whole segment; split `{segment}` or pass all of it as one argument"
             ));
         } else {
-            self.wrong(&format!("the braces in `{segment}` are not paired; write `{{name}}`"));
-            let open: String = segment.trim_matches(['{', '}']).chars().take_while(|&c| is_name(c)).collect();
-            self.placeholders.extend((names.is_empty() && !open.is_empty()).then_some(open));
+            let name = match first_name(segment) {
+                "" => "id",
+                name => name,
+            };
+            self.wrong(&format!("the braces in `{segment}` are not paired; write `{{{name}}}`"));
         }
-        self.placeholders.extend(names);
     }
 
     fn wrong(&mut self, text: &str) {
@@ -137,6 +145,13 @@ impl Reader<'_> {
 fn foreign_placeholder(segment: &str) -> Option<&str> {
     let angled = || segment.strip_prefix('<')?.strip_suffix('>');
     segment.strip_prefix(':').or_else(angled).filter(|name| !name.is_empty() && name.chars().all(is_name))
+}
+
+/// The first name in a text, without what stands around it.
+fn first_name(text: &str) -> &str {
+    let text = text.trim_start_matches(|character| !is_name(character));
+    let name = &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())];
+    if name == "_" || name.starts_with(|first: char| first.is_ascii_digit()) { "" } else { name }
 }
 
 fn is_name(character: char) -> bool {

@@ -19,12 +19,12 @@ pub(crate) fn check(literal: &LitStr, mistakes: &mut Mistakes) {
     };
     for (part, role) in [(resource, "resource"), (verb, "verb")] {
         if !is_word(part) {
-            let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part}`");
+            let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part:?}`");
             mistakes.at(literal, text);
         }
     }
     if !is_word(scope) && !is_id(scope) {
-        let text = format!("the scope of a permission is an id, a snake_case word or `*`, not `{scope}`");
+        let text = format!("the scope of a permission is an id, a snake_case word or `*`, not `{scope:?}`");
         mistakes.at(literal, text);
     }
 }

@@ -31,6 +31,7 @@ impl Placement {
         let mut placer = Placer {
             verb: args.verb.get().copied(),
             placeholders: None,
+            is_complete: false,
             excused: Vec::new(),
             has_body: candidates.iter().any(Candidate::is_body),
             named: Vec::new(),
@@ -43,6 +44,7 @@ impl Placement {
             placer.excused = unfilled::report(template, &candidates, &mut earlier);
             placer.mistakes.insert(args.mistakes_before_options, earlier);
             placer.placeholders = Some(&template.placeholders);
+            placer.is_complete = template.is_complete;
         }
         for candidate in candidates {
             placer.place(candidate);
@@ -53,8 +55,9 @@ impl Placement {
 
 struct Placer<'a> {
     verb: Option<Verb>,
-    /// None where the path could not be read.
+    /// None where there is no path.
     placeholders: Option<&'a [String]>,
+    is_complete: bool,
     /// Arguments that a wrong placeholder was meant for.
     excused: Vec<String>,
     has_body: bool,
@@ -77,7 +80,7 @@ impl Placer<'_> {
                 self.segments.push((position, candidate.into()));
             }
             (Marked::Unmarked, None) => {
-                if self.placeholders.is_some() && !self.excused.contains(key) {
+                if self.is_complete && !self.excused.contains(key) {
                     let body = if self.verb.is_none_or(Verb::may_have_body) { "`#[body]`" } else { "name it there" };
                     let text =
                         format!("`{key}` is not in the path; mark it `#[query]`, `#[header(\"X-Name\")]` or {body}");

@@ -7,7 +7,7 @@ use syn::Ident;
 use crate::candidate::Candidate;
 use crate::marker::Marked;
 use crate::mistake::Mistakes;
-use crate::nearest::misspelling;
+use crate::nearest::{is_offered_by_rustc, misspelling};
 use crate::path::Template;
 
 /// Reports every placeholder without argument, and returns the names of the arguments that were meant for one.
@@ -28,7 +28,7 @@ pub(crate) fn report(template: &Template, candidates: &[Candidate], mistakes: &m
         };
         let candidate = free.remove(index);
         meant.push(candidate.key.clone());
-        if is_capturable(template, candidate) {
+        if is_capturable(template, candidate) && is_offered_by_rustc(placeholder, &candidate.key) {
             misspelt.push((placeholder, &candidate.name));
         } else {
             let text = format!("`{{{placeholder}}}` has no argument of that name; write `{{{}}}`", candidate.key);
@@ -36,7 +36,7 @@ pub(crate) fn report(template: &Template, candidates: &[Candidate], mistakes: &m
         }
     }
     match (&unknown[..], &free[..]) {
-        ([placeholder], [candidate]) if candidate.may_fill(placeholder) => {
+        ([placeholder], [candidate]) if template.is_complete && candidate.may_fill(placeholder) => {
             let name = &candidate.key;
             let text =
                 format!("`{{{placeholder}}}` has no argument of that name; write `{{{name}}}` or rename `{name}`");

@@ -28,3 +28,5 @@ pub mod tls;
 pub mod unreachable;
 
 mod connection;
+#[cfg(doctest)]
+mod readme;

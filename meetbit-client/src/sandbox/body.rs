@@ -6,6 +6,7 @@ use super::head::{Framing, MAX_BODY, Refusal, too_large};
 
 /// The line with a chunk's size and the trailers after the last chunk may have so many bytes each.
 const MAX_LINE: usize = 4 * 1024;
+const MALFORMED_SIZE: Refusal = Refusal::bad_request("A chunk's size is malformed.");
 
 /// A body that is being read.
 #[derive(Debug)]
@@ -68,6 +69,9 @@ impl Body {
     }
 
     fn chunk_size(&self, unread: &mut BytesMut) -> Result<Option<Next>, Refusal> {
+        if unread.first().is_some_and(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(MALFORMED_SIZE); // httparse takes no digits at all for zero
+        }
         match httparse::parse_chunk_size(unread) {
             Ok(httparse::Status::Complete((line, size))) => {
                 unread.advance(line);
@@ -79,7 +83,7 @@ impl Body {
                 }
             }
             Ok(httparse::Status::Partial) if unread.len() < MAX_LINE => Ok(None),
-            _ => Err(Refusal::bad_request("A chunk's size is malformed.")),
+            _ => Err(MALFORMED_SIZE),
         }
     }
 }

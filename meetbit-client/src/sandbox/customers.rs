@@ -1,12 +1,11 @@
 //! Customers.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use super::reply::{self, Reply};
 use super::resources::No;
-use super::stamp;
-use super::validation::{Fields, Invalid, Need};
+use super::stamp::Stamp;
+use super::validation::{Fields, Need, Sent};
 
 #[derive(Debug, Default)]
 pub(super) struct Customers {
@@ -19,9 +18,9 @@ struct Customer {
     name: String,
     #[serde(flatten)]
     given: Given,
-    created_at: String,
-    updated_at: String,
-    deleted_at: Option<String>,
+    created_at: Stamp,
+    updated_at: Stamp,
+    deleted_at: Option<Stamp>,
 }
 
 /// What a client says of a customer.
@@ -49,15 +48,15 @@ struct Address {
 
 impl Customers {
     /// No operation reads customers again, so only their number is kept.
-    pub(super) fn create(&mut self, sent: &Map<String, Value>) -> Result<Reply, No> {
-        let given = Invalid::check(sent, false, Given::read)?;
+    pub(super) fn create(&mut self, sent: &Sent) -> Result<Reply, No> {
+        let given = sent.read(Given::read)?;
         self.created += 1;
-        let now = stamp::now();
+        let now = Stamp::now();
         let customer = Customer {
             id: self.created,
             name: given.name(),
             given,
-            created_at: now.clone(),
+            created_at: now,
             updated_at: now,
             deleted_at: None,
         };

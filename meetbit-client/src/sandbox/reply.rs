@@ -47,9 +47,11 @@ pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "Resource object does not exist.")
 }
 
-pub(super) fn wrong_method(allowed: &'static str) -> Reply {
+pub(super) fn wrong_method(allowed: &str) -> Reply {
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        reply.headers_mut().insert(ALLOW, allowed);
+    }
     reply
 }
 

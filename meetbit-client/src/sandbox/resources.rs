@@ -1,36 +1,59 @@
 //! Everything that the sandbox keeps, and which operation works on what.
 
-use http::HeaderMap;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::access::AccessKey;
 use super::customers::Customers;
+use super::events::Events;
+use super::online_conferences::OnlineConferences;
 use super::reply::{self, Reply};
 use super::route::Operation;
 use super::server::Request;
-use super::validation::Invalid;
+use super::users::Users;
+use super::validation::{Invalid, Sent};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Resources {
     customers: Customers,
+    users: Users,
+    events: Events,
+    conferences: OnlineConferences,
 }
 
 /// Why an operation was not done.
 #[derive(Debug)]
 pub(super) enum No {
     Invalid(Invalid),
+    Denied,
+    NotFound,
+    Conflict(&'static str),
 }
 
 impl Resources {
     /// With the objects that are there at the start.
     pub(super) fn seeded() -> Self {
-        Self::default()
+        Self {
+            customers: Customers::default(),
+            users: Users::seeded(),
+            events: Events::seeded(),
+            conferences: OnlineConferences::seeded(),
+        }
     }
 
-    pub(super) fn perform(&mut self, operation: Operation, request: &Request, _key: &AccessKey) -> Result<Reply, No> {
+    pub(super) fn perform(&mut self, operation: Operation, request: &Request, key: &AccessKey) -> Result<Reply, No> {
         match operation {
-            Operation::CreateCustomer => self.customers.create(&sent(request)?),
+            Operation::CreateCustomer => self.customers.create(&body(request)?),
+            Operation::ListUsers => self.users.list(&query(request)),
+            Operation::CreateUser => self.users.create(&body(request)?, key),
+            Operation::UpdateUser { user } => self.users.update(user, &body(request)?),
+            Operation::ListEvents { calendar } => self.events.list(calendar, &query(request), &self.conferences),
+            Operation::CancelEvent { calendar, event } => {
+                self.events.cancel(calendar, event, &body(request)?, &self.conferences)
+            }
+            Operation::CreateOnlineConference => self.conferences.create(&body(request)?),
+            Operation::UpdateOnlineConference { conference } => self.conferences.update(conference, &body(request)?),
         }
     }
 }
@@ -39,6 +62,9 @@ impl No {
     pub(super) fn reply(self) -> Reply {
         match self {
             Self::Invalid(invalid) => reply::invalid(&invalid),
+            Self::Denied => reply::denied(),
+            Self::NotFound => reply::not_found(),
+            Self::Conflict(text) => reply::text(StatusCode::CONFLICT, text),
         }
     }
 }
@@ -50,16 +76,16 @@ impl From<Invalid> for No {
 }
 
 /// The object in a request's body; an empty body is an object without fields, as in Laravel.
-fn sent(request: &Request) -> Result<Map<String, Value>, Invalid> {
+fn body(request: &Request) -> Result<Sent, Invalid> {
     let wrong = |text| Invalid::one("body", text);
     if request.body.is_empty() {
-        return Ok(Map::new());
+        return Ok(Sent::body(Map::new()));
     }
     if !is_json(&request.head.headers) {
         return Err(wrong("The request body must be sent as application/json."));
     }
     match serde_json::from_slice(&request.body) {
-        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(Value::Object(fields)) => Ok(Sent::body(fields)),
         Ok(_) => Err(wrong("The request body must be a JSON object.")),
         Err(_) => Err(wrong("The request body must be valid JSON.")),
     }
@@ -69,4 +95,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/json")
+}
+
+/// The query of a request; of a repeated name the last value counts, as in PHP.
+fn query(request: &Request) -> Sent {
+    let query = request.head.query.as_deref().unwrap_or_default();
+    Sent::query(serde_html_form::from_str::<Vec<(String, String)>>(query).unwrap_or_default())
 }

@@ -8,7 +8,7 @@ use super::server::BASE_PATH;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Found(Operation),
-    WrongMethod { allowed: &'static str },
+    WrongMethod { allowed: String },
     NoSuchPath,
 }
 
@@ -16,6 +16,13 @@ pub(super) enum Route {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Operation {
     CreateCustomer,
+    ListUsers,
+    CreateUser,
+    UpdateUser { user: i64 },
+    ListEvents { calendar: i64 },
+    CancelEvent { calendar: i64, event: i64 },
+    CreateOnlineConference,
+    UpdateOnlineConference { conference: i64 },
 }
 
 impl Operation {
@@ -23,19 +30,92 @@ impl Operation {
     pub(super) fn permission(self) -> String {
         match self {
             Self::CreateCustomer => "customers.create.*".into(),
+            Self::ListUsers => "users.read.*".into(),
+            Self::CreateUser => "users.create.*".into(),
+            Self::UpdateUser { user } => format!("users.update.{user}"),
+            Self::ListEvents { .. } => "events.read.*".into(),
+            Self::CancelEvent { event, .. } => format!("events.delete.{event}"),
+            Self::CreateOnlineConference => "online_conferences.create.*".into(),
+            Self::UpdateOnlineConference { conference } => format!("online_conferences.update.{conference}"),
         }
     }
 }
 
 /// `HEAD` goes wherever `GET` goes.
 pub(super) fn route(method: &Method, path: &str) -> Route {
-    let Some(path) = path.strip_prefix(BASE_PATH).and_then(|path| path.strip_prefix('/')) else {
+    let Some(there) = operations(path) else {
         return Route::NoSuchPath;
     };
-    let segments: Vec<_> = path.split('/').collect();
-    match (segments.as_slice(), method.as_str()) {
-        (["customers"], "POST") => Route::Found(Operation::CreateCustomer),
-        (["customers"], _) => Route::WrongMethod { allowed: "POST" },
-        _ => Route::NoSuchPath,
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    match there.iter().find(|(wanted, _)| wanted == method) {
+        Some((_, operation)) => Route::Found(*operation),
+        None => Route::WrongMethod { allowed: allowed(&there) },
+    }
+}
+
+fn operations(path: &str) -> Option<Vec<(Method, Operation)>> {
+    let path = path.strip_prefix(BASE_PATH)?.strip_prefix('/')?;
+    Some(match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["customers"] => vec![(Method::POST, Operation::CreateCustomer)],
+        ["users"] => vec![(Method::GET, Operation::ListUsers), (Method::POST, Operation::CreateUser)],
+        ["users", user] => vec![(Method::PATCH, Operation::UpdateUser { user: id(user)? })],
+        ["calendars", calendar, "events"] => vec![(Method::GET, Operation::ListEvents { calendar: id(calendar)? })],
+        ["calendars", calendar, "events", event, "cancel"] => {
+            vec![(Method::POST, Operation::CancelEvent { calendar: id(calendar)?, event: id(event)? })]
+        }
+        ["online_conferences"] => vec![(Method::POST, Operation::CreateOnlineConference)],
+        ["online_conferences", conference] => {
+            vec![(Method::PATCH, Operation::UpdateOnlineConference { conference: id(conference)? })]
+        }
+        _ => return None,
+    })
+}
+
+/// Digits alone: `i64` would take a plus sign too.
+fn id(segment: &str) -> Option<i64> {
+    segment.bytes().all(|digit| digit.is_ascii_digit()).then(|| segment.parse().ok()).flatten()
+}
+
+fn allowed(there: &[(Method, Operation)]) -> String {
+    let with_head = |(method, _): &(Method, Operation)| {
+        if method == Method::GET { "GET, HEAD".into() } else { method.to_string() }
+    };
+    there.iter().map(with_head).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(method: &str, path: &str) -> Route {
+        route(&method.parse().unwrap_or(Method::TRACE), &format!("{BASE_PATH}{path}"))
+    }
+
+    #[test]
+    fn ids_are_taken_from_the_path() {
+        let cancel = Operation::CancelEvent { calendar: 1, event: 20 };
+        assert_eq!(at("POST", "/calendars/1/events/20/cancel"), Route::Found(cancel));
+    }
+
+    #[test]
+    fn an_id_is_a_number_and_nothing_else() {
+        for path in ["/users/x", "/users/+1", "/users/-1", "/users/", "/users/1.0", "/users/9223372036854775808"] {
+            assert_eq!(at("PATCH", path), Route::NoSuchPath, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        assert_eq!(at("DELETE", "/users"), Route::WrongMethod { allowed: "GET, HEAD, POST".into() });
+        assert_eq!(at("GET", "/customers"), Route::WrongMethod { allowed: "POST".into() });
+        assert_eq!(at("HEAD", "/users"), Route::Found(Operation::ListUsers));
+    }
+
+    #[test]
+    fn paths_are_taken_as_they_are() {
+        for path in ["", "/", "/customers/", "//customers", "/Customers", "x/customers"] {
+            assert_eq!(at("POST", path), Route::NoSuchPath, "{path}");
+        }
+        assert_eq!(route(&Method::POST, "/customers"), Route::NoSuchPath);
     }
 }

@@ -156,7 +156,7 @@ impl Server {
         }
         match route(&request.head.method, &request.head.path) {
             Route::NoSuchPath => reply::not_found(),
-            Route::WrongMethod { allowed } => reply::wrong_method(allowed),
+            Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
             Route::Found(operation) => lock(&self.resources).perform(operation, request, key).unwrap_or_else(No::reply),
         }

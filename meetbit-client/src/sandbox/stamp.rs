@@ -1,10 +1,34 @@
 //! Times as MeetBit writes them.
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
-/// The present moment, such as `2024-08-22T01:04:05.000000Z`.
-pub(super) fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+/// A moment, written as `2024-08-22T01:04:05.000000Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Stamp(Timestamp);
+
+impl Stamp {
+    /// When everything that is there at the start was made: the first moment of 2024.
+    pub(super) const START: Self = Self::from_unix(1_704_067_200);
+
+    pub(super) fn now() -> Self {
+        Self(Timestamp::now())
+    }
+
+    pub(super) const fn from_unix(seconds: i64) -> Self {
+        Self(Timestamp::constant(seconds, 0))
+    }
+
+    /// A moment as a client writes it: with a date, a time and an offset from UTC.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        text.parse().ok().map(Self)
+    }
+}
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+    }
 }
 
 /// The present moment as the `Date` header writes it.

@@ -3,6 +3,8 @@
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
 
+use super::stamp::Stamp;
+
 /// A text may have so many characters.
 const MAX_TEXT: usize = 255;
 
@@ -10,6 +12,13 @@ const MAX_TEXT: usize = 255;
 #[derive(Debug, Default)]
 pub(super) struct Invalid {
     fields: Vec<(String, Vec<String>)>,
+}
+
+/// What a client sent: the object in its body, or its query.
+#[derive(Debug)]
+pub(super) struct Sent {
+    values: Map<String, Value>,
+    from_query: bool,
 }
 
 /// What a field may do without.
@@ -35,28 +44,41 @@ pub(super) struct Fields<'a> {
     invalid: &'a mut Invalid,
 }
 
+impl Sent {
+    pub(super) fn body(values: Map<String, Value>) -> Self {
+        Self { values, from_query: false }
+    }
+
+    /// All values of a query are text; an empty one counts as `null`, as in Laravel.
+    pub(super) fn query(values: impl IntoIterator<Item = (String, String)>) -> Self {
+        let or_null = |text: String| if text.is_empty() { Value::Null } else { text.into() };
+        Self { values: values.into_iter().map(|(name, text)| (name, or_null(text))).collect(), from_query: true }
+    }
+
+    /// Whether this field is `true`, whatever else is wrong.
+    pub(super) fn asks_for(&self, name: &str) -> bool {
+        self.values.get(name) == Some(&Value::Bool(true))
+    }
+
+    /// Reads the fields; what was read counts only if nothing was wrong.
+    pub(super) fn read<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Invalid> {
+        let mut invalid = Invalid::default();
+        let (values, from_query) = (&self.values, self.from_query);
+        let value = read(&mut Fields { values, prefix: String::new(), from_query, invalid: &mut invalid });
+        if invalid.fields.is_empty() { Ok(value) } else { Err(invalid) }
+    }
+}
+
 impl Invalid {
     pub(super) fn one(field: &str, text: &str) -> Self {
         Self { fields: vec![(field.into(), vec![text.into()])] }
     }
 
-    pub(super) fn add(&mut self, field: &str, text: impl Into<String>) {
+    fn add(&mut self, field: &str, text: impl Into<String>) {
         match self.fields.iter_mut().find(|(name, _)| name == field) {
             Some((_, texts)) => texts.push(text.into()),
             None => self.fields.push((field.into(), vec![text.into()])),
         }
-    }
-
-    /// Reads an object; what was read counts only if nothing was wrong.
-    pub(super) fn check<T>(
-        values: &Map<String, Value>,
-        from_query: bool,
-        read: impl FnOnce(&mut Fields<'_>) -> T,
-    ) -> Result<T, Self> {
-        let mut invalid = Self::default();
-        let mut fields = Fields { values, prefix: String::new(), from_query, invalid: &mut invalid };
-        let value = read(&mut fields);
-        if invalid.fields.is_empty() { Ok(value) } else { Err(invalid) }
     }
 
     /// The first text, and how many more there are.
@@ -122,6 +144,29 @@ impl Fields<'_> {
             value => value.as_i64(),
         };
         self.or_say(integer, name, "must be an integer.")
+    }
+
+    /// An integer of 1 or more.
+    pub(super) fn count(&mut self, name: &str, need: Need) -> Option<usize> {
+        let integer = self.integer(name, need)?;
+        let count = usize::try_from(integer).ok().filter(|count| *count > 0);
+        self.or_say(count, name, "must be at least 1.")
+    }
+
+    /// A moment with its offset from UTC.
+    pub(super) fn moment(&mut self, name: &str, need: Need) -> Option<Stamp> {
+        let text = self.any_text(name, need)?;
+        self.or_say(Stamp::parse(&text), name, "must be a valid date.")
+    }
+
+    /// One of these words.
+    pub(super) fn one_of(&mut self, name: &str, need: Need, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.any_text(name, need)?;
+        let word = words.iter().find(|word| **word == text).copied();
+        if word.is_none() {
+            self.not_among(name);
+        }
+        word
     }
 
     pub(super) fn boolean(&mut self, name: &str, need: Need) -> Option<bool> {

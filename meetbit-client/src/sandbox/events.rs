@@ -1,0 +1,199 @@
+//! Calendars and their events.
+
+use serde::Serialize;
+
+use super::filter::Filter;
+use super::online_conferences::{OnlineConference, OnlineConferences};
+use super::reply::{self, Reply};
+use super::resources::No;
+use super::stamp::Stamp;
+use super::validation::{Fields, Need, Sent};
+
+const CALENDARS: [i64; 2] = [1, 2];
+const ATTRIBUTES: &[&str] = &[
+    "id",
+    "calendar_id",
+    "title",
+    "body",
+    "location",
+    "start",
+    "end",
+    "cancel_note",
+    "canceled_by_id",
+    "canceled_by_type",
+    "public_id",
+    "provider_event_id",
+    "customer_id",
+    "meeting_link_id",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+];
+
+#[derive(Debug)]
+pub(super) struct Events {
+    events: Vec<Event>,
+}
+
+#[derive(Debug, Serialize)]
+struct Event {
+    id: i64,
+    calendar_id: i64,
+    title: String,
+    body: Option<String>,
+    location: Option<String>,
+    start: Stamp,
+    end: Stamp,
+    attendees: Vec<Attendee>,
+    cancel_note: Option<String>,
+    canceled_by_id: Option<i64>,
+    canceled_by_type: Option<&'static str>,
+    public_id: String,
+    provider_event_id: Option<String>,
+    customer_id: Option<i64>,
+    meeting_link_id: Option<i64>,
+    created_at: Stamp,
+    updated_at: Stamp,
+    deleted_at: Option<Stamp>,
+}
+
+#[derive(Debug, Serialize)]
+struct Attendee {
+    email: &'static str,
+    name: Option<&'static str>,
+    status: Option<i64>,
+    is_organizer: Option<bool>,
+    customer_id: Option<i64>,
+    calendar_id: Option<i64>,
+}
+
+/// An event as it is sent: with the conference that is held for it.
+#[derive(Debug, Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    event: &'a Event,
+    online_conference: Option<&'a OnlineConference>,
+}
+
+/// What a client says of the list that it wants.
+#[derive(Debug)]
+struct Listing {
+    from: Option<Stamp>,
+    to: Option<Stamp>,
+    with_trashed: bool,
+    filter: Option<Filter>,
+}
+
+impl Events {
+    /// Three events in January 2030, the last of them cancelled.
+    pub(super) fn seeded() -> Self {
+        const HOUR: i64 = 3600;
+        const NINE_ON_THE_15TH: i64 = 1_894_698_000;
+        let start = |day: i64| NINE_ON_THE_15TH + day * 24 * HOUR;
+        let mut events = vec![
+            Event::sample(1, "Introduction", start(0), start(0) + HOUR),
+            Event::sample(2, "Review", start(1), start(1) + HOUR),
+            Event::sample(3, "Farewell", start(2), start(2) + HOUR),
+        ];
+        if let Some(event) = events.last_mut() {
+            event.cancel("No longer needed.".into(), Stamp::START);
+        }
+        Self { events }
+    }
+
+    pub(super) fn list(&self, calendar: i64, sent: &Sent, conferences: &OnlineConferences) -> Result<Reply, No> {
+        if !CALENDARS.contains(&calendar) {
+            return Err(No::NotFound);
+        }
+        let listing = sent.read(Listing::read)?;
+        let of_calendar = self.events.iter().filter(|event| event.calendar_id == calendar && listing.wants(event));
+        let shown = of_calendar.filter_map(|event| serde_json::to_value(event.shown(conferences)).ok());
+        let found: Vec<_> =
+            shown.filter(|event| listing.filter.as_ref().is_none_or(|filter| filter.keeps(event))).collect();
+        Ok(reply::done("Events retrieved.", &found))
+    }
+
+    /// A cancelled event counts as deleted, so it cannot be found to be cancelled again.
+    pub(super) fn cancel(
+        &mut self,
+        calendar: i64,
+        id: i64,
+        sent: &Sent,
+        conferences: &OnlineConferences,
+    ) -> Result<Reply, No> {
+        let is_it = |event: &&mut Event| event.id == id && event.calendar_id == calendar && event.deleted_at.is_none();
+        let event = self.events.iter_mut().find(is_it).ok_or(No::NotFound)?;
+        let note = sent.read(|fields| fields.text("cancel_note", Need::Required).unwrap_or_default())?;
+        event.cancel(note, Stamp::now());
+        Ok(reply::done("Event canceled.", &event.shown(conferences)))
+    }
+}
+
+impl Event {
+    fn sample(id: i64, title: &str, start: i64, end: i64) -> Self {
+        let organizer = Attendee {
+            email: "grace@example.com",
+            name: Some("Grace Hopper"),
+            status: Some(1),
+            is_organizer: Some(true),
+            customer_id: None,
+            calendar_id: Some(1),
+        };
+        let guest = Attendee {
+            email: "ada@example.com",
+            name: None,
+            status: None,
+            is_organizer: Some(false),
+            customer_id: None,
+            calendar_id: None,
+        };
+        Self {
+            id,
+            calendar_id: 1,
+            title: title.into(),
+            body: None,
+            location: Some("Room 1".into()),
+            start: Stamp::from_unix(start),
+            end: Stamp::from_unix(end),
+            attendees: vec![organizer, guest],
+            cancel_note: None,
+            canceled_by_id: None,
+            canceled_by_type: None,
+            public_id: format!("sandbox-event-{id}"),
+            provider_event_id: None,
+            customer_id: None,
+            meeting_link_id: None,
+            created_at: Stamp::START,
+            updated_at: Stamp::START,
+            deleted_at: None,
+        }
+    }
+
+    fn cancel(&mut self, note: String, now: Stamp) {
+        self.cancel_note = Some(note);
+        self.canceled_by_id = Some(1);
+        self.canceled_by_type = Some("client");
+        self.updated_at = now;
+        self.deleted_at = Some(now);
+    }
+
+    fn shown<'a>(&'a self, conferences: &'a OnlineConferences) -> Shown<'a> {
+        Shown { event: self, online_conference: conferences.held_for(self.id) }
+    }
+}
+
+impl Listing {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            from: fields.moment("from", Need::Required),
+            to: fields.moment("to", Need::Required),
+            with_trashed: fields.boolean("with_trashed", Need::Optional) == Some(true),
+            filter: Filter::read(fields, ATTRIBUTES),
+        }
+    }
+
+    /// Events that have a part of their time between `from` and `to`.
+    fn wants(&self, event: &Event) -> bool {
+        Some(event.end) > self.from && Some(event.start) < self.to && (self.with_trashed || event.deleted_at.is_none())
+    }
+}

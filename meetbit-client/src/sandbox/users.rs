@@ -1,0 +1,197 @@
+//! Users.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::access::AccessKey;
+use super::filter::{self, Filter};
+use super::reply::{self, Reply};
+use super::resources::No;
+use super::stamp::Stamp;
+use super::validation::{Fields, Need, Sent};
+use super::work_hours::WorkHours;
+
+const ORDERS: &[&str] =
+    &["id", "first_name", "last_name", "email", "status", "timezone", "role", "created_at", "updated_at", "deleted_at"];
+const ATTRIBUTES: &[&str] = &[
+    "id",
+    "first_name",
+    "last_name",
+    "email",
+    "status",
+    "timezone",
+    "role",
+    "department",
+    "department_id",
+    "created_at",
+    "updated_at",
+    "deleted_at",
+];
+/// MeetBit documents that there are codes, but not which: these are ours.
+const INVITED: i64 = 0;
+const ACTIVE: i64 = 1;
+
+#[derive(Debug)]
+pub(super) struct Users {
+    users: Vec<User>,
+}
+
+#[derive(Debug, Serialize)]
+struct User {
+    id: i64,
+    #[serde(flatten)]
+    given: Given,
+    status: i64,
+    created_at: Stamp,
+    updated_at: Stamp,
+    deleted_at: Option<Stamp>,
+}
+
+/// What a client says of a user.
+#[derive(Debug, Serialize)]
+struct Given {
+    department_id: i64,
+    first_name: String,
+    last_name: String,
+    email: String,
+    timezone: String,
+    work_hours: WorkHours,
+    role: String,
+}
+
+/// What a client says of the list that it wants.
+#[derive(Debug)]
+struct Listing {
+    page_size: usize,
+    page_number: usize,
+    with_trashed: bool,
+    order_by: &'static str,
+    descending: bool,
+    filter: Option<Filter>,
+}
+
+impl Users {
+    pub(super) fn seeded() -> Self {
+        let user = |id, first_name, last_name, email, deleted_at: Option<Stamp>| User {
+            id,
+            given: Given::sample(first_name, last_name, email),
+            status: ACTIVE,
+            created_at: Stamp::START,
+            updated_at: deleted_at.unwrap_or(Stamp::START),
+            deleted_at,
+        };
+        Self {
+            users: vec![
+                user(1, "Grace", "Hopper", "grace@example.com", None),
+                user(2, "Alan", "Turing", "alan@example.com", None),
+                user(3, "Charles", "Babbage", "charles@example.com", Some(Stamp::START)),
+            ],
+        }
+    }
+
+    pub(super) fn list(&self, sent: &Sent) -> Result<Reply, No> {
+        let listing = sent.read(Listing::read)?;
+        let mut found: Vec<_> = self.users.iter().filter_map(|user| serde_json::to_value(user).ok()).collect();
+        found.retain(|user| listing.wants(user));
+        found.sort_by(|one, other| filter::compare(&one[listing.order_by], &other[listing.order_by]));
+        if listing.descending {
+            found.reverse();
+        }
+        let before = (listing.page_number - 1).saturating_mul(listing.page_size);
+        let page: Vec<_> = found.into_iter().skip(before).take(listing.page_size).collect();
+        Ok(reply::done("Users retrieved.", &page))
+    }
+
+    pub(super) fn create(&mut self, sent: &Sent, key: &AccessKey) -> Result<Reply, No> {
+        if sent.asks_for("activate") && !key.permits("users.lock.*") {
+            return Err(No::Denied);
+        }
+        let (given, activate) = sent.read(|fields| (Given::read(fields), read_activate(fields)))?;
+        let now = Stamp::now();
+        self.users.push(User {
+            id: self.users.last().map_or(1, |last| last.id + 1),
+            given,
+            status: if activate { ACTIVE } else { INVITED },
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        });
+        Ok(reply::done("User created.", &self.users.last()))
+    }
+
+    pub(super) fn update(&mut self, id: i64, sent: &Sent) -> Result<Reply, No> {
+        let found = self.users.iter_mut().find(|user| user.id == id && user.deleted_at.is_none());
+        let user = found.ok_or(No::NotFound)?;
+        user.given = sent.read(Given::read)?;
+        user.updated_at = Stamp::now();
+        Ok(reply::done("User updated.", user))
+    }
+}
+
+impl Given {
+    fn sample(first_name: &str, last_name: &str, email: &str) -> Self {
+        Self {
+            department_id: 1,
+            first_name: first_name.into(),
+            last_name: last_name.into(),
+            email: email.into(),
+            timezone: "Europe/London".into(),
+            work_hours: WorkHours::usual(),
+            role: "Member".into(),
+        }
+    }
+
+    /// Where something is wrong a default stands in, and is thrown away with the rest.
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self {
+            department_id: fields.integer("department_id", Need::Required).unwrap_or_default(),
+            first_name: fields.text("first_name", Need::Required).unwrap_or_default(),
+            last_name: fields.text("last_name", Need::Required).unwrap_or_default(),
+            email: fields.email("email", Need::Required).unwrap_or_default(),
+            timezone: read_timezone(fields).unwrap_or_default(),
+            work_hours: fields.object("work_hours", Need::Required, WorkHours::read).unwrap_or_default(),
+            role: fields.any_text("role", Need::Required).unwrap_or_default(),
+        }
+    }
+}
+
+/// A name such as `Europe/London` or `UTC`, judged by its form: there is no list of names here.
+fn read_timezone(fields: &mut Fields<'_>) -> Option<String> {
+    let name = fields.any_text("timezone", Need::Required)?;
+    let is_part = |part: &str| {
+        part.starts_with(|sign: char| sign.is_ascii_alphabetic())
+            && part.bytes().all(|sign| sign.is_ascii_alphanumeric() || b"_+-".contains(&sign))
+    };
+    if !name.split('/').all(is_part) {
+        fields.wrong("timezone", "must be a valid timezone.");
+    }
+    Some(name)
+}
+
+fn read_activate(fields: &mut Fields<'_>) -> bool {
+    let activate = fields.boolean("activate", Need::Optional);
+    let is_silent = fields.boolean("is_silent", Need::Optional);
+    if is_silent == Some(true) && activate != Some(true) {
+        fields.wrong("activate", "must be accepted when is_silent is true.");
+    }
+    activate == Some(true)
+}
+
+impl Listing {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        let descending = fields.any_text("order_direction", Need::Optional);
+        Self {
+            page_size: fields.count("page_size", Need::Optional).unwrap_or(15),
+            page_number: fields.count("page_number", Need::Optional).unwrap_or(1),
+            with_trashed: fields.boolean("with_trashed", Need::Optional) == Some(true),
+            order_by: fields.one_of("order_by", Need::Optional, ORDERS).unwrap_or("id"),
+            descending: descending.is_some_and(|direction| direction.to_ascii_lowercase().starts_with("desc")),
+            filter: Filter::read(fields, ATTRIBUTES),
+        }
+    }
+
+    fn wants(&self, user: &Value) -> bool {
+        (self.with_trashed || user["deleted_at"].is_null())
+            && self.filter.as_ref().is_none_or(|filter| filter.keeps(user))
+    }
+}

@@ -1,0 +1,85 @@
+//! The hours of a week in which a user works.
+
+use serde::Serialize;
+
+use super::validation::{Fields, Need};
+
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct WorkHours {
+    sunday: Vec<Span>,
+    monday: Vec<Span>,
+    tuesday: Vec<Span>,
+    wednesday: Vec<Span>,
+    thursday: Vec<Span>,
+    friday: Vec<Span>,
+    saturday: Vec<Span>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Span {
+    start: TimeOfDay,
+    end: TimeOfDay,
+}
+
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+struct TimeOfDay {
+    hour: i64,
+    minute: i64,
+    second: i64,
+}
+
+impl WorkHours {
+    /// From 9 to 17 from Monday to Friday.
+    pub(super) fn usual() -> Self {
+        let at = |hour| TimeOfDay { hour, ..TimeOfDay::default() };
+        let day = vec![Span { start: at(9), end: at(17) }];
+        Self {
+            monday: day.clone(),
+            tuesday: day.clone(),
+            wednesday: day.clone(),
+            thursday: day.clone(),
+            friday: day,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn read(fields: &mut Fields<'_>) -> Self {
+        let mut day = |name| fields.list(name, Need::Required, Span::read).unwrap_or_default();
+        Self {
+            sunday: day("sunday"),
+            monday: day("monday"),
+            tuesday: day("tuesday"),
+            wednesday: day("wednesday"),
+            thursday: day("thursday"),
+            friday: day("friday"),
+            saturday: day("saturday"),
+        }
+    }
+}
+
+impl Span {
+    fn read(fields: &mut Fields<'_>) -> Self {
+        Self { start: TimeOfDay::read("start", fields), end: TimeOfDay::read("end", fields) }
+    }
+}
+
+impl TimeOfDay {
+    fn read(name: &str, fields: &mut Fields<'_>) -> Self {
+        let time = fields.object(name, Need::Required, |fields| {
+            let mut part = |name| fields.integer(name, Need::Required).unwrap_or_default();
+            Self { hour: part("hour"), minute: part("minute"), second: part("second") }
+        });
+        let time = time.unwrap_or_default();
+        if !time.is_within_a_day() {
+            fields.wrong(name, "must be between 0 and 24 hours.");
+        }
+        time
+    }
+
+    /// The three together count: MeetBit sets no limit for each.
+    fn is_within_a_day(self) -> bool {
+        let parts = [self.hour, self.minute, self.second].map(i128::from);
+        let [hour, minute, second] = parts;
+        parts.iter().all(|part| *part >= 0) && (hour * 60 + minute) * 60 + second <= 24 * 60 * 60
+    }
+}

@@ -1,0 +1,12 @@
+use meetbit_client::{Api, Call, Client, api, api_endpoint};
+
+#[api]
+trait Events: Api {
+    #[api_endpoint(get, "/events")]
+    fn list(&self, #[query] q: Option<impl serde::Serialize>) -> Call<String>;
+}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list(Some(7));
+    let _ = <dyn Events>::ENDPOINTS;
+}

@@ -1,0 +1,8 @@
+use meetbit_client::api;
+
+#[api]
+fn events() {}
+
+fn main() {
+    events();
+}

@@ -1,0 +1,8 @@
+use meetbit_client::api;
+
+#[api]
+struct Events;
+
+fn main() {
+    let _ = Events;
+}

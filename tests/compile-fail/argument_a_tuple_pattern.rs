@@ -1,0 +1,12 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint(post, "/events")]
+    fn act(&self, #[query] (a, b): (u8, u8)) -> Call<String>;
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.act((7, 8));
+}

@@ -1,0 +1,12 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint(get, "/events")]
+    fn get(&self, limit: u32, page: u32) -> Call<String>;
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.get(7, 8);
+}

@@ -1,0 +1,14 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint(get, "/events")]
+    fn list(&self) -> Call<String> {
+        Call::ready(Ok(String::new()))
+    }
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list();
+}

@@ -1,0 +1,14 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+struct Plain;
+
+trait Events: Api {
+    #[api_endpoint(post, "/events")]
+    fn create(&self, #[body] event: &Plain) -> Call<String>;
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.create(&Plain);
+}

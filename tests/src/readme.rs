@@ -1,0 +1,4 @@
+//! Compiles the README's snippets as documentation tests.
+
+#[doc = include_str!("../../README.md")]
+struct Readme;
