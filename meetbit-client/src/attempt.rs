@@ -87,7 +87,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Result<Reply
 /// The error that a status means, once one has been read that is no success.
 fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)> {
     let head = watch.head().filter(|head| !head.status.is_success())?;
-    let error = reply::refusal(plan.endpoint, head.status, &head.headers, body, plan.client.0.secret());
+    let error = reply::refusal(plan, head.status, &head.headers, body);
     let temporary = matches!(
         head.status,
         StatusCode::INTERNAL_SERVER_ERROR
