@@ -206,6 +206,9 @@ pub use crate::validation::{Checks, Validate, ValidationError};
 pub use crate::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
 pub use crate::zone_name::ZoneName;
 
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+// Their types are in signatures here, so their versions are part of the contract.
 pub use {bytes, http, jiff};
 
 /// The result of a call.
