@@ -96,6 +96,7 @@ mod call;
 mod client;
 mod credentials;
 mod customers;
+mod departure;
 mod draft;
 mod endpoint;
 mod error;
