@@ -73,7 +73,9 @@ impl Transport {
         match &self.0 {
             Kind::Http(http) => http.send(outgoing, Some(watch)).await,
             Kind::Service(service) => {
-                watch.depart(); // whatever it does from here on cannot be seen
+                if !watch.depart() {
+                    return Err(Failure::TIMEOUT.not_sent()); // held back; what the service does cannot be seen
+                }
                 let mut request = outgoing.into_request().map_err(|_| Failure::uri())?;
                 request.extensions_mut().insert(watch.clone());
                 service.clone().oneshot(request).await.map_err(Failure::foreign)
