@@ -682,7 +682,8 @@ mod implementations {
 }
 
 mod other_crates {
-    use meetbit_tests_edition_2021::{Desks, Keys, Lockers, Room, Rooms};
+    use meetbit_tests_edition_2021::desks::Desks;
+    use meetbit_tests_edition_2021::{Keys, Lockers, Room, Rooms};
 
     use super::{client, sent};
 
