@@ -45,7 +45,7 @@ impl fmt::Debug for Operation {
 
 /// Every operation with every argument and optional field set, and with these headers.
 #[must_use]
-pub fn all(client: &Client, headers: &[(&'static str, &'static str)]) -> Vec<Operation> {
+pub fn all(client: &Client, headers: &[(&str, &str)]) -> Vec<Operation> {
     let operations = Operations { headers };
     vec![
         operations.of(client.create_customer(&customer())),
@@ -61,7 +61,7 @@ pub fn all(client: &Client, headers: &[(&'static str, &'static str)]) -> Vec<Ope
 }
 
 struct Operations<'a> {
-    headers: &'a [(&'static str, &'static str)],
+    headers: &'a [(&'a str, &'a str)],
 }
 
 impl Operations<'_> {
