@@ -49,13 +49,14 @@ impl Document {
     }
 
     /// The document with `null` allowed where its author meant to.
-    pub(crate) fn as_meant(mut self) -> Self {
+    pub(crate) fn as_meant() -> Self {
+        let mut document = Self::read();
         for pointer in MEANT_NULLABLE {
-            let schema = self.0.pointer_mut(pointer).unwrap();
+            let schema = document.0.pointer_mut(pointer).unwrap();
             assert_eq!(schema["nullable"], true, "{pointer}");
             *schema = json!({"anyOf": [{"enum": [null]}, schema.clone()]});
         }
-        self
+        document
     }
 
     /// Checks request bodies: read-only properties must not be sent, and no others than the document's.

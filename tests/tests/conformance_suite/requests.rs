@@ -19,12 +19,12 @@ use crate::document::Document;
 
 #[test]
 fn every_customer_that_is_sent_fits_the_schema() {
-    fits("POST", "/customers", customer(), |client, customer| client.create_customer(customer));
+    fits("POST", "/customers", customer(), Customers::create_customer);
 }
 
 #[test]
 fn every_user_that_is_sent_fits_the_schema() {
-    fits("POST", "/users", new_user(), |client, user| client.create_user(user));
+    fits("POST", "/users", new_user(), Users::create_user);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn every_cancellation_that_is_sent_fits_the_schema() {
 
 #[test]
 fn every_conference_that_is_sent_fits_the_schema() {
-    fits("POST", "/online_conferences", conference(), |client, conference| client.create_online_conference(conference));
+    fits("POST", "/online_conferences", conference(), OnlineConferences::create_online_conference);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn to_the_letter_only_a_customer_without_address_does_not_fit() {
 #[test]
 fn a_body_with_a_mistake_does_not_fit() {
     let client = answered(&Value::Null);
-    let document = Document::read().as_meant();
+    let document = Document::as_meant();
     let user = document.request_validator(&document.operation("PATCH", "/users/{user_id}"));
     let right = body(&client.update_user(UserId(1), &meetbit_tests::operations::user_update()));
     assert!(user.is_valid(&right));
@@ -98,7 +98,7 @@ where
     B: std::fmt::Debug,
 {
     let client = answered(&Value::Null);
-    let document = Document::read().as_meant();
+    let document = Document::as_meant();
     let validator = document.request_validator(&document.operation(method, path));
     let (sent, refused) = (Cell::new(0), Cell::new(0));
     let mut runner = TestRunner::new(Config { cases: 512, failure_persistence: None, ..Config::default() });
