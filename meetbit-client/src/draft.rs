@@ -169,7 +169,8 @@ pub struct Checked {
     permissions: &'static [&'static str],
 }
 
-/// Finds the checks of a body's type, if it has any: [`validate`](Check::validate) is the inherent method where the type
+// The name is one that no trait of a user has: a by-value method of a blanket trait in scope would win over it.
+/// Finds the checks of a body's type, if it has any: [`__validate`](Check::__validate) is the inherent method where the type
 /// is [`Validate`], else the one behind `Deref`.
 #[derive(Debug)]
 pub struct Check<'a, T: ?Sized>(pub &'a T);
@@ -177,7 +178,7 @@ pub struct Check<'a, T: ?Sized>(pub &'a T);
 impl<T: Validate + ?Sized> Check<'_, T> {
     /// What the type says.
     #[must_use]
-    pub fn validate(&self) -> Checked {
+    pub fn __validate(&self) -> Checked {
         Checked { invalid: self.0.validate().err(), permissions: self.0.permissions() }
     }
 }
@@ -197,7 +198,7 @@ pub struct Unchecked;
 impl Unchecked {
     /// Nothing is known to be wrong.
     #[must_use]
-    pub fn validate(&self) -> Checked {
+    pub fn __validate(&self) -> Checked {
         Checked::default()
     }
 }

@@ -96,6 +96,7 @@ mod call;
 mod client;
 mod credentials;
 mod customers;
+mod departure;
 mod draft;
 mod endpoint;
 mod error;
@@ -206,6 +207,9 @@ pub use crate::validation::{Checks, Validate, ValidationError};
 pub use crate::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
 pub use crate::zone_name::ZoneName;
 
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+// Their types are in signatures here, so their versions are part of the contract.
 pub use {bytes, http, jiff};
 
 /// The result of a call.

@@ -44,9 +44,14 @@ impl Pacer {
         Self { tenant, lane }
     }
 
+    /// A place in the order of arrival, which a call keeps for all its attempts.
+    pub(crate) fn place(&self) -> u64 {
+        lock(&self.tenant.state).id()
+    }
+
     /// Waits for leave to send one request.
-    pub(crate) fn acquire(&self, limit: RateLimit, deadline: Instant, max_wait: Duration) -> Acquire<'_> {
-        Acquire { pacer: self, limit, deadline, max_wait, place: None, timer: None, waited_for: None }
+    pub(crate) fn acquire(&self, place: u64, limit: RateLimit, deadline: Instant, max_wait: Duration) -> Acquire<'_> {
+        Acquire { pacer: self, place, limit, deadline, max_wait, queued: false, timer: None, waited_for: None }
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
@@ -116,8 +121,18 @@ struct Waiting {
 enum Turn {
     Now,
     At(Instant, Wait),
-    /// Somebody before it will wake it.
-    Behind,
+    /// Somebody else will wake it.
+    Behind(Wait),
+}
+
+/// What the state knows of a permit.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    id: u64,
+    lane: usize,
+    limit: RateLimit,
+    /// It was held back for the rate limit.
+    waited: bool,
 }
 
 impl Lane {
@@ -144,22 +159,21 @@ impl State {
         self.window.in_use(now) > 0 || self.lanes.iter().any(counted)
     }
 
-    /// Whose turn it is: `place` is the caller's in the queue, or `None` if it has just come.
-    fn turn(&mut self, lane: usize, place: Option<u64>, limit: RateLimit, now: Instant) -> Turn {
-        if self.lanes[lane].head() != place {
-            return Turn::Behind;
+    /// Whether it is the turn of `place`.
+    fn turn(&mut self, lane: usize, place: u64, limit: RateLimit, now: Instant) -> Turn {
+        if self.lanes[lane].head().is_some_and(|head| head < place) {
+            return Turn::Behind(Wait::Queue);
         }
         match self.key_turn(lane, limit, now) {
             Turn::Now => {}
             later => return later,
         }
-        let ready = self.window.ready_at(limit.tenant, now);
-        if ready > now {
-            return Turn::At(ready, Wait::Tenant);
+        match ready(&mut self.window, limit.tenant, now, Wait::Tenant) {
+            Turn::Now => {}
+            later => return later,
         }
-        let place = place.unwrap_or(u64::MAX);
         let earlier = (0..self.lanes.len()).any(|other| other != lane && self.head_is_ready_before(other, place, now));
-        if earlier { Turn::Behind } else { Turn::Now }
+        if earlier { Turn::Behind(Wait::Queue) } else { Turn::Now }
     }
 
     fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
@@ -168,10 +182,7 @@ impl State {
             return Turn::At(until, Wait::Closed);
         }
         let limit = lane.limit(limit);
-        match lane.window.ready_at(limit, now) {
-            ready if ready > now => Turn::At(ready, Wait::Key),
-            _ => Turn::Now,
-        }
+        ready(&mut lane.window, limit, now, Wait::Key)
     }
 
     /// Keys take turns in order of arrival where the tenant's limit is what they wait for.
@@ -180,13 +191,32 @@ impl State {
         head.is_some_and(|(head, limit)| head < place && self.key_turn(lane, limit, now) == Turn::Now)
     }
 
-    fn take(&mut self, lane: usize, limit: RateLimit, now: Instant) -> u64 {
-        let (id, free_at) = (self.id(), self.trips.predicted(now));
+    fn take(&mut self, lane: usize, limit: RateLimit, waited: bool) -> Grant {
+        let id = self.id();
         if limit.key != u32::MAX {
-            self.lanes[lane].window.take(id, free_at);
-            self.window.take(id, free_at);
+            self.lanes[lane].window.take(id);
+            self.window.take(id);
         }
-        id
+        Grant { id, lane, limit, waited }
+    }
+
+    /// The request is about to leave, unless the way has been closed since leave was given.
+    fn depart(&mut self, grant: Grant, now: Instant) -> bool {
+        let open = self.lanes[grant.lane].gate.closed_until(now).is_none();
+        if open {
+            self.settle(grant, self.trips.unanswered(now));
+        }
+        open
+    }
+
+    /// It will not be answered.
+    fn abandon(&mut self, grant: Grant, departed: Option<Instant>, now: Instant) {
+        if departed.is_some() {
+            self.settle(grant, Trips::abandoned(now));
+        } else {
+            self.lanes[grant.lane].window.give_back(grant.id);
+            self.window.give_back(grant.id);
+        }
     }
 
     fn id(&mut self) -> u64 {
@@ -199,35 +229,48 @@ impl State {
         let lane = &mut self.lanes[lane];
         let limit = lane.limit(limit);
         let windows = lane.queue.len() / usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        lane.window.ready_at(limit, now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
+        lane.window.ready_at(limit, now).unwrap_or(now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
     }
 
-    fn settle(&mut self, permit: &Permit, free_at: Instant) {
-        if permit.limit.key != u32::MAX {
-            self.lanes[permit.lane].window.settle(permit.id, free_at);
-            self.window.settle(permit.id, free_at);
+    fn settle(&mut self, grant: Grant, free_at: Instant) {
+        if grant.limit.key != u32::MAX {
+            self.lanes[grant.lane].window.settle(grant.id, Some(free_at));
+            self.window.settle(grant.id, Some(free_at));
         }
     }
 
-    fn answered(&mut self, permit: &Permit, answer: Answer, now: Instant) {
-        let free_at = self.trips.answered(permit.sent, now);
-        self.settle(permit, free_at);
-        let lane = &mut self.lanes[permit.lane];
+    fn answered(&mut self, grant: Grant, departed: Instant, answer: Answer, now: Instant) {
         if answer.is_refusal {
-            lane.gate.refuse(permit.sent, now, answer.retry_after);
+            self.trips.refused();
+        }
+        let free_at = self.trips.answered(departed, now, grant.waited);
+        self.settle(grant, free_at);
+        let lane = &mut self.lanes[grant.lane];
+        if answer.is_refusal {
+            lane.gate.refuse(departed, now, answer.retry_after);
         } else {
-            lane.gate.admit(permit.sent);
+            lane.gate.admit(departed);
         }
         if answer.headers.limit.is_some() {
             lane.server_limit = answer.headers.limit;
         }
         if answer.headers.remaining == Some(0) {
-            let reset = answer.headers.reset.unwrap_or(WINDOW);
-            let used_here = lane.window.in_use(now) >= usize::try_from(lane.limit(permit.limit)).unwrap_or(usize::MAX);
-            // Where this process has used the window up itself, its own exact count already holds the next request.
-            if reset > WINDOW || !used_here {
-                lane.gate.close(now, reset);
-            }
+            self.hold(grant, answer.headers, now);
+        }
+    }
+
+    /// Nothing remains until `Reset`. Where this process has used up the limit that is meant, be it the key's or the
+    /// tenant's, its own exact count already holds the next request.
+    fn hold(&mut self, grant: Grant, headers: RateLimitHeaders, now: Instant) {
+        let lane = &mut self.lanes[grant.lane];
+        let (limit, used) = if headers.limit.is_some_and(|limit| limit > grant.limit.key) {
+            (grant.limit.tenant, self.window.in_use(now))
+        } else {
+            (lane.limit(grant.limit), lane.window.in_use(now))
+        };
+        let reset = headers.reset.unwrap_or(WINDOW);
+        if reset > WINDOW || used < usize::try_from(limit).unwrap_or(usize::MAX) {
+            lane.gate.close(now, reset);
         }
     }
 
@@ -236,15 +279,21 @@ impl State {
     }
 }
 
+fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
+    match window.ready_at(limit, now) {
+        Some(ready) if ready <= now => Turn::Now,
+        Some(ready) => Turn::At(ready, wait),
+        None => Turn::Behind(wait),
+    }
+}
+
 /// Leave to send one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
     tenant: Arc<Tenant>,
-    lane: usize,
-    limit: RateLimit,
-    id: u64,
-    sent: Instant,
-    settled: AtomicBool,
+    grant: Grant,
+    departed: Mutex<Option<Instant>>,
+    answered: AtomicBool,
 }
 
 /// Leave, and what it was waited for.
@@ -266,15 +315,34 @@ pub(crate) struct Answer {
 }
 
 impl Permit {
+    /// To be called as late as can be before the request leaves; false says that it must not.
+    pub(crate) fn depart(&self) -> bool {
+        let mut state = lock(&self.tenant.state);
+        let now = Instant::now();
+        let open = state.depart(self.grant, now);
+        if open {
+            *lock(&self.departed) = Some(now);
+        }
+        let wakers = state.heads();
+        wake(state, wakers);
+        open
+    }
+
+    pub(crate) fn has_departed(&self) -> bool {
+        lock(&self.departed).is_some()
+    }
+
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
     pub(crate) fn answered(&self, answer: Answer) {
-        if self.settled.swap(true, Ordering::Relaxed) {
+        if self.answered.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut state = lock(&self.tenant.state);
-        state.answered(self, answer, Instant::now());
+        let now = Instant::now();
+        let departed = lock(&self.departed).unwrap_or(now);
+        state.answered(self.grant, departed, answer, now);
         let wakers = if answer.is_refusal {
-            state.lanes[self.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
+            state.lanes[self.grant.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
         } else {
             state.heads()
         };
@@ -285,9 +353,9 @@ impl Permit {
 /// Without an answer the request has arrived by now, or never will.
 impl Drop for Permit {
     fn drop(&mut self) {
-        if !*self.settled.get_mut() {
+        if !*self.answered.get_mut() {
             let mut state = lock(&self.tenant.state);
-            state.settle(self, Trips::abandoned(Instant::now()));
+            state.abandon(self.grant, *lock(&self.departed), Instant::now());
             let wakers = state.heads();
             wake(state, wakers);
         }
@@ -298,10 +366,11 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub(crate) struct Acquire<'a> {
     pacer: &'a Pacer,
+    place: u64,
     limit: RateLimit,
     deadline: Instant,
     max_wait: Duration,
-    place: Option<u64>,
+    queued: bool,
     timer: Option<Pin<Box<Sleep>>>,
     waited_for: Option<Wait>,
 }
@@ -337,20 +406,13 @@ impl Acquire<'_> {
         self.check_gate(&state.lanes[pacer.lane], now)?;
         let (wake_at, wait) = match state.turn(pacer.lane, self.place, self.limit, now) {
             Turn::Now => {
-                let id = state.take(pacer.lane, self.limit, now);
+                let grant = state.take(pacer.lane, self.limit, self.waited_for.is_some());
                 self.leave(state);
                 let tenant = pacer.tenant.clone();
-                return Ok(Ok(Permit {
-                    tenant,
-                    lane: pacer.lane,
-                    limit: self.limit,
-                    id,
-                    sent: now,
-                    settled: AtomicBool::new(false),
-                }));
+                return Ok(Ok(Permit { tenant, grant, departed: Mutex::new(None), answered: AtomicBool::new(false) }));
             }
             Turn::At(at, wait) => (at, wait),
-            Turn::Behind => (self.deadline, Wait::Queue),
+            Turn::Behind(wait) => (self.deadline, wait),
         };
         if wake_at > self.deadline || now >= self.deadline {
             return Err(Refusal::TooLate);
@@ -374,7 +436,7 @@ impl Acquire<'_> {
 
     fn join(&mut self, state: &mut State, waker: &Waker, now: Instant) -> Result<(), Refusal> {
         let lane = self.pacer.lane;
-        if let Some(waiting) = self.place.and_then(|place| state.lanes[lane].queue.get_mut(&place)) {
+        if let Some(waiting) = state.lanes[lane].queue.get_mut(&self.place) {
             waiting.waker.clone_from(waker);
             return Ok(());
         }
@@ -384,16 +446,15 @@ impl Acquire<'_> {
         if state.earliest(lane, self.limit, now) > self.deadline {
             return Err(Refusal::TooLate);
         }
-        let place = state.id();
-        state.lanes[lane].queue.insert(place, Waiting { limit: self.limit, waker: waker.clone() });
-        self.place = Some(place);
+        state.lanes[lane].queue.insert(self.place, Waiting { limit: self.limit, waker: waker.clone() });
+        self.queued = true;
         Ok(())
     }
 
     /// Gives the place back and wakes who is now first.
     fn leave(&mut self, mut state: MutexGuard<'_, State>) {
-        if let Some(place) = self.place.take() {
-            state.lanes[self.pacer.lane].queue.remove(&place);
+        if std::mem::take(&mut self.queued) {
+            state.lanes[self.pacer.lane].queue.remove(&self.place);
         }
         let wakers = state.heads();
         wake(state, wakers);
@@ -402,7 +463,7 @@ impl Acquire<'_> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if self.place.is_some() {
+        if self.queued {
             self.leave(lock(&self.pacer.tenant.state));
         }
     }

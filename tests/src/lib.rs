@@ -16,6 +16,7 @@
 //! ```
 
 pub mod allocations;
+pub mod client;
 pub mod faults;
 pub mod leak;
 pub mod ledger;
