@@ -6,4 +6,5 @@ mod events;
 mod online_conferences;
 mod pages;
 mod permissions;
+mod sandbox;
 mod users;
