@@ -103,7 +103,8 @@ impl Trips {
             self.recent.pop_front();
         }
         self.recent.push_back(Trip { time, waited });
-        let late = if self.is_cold() { time.min(Self::COLD) } else { self.tolerated(time.saturating_sub(self.least())) };
+        let late =
+            if self.is_cold() { time.min(Self::COLD) } else { self.tolerated(time.saturating_sub(self.least())) };
         left + late + WINDOW + GUARD
     }
 
