@@ -402,6 +402,9 @@ impl Acquire<'_> {
         let pacer = self.pacer;
         let mut state = lock(&pacer.tenant.state);
         self.check_gate(&state.lanes[pacer.lane], now)?;
+        if now >= self.deadline {
+            return Err(Refusal::TooLate);
+        }
         let (wake_at, wait) = match state.turn(pacer.lane, self.place, self.limit, now) {
             Turn::Now => {
                 let grant = state.take(pacer.lane, self.limit, self.waited_for.is_some(), now);
@@ -412,7 +415,7 @@ impl Acquire<'_> {
             Turn::At(at, wait) => (at, wait),
             Turn::Behind(wait) => (self.deadline, wait),
         };
-        if wake_at > self.deadline || now >= self.deadline {
+        if wake_at > self.deadline {
             return Err(Refusal::TooLate);
         }
         self.waited_for = self.waited_for.filter(|_| wait == Wait::Queue).or(Some(wait));
