@@ -216,7 +216,7 @@ impl ClientBuilder {
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
         let (id, secret) = credentials.header_values()?;
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::USER_AGENT, user_agent);
         headers.insert(KEY_ID, id);
@@ -244,6 +244,10 @@ impl ClientBuilder {
         Ok(Http { client, max_response_size: self.max_response_size })
     }
 }
+
+/// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
+/// answer with them.
+const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
 
 /// What `localhost` means, whatever a resolver says.
 const LOOPBACK: [std::net::SocketAddr; 2] = [

@@ -21,6 +21,7 @@ pub mod faults;
 pub mod leak;
 pub mod ledger;
 pub mod log_trap;
+pub mod operations;
 pub mod raw_server;
 pub mod record;
 pub mod replies;
