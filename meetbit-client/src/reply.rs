@@ -44,7 +44,12 @@ pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>,
     if let Some(null) = no_content(reply) {
         return json(null).map(|data| (data, None));
     }
-    json::<Envelope<T>>(text(reply)?).map(|envelope| (envelope.data, envelope.message))
+    let text = text(reply)?;
+    if text.trim_start().starts_with('[') {
+        // serde would take its elements for the fields in their order
+        return Err(Undecodable("an array at the top level, expected an object".to_owned()));
+    }
+    json::<Envelope<T>>(text).map(|envelope| (envelope.data, envelope.message))
 }
 
 /// The value itself, without an envelope.
