@@ -1,5 +1,7 @@
 //! What a reply says: the status decides first, the body second.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -202,10 +204,10 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn text(self, text: &str, max: usize) -> String {
-        if text.contains(self.secret) {
-            return excerpt::of(&text.replace(self.secret, "[redacted]"), max);
-        }
-        excerpt::of(text, max)
+        let quoted = serde_json::Value::from(self.secret).to_string();
+        let spellings = [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
+        let redacted = spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, "[redacted]").into());
+        excerpt::of(&redacted, max)
     }
 
     /// A short text such as MeetBit's own; a page of HTML would not help.

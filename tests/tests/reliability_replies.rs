@@ -61,7 +61,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         (JSON, b"\xff\xfe{}".to_vec(), "not UTF-8"),
         (JSON, [br#"{"message":"a"#, &b"\0"[..], br#"","data":{}}"#].concat(), "not JSON at `message`"),
         (JSON, b"\0".repeat(100), "not JSON"),
-        (JSON, deep.into(), "not JSON"),
+        (JSON, deep.into(), "the field `data` is missing"),
         (JSON, [b"\xef\xbb\xbf", replies::CUSTOMER.as_bytes()].concat(), "not JSON"),
     ];
     for (headers, body, says) in table {
