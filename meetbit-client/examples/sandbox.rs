@@ -11,9 +11,9 @@ use meetbit_client::sandbox::{Sandbox, SandboxBuilder};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let sandbox = from_arguments(std::env::args().skip(1))?.start().await?;
-    println!("base URL  {}", sandbox.base_url());
-    println!("key id    {}", sandbox.access_key_id());
-    println!("secret    {}", sandbox.access_key_secret());
+    println!("# base URL  {}", sandbox.base_url());
+    println!("# key id    {}", sandbox.access_key_id());
+    println!("# secret    {}", sandbox.access_key_secret());
     println!();
     println!("export MEETBIT_DOMAIN=sandbox.example.com");
     println!("export MEETBIT_BASE_URL={}", quoted(sandbox.base_url()));

@@ -20,18 +20,20 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     let policy = plan.retry.unwrap_or(client.retry);
     let deadline = Instant::now() + plan.timeout();
     client.budget.request();
+    let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let permit = match permit(&plan, deadline, policy.max_wait).await {
+        let permit = match permit(&plan, place, deadline, policy.max_wait).await {
             Ok(permit) => permit,
             Err(refusal) => return Err(refused(&plan, refusal, last, attempts)),
         };
-        attempts += 1;
         let (error, failed) = match attempt(&plan, permit, deadline).await {
-            Ok(reply) => return Ok(Reply { attempts, ..reply }),
-            Err(failed) => failed,
+            Attempt::Answered(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
+            Attempt::HeldBack => continue,
+            Attempt::Failed(error, failed) => (error, failed),
         };
+        attempts += 1;
         let error = error.with(|e| e.attempts(attempts));
         match retry::next(&policy, plan.endpoint.is_idempotent(), attempts, failed) {
             Next::Stop => return Err(error),
@@ -48,11 +50,11 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     }
 }
 
-async fn permit(plan: &Plan, deadline: Instant, max_wait: Duration) -> Result<Permit, Refusal> {
+async fn permit(plan: &Plan, place: u64, deadline: Instant, max_wait: Duration) -> Result<Permit, Refusal> {
     let client = &*plan.client.0;
     #[cfg(feature = "tracing")]
     let asked = Instant::now();
-    let granted = client.pacer.acquire(client.rate_limit, deadline, max_wait).await?;
+    let granted = client.pacer.acquire(place, client.rate_limit, deadline, max_wait).await?;
     #[cfg(feature = "tracing")]
     if let Some(reason) = granted.waited_for {
         let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -61,33 +63,50 @@ async fn permit(plan: &Plan, deadline: Instant, max_wait: Duration) -> Result<Pe
     Ok(granted.permit)
 }
 
+/// How an attempt ended.
+enum Attempt {
+    /// With a status that says success.
+    Answered(Reply),
+    /// The server asked to wait before the request could leave.
+    HeldBack,
+    Failed(Error, Failed),
+}
+
 /// Makes one attempt, which ends with the call at the latest.
-async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Result<Reply, (Error, Failed)> {
+async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
     let client = &*plan.client.0;
     let watch = Watch::new(permit);
     let limit = deadline.min(Instant::now() + client.attempt_timeout);
     let sent = timeout_at(limit, client.transport.send(plan.outgoing(), &watch)).await;
-    match sent.unwrap_or(Err(Failure::TIMEOUT)) {
-        Ok(response) => {
-            let (head, body) = response.into_parts();
+    let response = sent.unwrap_or(Err(Failure::TIMEOUT));
+    if response.is_err() && watch.is_held_back() {
+        return Attempt::HeldBack;
+    }
+    let (error, failed) = match response.map(http::Response::into_parts) {
+        Ok((head, body)) => {
             watch.note(head.status, &head.headers);
             if !head.status.is_success() {
-                return Err(rejection(plan, &watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT)));
+                rejection(plan, &watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT))
+            } else if body.len() > client.max_response_size {
+                failure(plan, Failure::TOO_LARGE)
+            } else {
+                let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
+                let (status, headers) = (head.status, head.headers);
+                return Attempt::Answered(Reply { status, headers, body, rate_limit, attempts: 0 });
             }
-            if body.len() > client.max_response_size {
-                return Err(failure(plan, Failure::TOO_LARGE));
-            }
-            let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
-            Ok(Reply { status: head.status, headers: head.headers, body, rate_limit, attempts: 0 })
         }
-        Err(failed) => Err(rejection(plan, &watch, b"").unwrap_or_else(|| failure(plan, failed))),
-    }
+        Err(failed) => {
+            let failed = if watch.has_departed() { failed } else { failed.not_sent() };
+            rejection(plan, &watch, b"").unwrap_or_else(|| failure(plan, failed))
+        }
+    };
+    Attempt::Failed(error, failed)
 }
 
 /// The error that a status means, once one has been read that is no success.
 fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)> {
     let head = watch.head().filter(|head| !head.status.is_success())?;
-    let error = reply::refusal(plan.endpoint, head.status, &head.headers, body, plan.client.0.secret());
+    let error = reply::refusal(plan, head.status, &head.headers, body);
     let temporary = matches!(
         head.status,
         StatusCode::INTERNAL_SERVER_ERROR

@@ -216,7 +216,7 @@ impl ClientBuilder {
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
         let (id, secret) = credentials.header_values()?;
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::USER_AGENT, user_agent);
         headers.insert(KEY_ID, id);
@@ -245,6 +245,10 @@ impl ClientBuilder {
     }
 }
 
+/// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
+/// answer with them.
+const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
+
 /// What `localhost` means, whatever a resolver says.
 const LOOPBACK: [std::net::SocketAddr; 2] = [
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0),
@@ -263,6 +267,14 @@ fn protected(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         .no_brotli()
         .no_zstd()
         .no_deflate()
+}
+
+/// What the sandbox sends webhooks with: it reaches this machine alone, and has a connection for each request, so that none
+/// meets one that the receiver is closing.
+#[cfg(all(feature = "sandbox", feature = "webhooks"))]
+pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
+    let builder = reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOOPBACK);
+    protected(builder.pool_max_idle_per_host(0)).build()
 }
 
 /// A variable's value; where it cannot be used, the error names the variable and not the value.

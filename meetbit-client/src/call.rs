@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::plan::Plan;
 use crate::reply::{Decode, Reply};
 use crate::retry_after::RateLimitHeaders;
-use crate::{Endpoint, Error, RetryPolicy, attempt, header};
+use crate::{Endpoint, Error, Permission, RetryPolicy, attempt, header};
 
 /// A finished request that has not been sent: a value to inspect, to spawn, to collect or to hand to a queue.
 ///
@@ -70,6 +70,28 @@ impl<T> Call<T> {
         match &self.0 {
             State::Planned { plan, .. } => Some(plan.endpoint),
             State::Ready(_) => None,
+        }
+    }
+
+    /// The permissions that the role of the access key needs for this very call: those of its endpoint, and what its body
+    /// asks for besides. None for a ready call.
+    ///
+    /// ```
+    /// # fn example(client: meetbit_client::Client) {
+    /// use meetbit_client::{NewUser, Users};
+    ///
+    /// let call = client.create_user(&NewUser::new().activate(true));
+    /// let needed: Vec<_> = call.permissions().iter().map(ToString::to_string).collect();
+    /// assert_eq!(needed, ["users.create.*", "users.lock.*"]);
+    /// # }
+    /// # example(meetbit_client::Client::builder("example.com").credentials(
+    /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap());
+    /// ```
+    #[must_use]
+    pub fn permissions(&self) -> Vec<Permission> {
+        match &self.0 {
+            State::Planned { plan, .. } => plan.permissions().collect(),
+            State::Ready(_) => Vec::new(),
         }
     }
 
@@ -147,7 +169,7 @@ impl<T> Call<T> {
         crate::blocking::wait(self)
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Plan)) -> Self {
+    pub(crate) fn change(mut self, change: impl FnOnce(&mut Plan)) -> Self {
         if let State::Planned { plan, .. } = &mut self.0 {
             change(Arc::make_mut(plan));
         }

@@ -37,6 +37,7 @@ impl Draft {
             headers: HeaderMap::new(),
             content_type: None,
             body: Bytes::new(),
+            besides: &[],
             invalid: None,
             problem: None,
             timeout: None,
@@ -79,30 +80,30 @@ impl Draft {
         self
     }
 
-    /// A JSON body, with what its own checks found.
+    /// A JSON body, with what it says of itself.
     #[must_use]
-    pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, invalid: Option<ValidationError>) -> Self {
+    pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
         let mut json = Vec::with_capacity(512);
         let result = serde_json::to_writer(&mut json, value);
         let problem = result.err().map(|error| format!("the body cannot be written as JSON: {error}"));
-        self.plan.set_body("application/json", json.into(), invalid, problem);
+        self.plan.set_body("application/json", json.into(), checked, problem);
         self
     }
 
-    /// A form as the body, with what its own checks found.
+    /// A form as the body, with what it says of itself.
     #[must_use]
-    pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, invalid: Option<ValidationError>) -> Self {
+    pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
         let result = serde_html_form::to_string(value);
         let problem = result.as_ref().err().map(|error| format!("the body cannot be written as a form: {error}"));
         let form = result.unwrap_or_default();
-        self.plan.set_body("application/x-www-form-urlencoded", form.into(), invalid, problem);
+        self.plan.set_body("application/x-www-form-urlencoded", form.into(), checked, problem);
         self
     }
 
     /// Bytes as the body.
     #[must_use]
     pub fn bytes<T: BytesArgument + ?Sized>(mut self, media_type: &'static str, value: &T) -> Self {
-        self.plan.set_body(media_type, Bytes::copy_from_slice(value.as_ref()), None, None);
+        self.plan.set_body(media_type, Bytes::copy_from_slice(value.as_ref()), Checked::default(), None);
         self
     }
 
@@ -150,32 +151,35 @@ impl Plan {
         self.query.push_str(&query);
     }
 
-    fn set_body(
-        &mut self,
-        media_type: &'static str,
-        body: Bytes,
-        invalid: Option<ValidationError>,
-        problem: Option<String>,
-    ) {
+    fn set_body(&mut self, media_type: &'static str, body: Bytes, checked: Checked, problem: Option<String>) {
         self.content_type = Some(HeaderValue::from_static(media_type));
         self.body = body;
-        self.invalid = invalid;
+        self.invalid = checked.invalid;
+        self.besides = checked.permissions;
         if let Some(problem) = problem {
             self.fail(Error::invalid_request(problem));
         }
     }
 }
 
-/// Finds the checks of a body's type, if it has any: [`validate`](Check::validate) is the inherent method where the type
+/// What a body says of itself.
+#[derive(Debug, Default)]
+pub struct Checked {
+    invalid: Option<ValidationError>,
+    permissions: &'static [&'static str],
+}
+
+// The name is one that no trait of a user has: a by-value method of a blanket trait in scope would win over it.
+/// Finds the checks of a body's type, if it has any: [`__validate`](Check::__validate) is the inherent method where the type
 /// is [`Validate`], else the one behind `Deref`.
 #[derive(Debug)]
 pub struct Check<'a, T: ?Sized>(pub &'a T);
 
 impl<T: Validate + ?Sized> Check<'_, T> {
-    /// What the checks found.
+    /// What the type says.
     #[must_use]
-    pub fn validate(&self) -> Option<ValidationError> {
-        self.0.validate().err()
+    pub fn __validate(&self) -> Checked {
+        Checked { invalid: self.0.validate().err(), permissions: self.0.permissions() }
     }
 }
 
@@ -194,8 +198,8 @@ pub struct Unchecked;
 impl Unchecked {
     /// Nothing is known to be wrong.
     #[must_use]
-    pub fn validate(&self) -> Option<ValidationError> {
-        None
+    pub fn __validate(&self) -> Checked {
+        Checked::default()
     }
 }
 

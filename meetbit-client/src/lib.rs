@@ -96,15 +96,19 @@ mod call;
 mod client;
 mod credentials;
 mod customers;
+mod departure;
 mod draft;
 mod endpoint;
 mod error;
+mod events;
 mod excerpt;
 mod gate;
 mod header;
 mod json_position;
 mod model;
+mod online_conferences;
 mod pacer;
+mod pages;
 mod path;
 mod permission;
 mod plan;
@@ -114,8 +118,11 @@ mod reply;
 mod retry;
 mod retry_after;
 mod transport;
+mod users;
 mod validation;
 mod window;
+mod work_hours;
+mod zone_name;
 
 /// Makes a trait of endpoints whole: implements it for [`Client`] and lists its endpoints.
 ///
@@ -180,13 +187,29 @@ pub use crate::credentials::Credentials;
 pub use crate::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
 pub use crate::endpoint::Endpoint;
 pub use crate::error::{Error, ErrorKind, Outcome};
+pub use crate::events::{
+    AttendeeStatus, CalendarId, CancelEvent, Event, EventAttendee, EventId, Events, ListEvents, MeetingLinkId,
+};
+pub use crate::online_conferences::{
+    NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceAccountId, OnlineConferenceId,
+    OnlineConferenceUpdate, OnlineConferences,
+};
+pub use crate::pages::Pages;
 pub use crate::permission::{InvalidPermission, Permission, permissions};
 pub use crate::rate_limit::{RateLimit, RateLimitStatus};
 pub use crate::retry::RetryPolicy;
 pub use crate::retry_after::RateLimitHeaders;
 pub use crate::transport::{BoxError, Transport};
+pub use crate::users::{
+    DepartmentId, ListUsers, NewUser, User, UserAttribute, UserId, UserOrder, UserStatus, UserUpdate, Users,
+};
 pub use crate::validation::{Checks, Validate, ValidationError};
+pub use crate::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
+pub use crate::zone_name::ZoneName;
 
+pub use bytes::Bytes;
+pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+// Their types are in signatures here, so their versions are part of the contract.
 pub use {bytes, http, jiff};
 
 /// The result of a call.

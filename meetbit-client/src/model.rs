@@ -1,6 +1,8 @@
-//! What the models have in common: ids that are types of their own, and chained setters.
+//! What the models have in common: ids and codes that are types of their own, words, and chained setters.
 
-/// Declares the id of a resource: an `i64` that prints as the number.
+use serde::{Deserialize, Deserializer};
+
+/// Declares the id of a resource, or a code: an `i64` that prints as the number and keeps any value.
 macro_rules! id {
     ($(#[$attribute:meta])* $name:ident) => {
         $(#[$attribute])*
@@ -30,7 +32,23 @@ macro_rules! id {
     };
 }
 
-/// Writes the setters of a request type's optional fields.
+/// Declares the words that a query may say in one place. Others can still be said with `Call::query`.
+macro_rules! words {
+    ($(#[$attribute:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$attribute])*
+        #[non_exhaustive]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        pub enum $name {
+            $(
+                #[doc = concat!("`", $word, "`")]
+                #[serde(rename = $word)]
+                $variant,
+            )*
+        }
+    };
+}
+
+/// Writes the setters of a request type's fields, whether they are optional or not.
 macro_rules! setters {
     ($model:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $model {
@@ -38,7 +56,8 @@ macro_rules! setters {
                 #[doc = concat!("Sets `", stringify!($field), "`.")]
                 #[must_use]
                 pub fn $field(mut self, $field: impl Into<$type>) -> Self {
-                    self.$field = Some($field.into());
+                    let value: $type = $field.into();
+                    self.$field = value.into();
                     self
                 }
             )*
@@ -46,4 +65,11 @@ macro_rules! setters {
     };
 }
 
-pub(crate) use {id, setters};
+pub(crate) use {id, id as code, setters, words};
+
+/// Reads a list for which the server may say `null`.
+pub(crate) fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
+}

@@ -44,9 +44,14 @@ impl Pacer {
         Self { tenant, lane }
     }
 
+    /// A place in the order of arrival, which a call keeps for all its attempts.
+    pub(crate) fn place(&self) -> u64 {
+        lock(&self.tenant.state).id()
+    }
+
     /// Waits for leave to send one request.
-    pub(crate) fn acquire(&self, limit: RateLimit, deadline: Instant, max_wait: Duration) -> Acquire<'_> {
-        Acquire { pacer: self, limit, deadline, max_wait, place: None, timer: None, waited_for: None }
+    pub(crate) fn acquire(&self, place: u64, limit: RateLimit, deadline: Instant, max_wait: Duration) -> Acquire<'_> {
+        Acquire { pacer: self, place, limit, deadline, max_wait, queued: false, timer: None, waited_for: None }
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
@@ -116,8 +121,19 @@ struct Waiting {
 enum Turn {
     Now,
     At(Instant, Wait),
-    /// Somebody before it will wake it.
-    Behind,
+    /// Somebody else will wake it.
+    Behind(Wait),
+}
+
+/// What the state knows of a permit.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    id: u64,
+    lane: usize,
+    limit: RateLimit,
+    at: Instant,
+    /// It was held back for the rate limit.
+    waited: bool,
 }
 
 impl Lane {
@@ -144,22 +160,21 @@ impl State {
         self.window.in_use(now) > 0 || self.lanes.iter().any(counted)
     }
 
-    /// Whose turn it is: `place` is the caller's in the queue, or `None` if it has just come.
-    fn turn(&mut self, lane: usize, place: Option<u64>, limit: RateLimit, now: Instant) -> Turn {
-        if self.lanes[lane].head() != place {
-            return Turn::Behind;
+    /// Whether it is the turn of `place`.
+    fn turn(&mut self, lane: usize, place: u64, limit: RateLimit, now: Instant) -> Turn {
+        if self.lanes[lane].head().is_some_and(|head| head < place) {
+            return Turn::Behind(Wait::Queue);
         }
         match self.key_turn(lane, limit, now) {
             Turn::Now => {}
             later => return later,
         }
-        let ready = self.window.ready_at(limit.tenant, now);
-        if ready > now {
-            return Turn::At(ready, Wait::Tenant);
+        match ready(&mut self.window, limit.tenant, now, Wait::Tenant) {
+            Turn::Now => {}
+            later => return later,
         }
-        let place = place.unwrap_or(u64::MAX);
         let earlier = (0..self.lanes.len()).any(|other| other != lane && self.head_is_ready_before(other, place, now));
-        if earlier { Turn::Behind } else { Turn::Now }
+        if earlier { Turn::Behind(Wait::Queue) } else { Turn::Now }
     }
 
     fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
@@ -168,10 +183,7 @@ impl State {
             return Turn::At(until, Wait::Closed);
         }
         let limit = lane.limit(limit);
-        match lane.window.ready_at(limit, now) {
-            ready if ready > now => Turn::At(ready, Wait::Key),
-            _ => Turn::Now,
-        }
+        ready(&mut lane.window, limit, now, Wait::Key)
     }
 
     /// Keys take turns in order of arrival where the tenant's limit is what they wait for.
@@ -180,13 +192,33 @@ impl State {
         head.is_some_and(|(head, limit)| head < place && self.key_turn(lane, limit, now) == Turn::Now)
     }
 
-    fn take(&mut self, lane: usize, limit: RateLimit, now: Instant) -> u64 {
-        let (id, free_at) = (self.id(), self.trips.predicted(now));
+    fn take(&mut self, lane: usize, limit: RateLimit, waited: bool, now: Instant) -> Grant {
+        let id = self.id();
         if limit.key != u32::MAX {
-            self.lanes[lane].window.take(id, free_at);
-            self.window.take(id, free_at);
+            let own = &mut self.lanes[lane];
+            own.window.take(id, own.limit(limit), now);
+            self.window.take(id, limit.tenant, now);
         }
-        id
+        Grant { id, lane, limit, at: now, waited }
+    }
+
+    /// The request is about to leave, unless the way has been closed since leave was given.
+    fn depart(&mut self, grant: Grant, now: Instant) -> bool {
+        let open = self.lanes[grant.lane].gate.closed_until(now).is_none();
+        if open {
+            self.settle(grant, self.trips.unanswered(now));
+        }
+        open
+    }
+
+    /// It will not be answered.
+    fn abandon(&mut self, grant: Grant, departed: Option<Instant>, now: Instant) {
+        if departed.is_some() {
+            self.settle(grant, Trips::abandoned(now));
+        } else {
+            self.lanes[grant.lane].window.give_back(grant.id);
+            self.window.give_back(grant.id);
+        }
     }
 
     fn id(&mut self) -> u64 {
@@ -199,35 +231,45 @@ impl State {
         let lane = &mut self.lanes[lane];
         let limit = lane.limit(limit);
         let windows = lane.queue.len() / usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        lane.window.ready_at(limit, now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
+        lane.window.ready_at(limit, now).unwrap_or(now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
     }
 
-    fn settle(&mut self, permit: &Permit, free_at: Instant) {
-        if permit.limit.key != u32::MAX {
-            self.lanes[permit.lane].window.settle(permit.id, free_at);
-            self.window.settle(permit.id, free_at);
+    fn settle(&mut self, grant: Grant, free_at: Instant) {
+        if grant.limit.key != u32::MAX {
+            self.lanes[grant.lane].window.settle(grant.id, Some(free_at));
+            self.window.settle(grant.id, Some(free_at));
         }
     }
 
-    fn answered(&mut self, permit: &Permit, answer: Answer, now: Instant) {
-        let free_at = self.trips.answered(permit.sent, now);
-        self.settle(permit, free_at);
-        let lane = &mut self.lanes[permit.lane];
+    fn answered(&mut self, grant: Grant, departed: Instant, answer: Answer, now: Instant) {
         if answer.is_refusal {
-            lane.gate.refuse(permit.sent, now, answer.retry_after);
+            self.trips.refused();
+        }
+        let free_at = self.trips.answered(departed, now, grant.waited);
+        self.settle(grant, free_at);
+        let lane = &mut self.lanes[grant.lane];
+        if answer.is_refusal {
+            lane.gate.refuse(departed, now, answer.retry_after);
         } else {
-            lane.gate.admit(permit.sent);
+            lane.gate.admit(departed);
         }
         if answer.headers.limit.is_some() {
             lane.server_limit = answer.headers.limit;
         }
         if answer.headers.remaining == Some(0) {
-            let reset = answer.headers.reset.unwrap_or(WINDOW);
-            let used_here = lane.window.in_use(now) >= usize::try_from(lane.limit(permit.limit)).unwrap_or(usize::MAX);
-            // Where this process has used the window up itself, its own exact count already holds the next request.
-            if reset > WINDOW || !used_here {
-                lane.gate.close(now, reset);
-            }
+            self.hold(grant, answer.headers, now);
+        }
+    }
+
+    /// Nothing remains until `Reset`. Where this process has used up the limit that is meant, be it the key's or the
+    /// tenant's, its own exact count already holds the next request.
+    fn hold(&mut self, grant: Grant, headers: RateLimitHeaders, now: Instant) {
+        let lane = &mut self.lanes[grant.lane];
+        let meant =
+            if headers.limit.is_some_and(|limit| limit > grant.limit.key) { &self.window } else { &lane.window };
+        let reset = headers.reset.unwrap_or(WINDOW);
+        if reset > WINDOW || !meant.was_full(grant.at) {
+            lane.gate.close(now, reset);
         }
     }
 
@@ -236,15 +278,21 @@ impl State {
     }
 }
 
+fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
+    match window.ready_at(limit, now) {
+        Some(ready) if ready <= now => Turn::Now,
+        Some(ready) => Turn::At(ready, wait),
+        None => Turn::Behind(wait),
+    }
+}
+
 /// Leave to send one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
     tenant: Arc<Tenant>,
-    lane: usize,
-    limit: RateLimit,
-    id: u64,
-    sent: Instant,
-    settled: AtomicBool,
+    grant: Grant,
+    departed: Mutex<Option<Instant>>,
+    answered: AtomicBool,
 }
 
 /// Leave, and what it was waited for.
@@ -266,15 +314,34 @@ pub(crate) struct Answer {
 }
 
 impl Permit {
+    /// To be called as late as can be before the request leaves; false says that it must not.
+    pub(crate) fn depart(&self) -> bool {
+        let mut state = lock(&self.tenant.state);
+        let now = Instant::now();
+        let open = state.depart(self.grant, now);
+        if open {
+            *lock(&self.departed) = Some(now);
+        }
+        let wakers = state.heads();
+        wake(state, wakers);
+        open
+    }
+
+    pub(crate) fn has_departed(&self) -> bool {
+        lock(&self.departed).is_some()
+    }
+
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
     pub(crate) fn answered(&self, answer: Answer) {
-        if self.settled.swap(true, Ordering::Relaxed) {
+        if self.answered.swap(true, Ordering::Relaxed) {
             return;
         }
         let mut state = lock(&self.tenant.state);
-        state.answered(self, answer, Instant::now());
+        let now = Instant::now();
+        let departed = lock(&self.departed).unwrap_or(now);
+        state.answered(self.grant, departed, answer, now);
         let wakers = if answer.is_refusal {
-            state.lanes[self.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
+            state.lanes[self.grant.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
         } else {
             state.heads()
         };
@@ -285,9 +352,9 @@ impl Permit {
 /// Without an answer the request has arrived by now, or never will.
 impl Drop for Permit {
     fn drop(&mut self) {
-        if !*self.settled.get_mut() {
+        if !*self.answered.get_mut() {
             let mut state = lock(&self.tenant.state);
-            state.settle(self, Trips::abandoned(Instant::now()));
+            state.abandon(self.grant, *lock(&self.departed), Instant::now());
             let wakers = state.heads();
             wake(state, wakers);
         }
@@ -298,10 +365,11 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub(crate) struct Acquire<'a> {
     pacer: &'a Pacer,
+    place: u64,
     limit: RateLimit,
     deadline: Instant,
     max_wait: Duration,
-    place: Option<u64>,
+    queued: bool,
     timer: Option<Pin<Box<Sleep>>>,
     waited_for: Option<Wait>,
 }
@@ -335,24 +403,20 @@ impl Acquire<'_> {
         let pacer = self.pacer;
         let mut state = lock(&pacer.tenant.state);
         self.check_gate(&state.lanes[pacer.lane], now)?;
+        if now >= self.deadline {
+            return Err(Refusal::TooLate);
+        }
         let (wake_at, wait) = match state.turn(pacer.lane, self.place, self.limit, now) {
             Turn::Now => {
-                let id = state.take(pacer.lane, self.limit, now);
+                let grant = state.take(pacer.lane, self.limit, self.waited_for.is_some(), now);
                 self.leave(state);
                 let tenant = pacer.tenant.clone();
-                return Ok(Ok(Permit {
-                    tenant,
-                    lane: pacer.lane,
-                    limit: self.limit,
-                    id,
-                    sent: now,
-                    settled: AtomicBool::new(false),
-                }));
+                return Ok(Ok(Permit { tenant, grant, departed: Mutex::new(None), answered: AtomicBool::new(false) }));
             }
             Turn::At(at, wait) => (at, wait),
-            Turn::Behind => (self.deadline, Wait::Queue),
+            Turn::Behind(wait) => (self.deadline, wait),
         };
-        if wake_at > self.deadline || now >= self.deadline {
+        if wake_at > self.deadline {
             return Err(Refusal::TooLate);
         }
         self.waited_for = self.waited_for.filter(|_| wait == Wait::Queue).or(Some(wait));
@@ -374,7 +438,7 @@ impl Acquire<'_> {
 
     fn join(&mut self, state: &mut State, waker: &Waker, now: Instant) -> Result<(), Refusal> {
         let lane = self.pacer.lane;
-        if let Some(waiting) = self.place.and_then(|place| state.lanes[lane].queue.get_mut(&place)) {
+        if let Some(waiting) = state.lanes[lane].queue.get_mut(&self.place) {
             waiting.waker.clone_from(waker);
             return Ok(());
         }
@@ -384,16 +448,15 @@ impl Acquire<'_> {
         if state.earliest(lane, self.limit, now) > self.deadline {
             return Err(Refusal::TooLate);
         }
-        let place = state.id();
-        state.lanes[lane].queue.insert(place, Waiting { limit: self.limit, waker: waker.clone() });
-        self.place = Some(place);
+        state.lanes[lane].queue.insert(self.place, Waiting { limit: self.limit, waker: waker.clone() });
+        self.queued = true;
         Ok(())
     }
 
     /// Gives the place back and wakes who is now first.
     fn leave(&mut self, mut state: MutexGuard<'_, State>) {
-        if let Some(place) = self.place.take() {
-            state.lanes[self.pacer.lane].queue.remove(&place);
+        if std::mem::take(&mut self.queued) {
+            state.lanes[self.pacer.lane].queue.remove(&self.place);
         }
         let wakers = state.heads();
         wake(state, wakers);
@@ -402,7 +465,7 @@ impl Acquire<'_> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
-        if self.place.is_some() {
+        if self.queued {
             self.leave(lock(&self.pacer.tenant.state));
         }
     }
@@ -417,4 +480,222 @@ fn wake(state: MutexGuard<'_, State>, wakers: Vec<Waker>) {
 /// Nothing panics while a lock is held; were it to, what it guards is still whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Long stretches of time, simulated: the state knows no clock of its own.
+#[cfg(test)]
+mod simulation {
+    use fastrand::Rng;
+
+    use super::*;
+
+    /// The way to a server and its work, in milliseconds.
+    #[derive(Clone, Copy)]
+    struct Way {
+        /// Of a connection that is not there yet.
+        connecting: u64,
+        outward: fn(&mut Rng) -> u64,
+        /// And the way back.
+        work: fn(&mut Rng) -> u64,
+    }
+
+    struct Server {
+        now: Instant,
+        state: State,
+        rng: Rng,
+        way: Way,
+        limit: RateLimit,
+        /// When a connection was last used.
+        idle: Vec<Instant>,
+        flying: Vec<Flight>,
+        arrivals: Vec<(Instant, usize)>,
+    }
+
+    struct Flight {
+        grant: Grant,
+        departs: Instant,
+        departed: bool,
+        arrives: Instant,
+        answer: Option<RateLimitHeaders>,
+        answered: Instant,
+    }
+
+    fn ms(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    impl Server {
+        fn new(keys: usize, limit: RateLimit, seed: u64, way: Way) -> Self {
+            let (now, mut state) = (Instant::now(), State::default());
+            for key in 0..keys {
+                state.lane(&key.to_string());
+            }
+            let (idle, flying, arrivals, rng) = (Vec::new(), Vec::new(), Vec::new(), Rng::with_seed(seed));
+            Self { now, state, rng, way, limit, idle, flying, arrivals }
+        }
+
+        /// Callers wait with every key for this long.
+        fn busy(&mut self, time: Duration) {
+            let end = self.now + time;
+            while self.now < end {
+                let turns = (0..self.state.lanes.len()).filter_map(|lane| self.send(lane)).min();
+                let next = self.flying.iter().map(Flight::next).chain(turns).min();
+                let late = Duration::from_micros(self.rng.u64(0..1000)); // as timers are
+                self.now = end.min(next.unwrap_or(end) + late);
+                self.fly();
+            }
+            self.state.lanes.iter_mut().for_each(|lane| lane.queue.clear());
+        }
+
+        /// Nobody calls for this long.
+        fn rest(&mut self, time: Duration) {
+            for _ in 0..time.as_millis() {
+                self.now += ms(1);
+                self.fly();
+            }
+        }
+
+        /// Sends what may be sent with a key, and says when to look again.
+        fn send(&mut self, lane: usize) -> Option<Instant> {
+            loop {
+                let place = self.state.lanes[lane].head().unwrap_or_else(|| {
+                    let (place, limit) = (self.state.id(), self.limit);
+                    self.state.lanes[lane].queue.insert(place, Waiting { limit, waker: Waker::noop().clone() });
+                    place
+                });
+                match self.state.turn(lane, place, self.limit, self.now) {
+                    Turn::Now => self.take(lane, place),
+                    Turn::At(at, _) => return Some(at),
+                    Turn::Behind(_) => return None,
+                }
+            }
+        }
+
+        fn take(&mut self, lane: usize, place: u64) {
+            self.state.lanes[lane].queue.remove(&place);
+            let grant = self.state.take(lane, self.limit, true, self.now);
+            self.idle.retain(|used| self.now < *used + ms(4000));
+            let connecting = if self.idle.pop().is_some() { 0 } else { self.way.connecting };
+            let departs = self.now + ms(connecting) + Duration::from_micros(self.rng.u64(0..500));
+            let arrives = departs + ms((self.way.outward)(&mut self.rng));
+            let answered = arrives + ms((self.way.work)(&mut self.rng)) + Duration::from_micros(self.rng.u64(1..500));
+            self.flying.push(Flight { grant, departs, departed: false, arrives, answer: None, answered });
+        }
+
+        fn fly(&mut self) {
+            while let Some(i) = (0..self.flying.len()).min_by_key(|i| self.flying[*i].next()) {
+                let flight = &mut self.flying[i];
+                let (lane, at) = (flight.grant.lane, flight.next());
+                if at > self.now {
+                    break;
+                }
+                if !flight.departed {
+                    flight.departed = true;
+                    assert!(self.state.depart(flight.grant, at));
+                } else if flight.answer.is_none() {
+                    self.arrivals.push((at, lane));
+                    let recent = self.arrivals.iter().rev().take_while(|(arrived, _)| *arrived + WINDOW > at);
+                    let used = u32::try_from(recent.filter(|(_, other)| *other == lane).count()).unwrap();
+                    let remaining = Some(self.limit.key.saturating_sub(used));
+                    flight.answer =
+                        Some(RateLimitHeaders { limit: Some(self.limit.key), remaining, reset: Some(WINDOW) });
+                } else {
+                    let Flight { grant, departs, answer, .. } = self.flying.swap_remove(i);
+                    let headers = answer.unwrap_or_default();
+                    self.state.answered(grant, departs, Answer { headers, ..Answer::default() }, at);
+                    self.idle.push(at);
+                }
+            }
+        }
+
+        /// The most arrivals in any second, with one key and in all.
+        fn busiest(&self) -> (usize, usize) {
+            let most = |key: Option<usize>| {
+                let counts = |(_, lane): &&(Instant, usize)| key.is_none_or(|key| *lane == key);
+                let arrivals: Vec<_> = self.arrivals.iter().filter(counts).map(|(at, _)| *at).collect();
+                let within = |i: usize| arrivals[i..].partition_point(|at| *at < arrivals[i] + WINDOW);
+                (0..arrivals.len()).map(within).max().unwrap_or(0)
+            };
+            ((0..self.state.lanes.len()).map(|key| most(Some(key))).max().unwrap_or(0), most(None))
+        }
+    }
+
+    impl Flight {
+        fn next(&self) -> Instant {
+            match (self.departed, self.answer) {
+                (false, _) => self.departs,
+                (true, None) => self.arrives,
+                (true, Some(_)) => self.answered,
+            }
+        }
+    }
+
+    /// Five minutes at full load over this way: never too many in a second, and at least so much of what is allowed.
+    #[track_caller]
+    fn soak(outward: fn(&mut Rng) -> u64, work: fn(&mut Rng) -> u64, least: f64) {
+        for seed in 0..3 {
+            let mut server = Server::new(2, RateLimit::default(), seed, Way { connecting: 30, outward, work });
+            server.busy(Duration::from_secs(300));
+            let (key, tenant) = server.busiest();
+            assert!(key <= 5 && tenant <= 10, "{key} with a key, {tenant} in all");
+            let used = f64::from(u32::try_from(server.arrivals.len()).unwrap()) / 3000.0;
+            assert!(used >= least, "{used} of what is allowed");
+        }
+    }
+
+    #[test]
+    fn promise_10_a_quick_server_is_used_to_the_full() {
+        soak(|_| 0, |_| 0, 0.99);
+        soak(|rng| rng.u64(0..3), |rng| rng.u64(0..3), 0.985);
+    }
+
+    #[test]
+    fn promise_10_a_slow_server_is_used_to_the_full() {
+        soak(|_| 20, |_| 100, 0.96);
+        soak(|_| 20, |_| 500, 0.96);
+        soak(|rng| rng.u64(20..25), |rng| rng.u64(980..1000), 0.96);
+        soak(|_| 20, |_| 3000, 0.94);
+        soak(|_| 20, |rng| rng.u64(2000..3000), 0.94);
+    }
+
+    #[test]
+    fn promise_10_a_server_whose_work_varies_is_used_to_the_full() {
+        soak(|_| 2, |rng| rng.u64(0..300), 0.95);
+        soak(|_| 2, |rng| rng.u64(0..3000), 0.95);
+        soak(|_| 2, |rng| if rng.u8(..) < 26 { 3000 } else { 50 }, 0.95);
+    }
+
+    #[test]
+    fn promise_9_a_way_that_varies_a_little_squeezes_nothing_together() {
+        soak(|rng| rng.u64(10..50), |rng| rng.u64(20..30), 0.95);
+    }
+
+    #[test]
+    fn promise_9_a_rare_delay_on_the_way_squeezes_nothing_together() {
+        soak(|rng| if rng.u16(..) < 64 { rng.u64(200..900) } else { 20 }, |_| 30, 0.95);
+    }
+
+    #[test]
+    fn promise_9_connections_that_take_long_squeeze_nothing_together() {
+        let way = Way { connecting: 300, outward: |_| 20, work: |_| 30 };
+        let mut server = Server::new(1, RateLimit::default(), 1, way);
+        for _ in 0..50 {
+            server.busy(ms(900)); // on new connections each time
+            server.rest(ms(6000));
+        }
+        server.busy(ms(60_000));
+        assert_eq!(server.busiest(), (5, 5));
+    }
+
+    #[test]
+    fn promise_9_keys_share_the_tenants_limit_fairly() {
+        let way = Way { connecting: 30, outward: |_| 5, work: |_| 30 };
+        let mut server = Server::new(3, RateLimit::per_second(5).tenant(8), 1, way);
+        server.busy(Duration::from_secs(600));
+        let with = |key| server.arrivals.iter().filter(|(_, lane)| *lane == key).count();
+        assert_eq!(server.busiest().1, 8);
+        for key in 0..3 {
+            assert!((1500..=1700).contains(&with(key)), "{} with key {key}", with(key));
+        }
+    }
 }

@@ -46,6 +46,20 @@ impl Permission {
         (0..3).all(|i| matches!(self.part(i), part if part == "*" || part == needed.part(i)))
     }
 
+    /// Whether the vendor's reference names it. What it does not name is inferred from the form of those that it does.
+    ///
+    /// ```
+    /// use meetbit_client::Permission;
+    ///
+    /// assert!("users.read.*".parse::<Permission>()?.is_documented());
+    /// assert!(!"events.read.*".parse::<Permission>()?.is_documented());
+    /// # Ok::<(), meetbit_client::InvalidPermission>(())
+    /// ```
+    #[must_use]
+    pub fn is_documented(&self) -> bool {
+        DOCUMENTED.contains(&&*self.0)
+    }
+
     /// A permission that the macro has checked.
     pub(crate) fn literal(text: &'static str) -> Self {
         Self(Cow::Borrowed(text))
@@ -55,6 +69,20 @@ impl Permission {
         self.0.split('.').nth(index).unwrap_or_default()
     }
 }
+
+/// All that the vendor's reference names.
+const DOCUMENTED: [&str; 10] = [
+    "access_keys.create.*",
+    "clients.create.*",
+    "customers.create.*",
+    "events.delete.*",
+    "online_conferences.create.*",
+    "online_conferences.update.*",
+    "users.create.*",
+    "users.lock.*",
+    "users.read.*",
+    "users.update.*",
+];
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::Url;
 
 use crate::transport::Outgoing;
-use crate::{Client, Endpoint, Error, ErrorKind, RetryPolicy, ValidationError};
+use crate::{Client, Endpoint, Error, ErrorKind, Permission, RetryPolicy, ValidationError};
 
 /// Everything that [`Call`](crate::Call) knows of its request.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Plan {
     pub(crate) headers: HeaderMap,
     pub(crate) content_type: Option<HeaderValue>,
     pub(crate) body: Bytes,
+    /// What the body needs besides the endpoint's permissions.
+    pub(crate) besides: &'static [&'static str],
     /// What the request's own checks found.
     pub(crate) invalid: Option<ValidationError>,
     /// The first thing that makes it impossible to send.
@@ -43,6 +45,11 @@ impl Plan {
                 Err(error.with(|e| e.endpoint(self.endpoint).validation(invalid.clone())))
             }
         }
+    }
+
+    /// What the role of the access key needs.
+    pub(crate) fn permissions(&self) -> impl Iterator<Item = Permission> + use<> {
+        self.endpoint.permissions().chain(self.besides.iter().map(|text| Permission::literal(text)))
     }
 
     /// The time limit of the whole call.

@@ -7,6 +7,7 @@ use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::json_position::{self, Position};
+use crate::plan::Plan;
 use crate::retry_after::RateLimitHeaders;
 use crate::{Endpoint, ValidationError, excerpt};
 
@@ -132,20 +133,12 @@ fn explain(text: &str, error: &serde_json::Error, wanted: &str) -> Undecodable {
 }
 
 /// A reply whose status is no success, as the error it means. The secret is not shown even if the server echoes it.
-pub(crate) fn refusal(
-    endpoint: &'static Endpoint,
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    secret: &str,
-) -> Error {
+pub(crate) fn refusal(plan: &Plan, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body);
-    let shown = Shown { secret };
+    let shown = Shown { secret: plan.client.0.secret() };
     let error = match status {
         StatusCode::BAD_REQUEST => invalid(&text, shown),
-        StatusCode::UNAUTHORIZED if is_access_denied(&text) => {
-            Error::new(ErrorKind::PermissionDenied, denied(endpoint))
-        }
+        StatusCode::UNAUTHORIZED if is_access_denied(&text) => Error::new(ErrorKind::PermissionDenied, denied(plan)),
         StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
         StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, "there is no such object (404)"),
         StatusCode::CONFLICT => {
@@ -163,7 +156,7 @@ pub(crate) fn refusal(
         _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", shown.said(&text))),
     };
     let outcome = if status.is_client_error() { Outcome::Rejected } else { Outcome::Unknown };
-    error.with(|e| e.outcome(outcome).endpoint(endpoint).status(status).body(shown.text(&text, excerpt::KEPT)))
+    error.with(|e| e.outcome(outcome).endpoint(plan.endpoint).status(status).body(shown.text(&text, excerpt::KEPT)))
 }
 
 const UNAUTHENTICATED: &str = "MeetBit does not accept the access key: check its id and secret, that it belongs to this \
@@ -183,8 +176,8 @@ fn is_access_denied(text: &str) -> bool {
     said.trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
 }
 
-fn denied(endpoint: &Endpoint) -> String {
-    let needed: Vec<_> = endpoint.permissions().map(|permission| format!("`{permission}`")).collect();
+fn denied(plan: &Plan) -> String {
+    let needed: Vec<_> = plan.permissions().map(|permission| format!("`{permission}`")).collect();
     let needed = if needed.is_empty() { "a permission".to_owned() } else { needed.join(" and ") };
     format!("the role of this access key lacks {needed}; grant it in the MeetBit Admin Panel, under Roles")
 }

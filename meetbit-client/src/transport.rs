@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::body::{self, BodyError};
+use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
 use crate::pacer::{Answer, Permit};
 use crate::retry_after::{self, RateLimitHeaders};
@@ -71,6 +73,9 @@ impl Transport {
         match &self.0 {
             Kind::Http(http) => http.send(outgoing, Some(watch)).await,
             Kind::Service(service) => {
+                if !watch.depart() {
+                    return Err(Failure::TIMEOUT.not_sent()); // held back; what the service does cannot be seen
+                }
                 let mut request = outgoing.into_request().map_err(|_| Failure::uri())?;
                 request.extensions_mut().insert(watch.clone());
                 service.clone().oneshot(request).await.map_err(Failure::foreign)
@@ -132,6 +137,7 @@ impl Outgoing<'_> {
 #[derive(Debug)]
 pub(crate) struct Watch {
     permit: Permit,
+    held_back: AtomicBool,
     head: OnceLock<Head>,
 }
 
@@ -147,7 +153,23 @@ pub(crate) struct Head {
 
 impl Watch {
     pub(crate) fn new(permit: Permit) -> Arc<Self> {
-        Arc::new(Self { permit, head: OnceLock::new() })
+        Arc::new(Self { permit, held_back: AtomicBool::new(false), head: OnceLock::new() })
+    }
+
+    /// The request is about to leave; false says that it must not.
+    pub(crate) fn depart(&self) -> bool {
+        let open = self.permit.depart();
+        self.held_back.store(!open, Ordering::Relaxed);
+        open
+    }
+
+    pub(crate) fn has_departed(&self) -> bool {
+        self.permit.has_departed()
+    }
+
+    /// The server has asked to wait since leave was given, and the request did not leave.
+    pub(crate) fn is_held_back(&self) -> bool {
+        self.held_back.load(Ordering::Relaxed)
     }
 
     pub(crate) fn head(&self) -> Option<&Head> {
@@ -185,17 +207,17 @@ impl Http {
     async fn send_request(self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Failure::uri())?;
-        let watch = parts.extensions.get::<Arc<Watch>>();
         let outgoing = Outgoing { method: &parts.method, url, headers: parts.headers, body };
-        self.send(outgoing, watch.map(|watch| &**watch)).await
+        self.send(outgoing, parts.extensions.get::<Arc<Watch>>()).await
     }
 
-    async fn send(&self, outgoing: Outgoing<'_>, watch: Option<&Watch>) -> Result<http::Response<Bytes>, Failure> {
+    async fn send(&self, outgoing: Outgoing<'_>, watch: Option<&Arc<Watch>>) -> Result<http::Response<Bytes>, Failure> {
         let mut request = reqwest::Request::new(outgoing.method.clone(), outgoing.url);
         *request.headers_mut() = outgoing.headers;
-        if !outgoing.body.is_empty() {
-            *request.body_mut() = Some(outgoing.body.into());
-        }
+        *request.body_mut() = Some(match watch {
+            Some(watch) => reqwest::Body::wrap(Departing::new(outgoing.body, watch.clone())),
+            None => outgoing.body.into(),
+        });
         let mut response = self.client.execute(request).await.map_err(Failure::sending)?;
         let status = response.status();
         if let Some(watch) = watch {
@@ -241,6 +263,12 @@ impl Failure {
         message: "the reply is larger than `max_response_size`",
         source: None,
     };
+
+    /// The same, where the request has not left.
+    pub(crate) fn not_sent(self) -> Self {
+        let kind = if self.kind == ErrorKind::Network { ErrorKind::Connect } else { self.kind };
+        Self { kind, outcome: Outcome::NotSent, ..self }
+    }
 
     fn uri() -> Self {
         let message = "the address of the request cannot be a URI";
@@ -295,10 +323,12 @@ impl Failure {
 fn is_tls_refusal(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(this) = cause {
-        if this.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+        let io = this.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
             return true;
         }
-        cause = this.source();
+        // The source of an `io::Error` is not the error in it but that one's source.
+        cause = io.and_then(io::Error::get_ref).map_or_else(|| this.source(), |inner| Some(inner));
     }
     false
 }

@@ -106,11 +106,22 @@ pub trait Validate {
     /// # Errors
     /// Says which fields cannot be valid, and why.
     fn validate(&self) -> Result<(), ValidationError>;
+
+    /// What the role of the access key needs for this very request, besides the endpoint's permissions.
+    ///
+    /// Where it is refused, the error names them as well, and [`Call::permissions`](crate::Call::permissions) lists them.
+    fn permissions(&self) -> &'static [&'static str] {
+        &[]
+    }
 }
 
 impl<T: Validate + ?Sized> Validate for &T {
     fn validate(&self) -> Result<(), ValidationError> {
         (**self).validate()
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        (**self).permissions()
     }
 }
 
@@ -126,6 +137,11 @@ impl Checks {
     /// Nothing is wrong yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A field is there.
+    pub fn required(self, field: &str, present: bool) -> Self {
+        self.ensure(present, field, || format!("The {field} field is required."))
     }
 
     /// A string has at most `max` characters (not bytes).

@@ -15,75 +15,110 @@ const GUARD: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     slots: Vec<Slot>,
+    full_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Slot {
     id: u64,
-    free_at: Instant,
+    /// Unknown until the request has left.
+    free_at: Option<Instant>,
+}
+
+impl Slot {
+    fn is_counted(&self, now: Instant) -> bool {
+        self.free_at.is_none_or(|free_at| free_at > now)
+    }
 }
 
 impl Window {
-    /// The first instant at which fewer than `limit` requests are counted.
-    pub(crate) fn ready_at(&mut self, limit: u32, now: Instant) -> Instant {
-        self.slots.retain(|slot| slot.free_at > now);
+    /// The first instant at which fewer than `limit` requests are counted; `None` while that depends on requests which
+    /// have not left yet.
+    pub(crate) fn ready_at(&mut self, limit: u32, now: Instant) -> Option<Instant> {
+        self.slots.retain(|slot| slot.is_counted(now));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let Some(excess) = self.slots.len().checked_sub(limit) else { return now };
-        let mut free: Vec<_> = self.slots.iter().map(|slot| slot.free_at).collect();
-        *free.select_nth_unstable(excess).1
+        let Some(excess) = self.slots.len().checked_sub(limit) else { return Some(now) };
+        self.full_at = Some(now);
+        self.slots.sort_unstable_by_key(|slot| (slot.free_at.is_none(), slot.free_at));
+        self.slots.get(excess).and_then(|slot| slot.free_at)
     }
 
-    /// Counts a request until `free_at`, which [`settle`](Self::settle) corrects once more is known.
-    pub(crate) fn take(&mut self, id: u64, free_at: Instant) {
-        self.slots.push(Slot { id, free_at });
+    /// Counts a request from now on, until [`settle`](Self::settle) says for how long.
+    pub(crate) fn take(&mut self, id: u64, limit: u32, now: Instant) {
+        self.slots.push(Slot { id, free_at: None });
+        self.ready_at(limit, now);
     }
 
-    pub(crate) fn settle(&mut self, id: u64, free_at: Instant) {
+    /// Whether all that is allowed has been counted at any time since then.
+    pub(crate) fn was_full(&self, since: Instant) -> bool {
+        self.full_at.is_some_and(|full_at| full_at >= since)
+    }
+
+    /// Corrects how long a request is counted, once more is known.
+    pub(crate) fn settle(&mut self, id: u64, free_at: Option<Instant>) {
         match self.slots.iter_mut().find(|slot| slot.id == id) {
             Some(slot) => slot.free_at = free_at,
             None => self.slots.push(Slot { id, free_at }),
         }
     }
 
+    /// It was never sent.
+    pub(crate) fn give_back(&mut self, id: u64) {
+        self.slots.retain(|slot| slot.id != id);
+    }
+
     pub(crate) fn in_use(&self, now: Instant) -> usize {
-        self.slots.iter().filter(|slot| slot.free_at > now).count()
+        self.slots.iter().filter(|slot| slot.is_counted(now)).count()
     }
 }
 
-/// How long requests take to be answered, from which follows by when the server has seen one.
+/// How long answers take, from which follows by when the server has counted a request.
 ///
-/// A request arrives somewhere between its sending and its answer. Two requests reach the server a window apart if the
-/// second is sent a window after the first plus `trip(first) - least trip`: whatever made the first trip longer than the
-/// shortest may have delayed its arrival, and no later one arrives faster than the shortest. Until enough trips are known,
-/// the answer itself is taken for the arrival: the first requests pay for their connections.
+/// It counts a request somewhere between its departure and its answer. To be sure, the answer is taken for the arrival; that
+/// wastes the length of a trip in every second, and 25 ms are the most that may be wasted as a rule. Where trips take
+/// longer, a part that all of them have in common is taken off: two requests are still counted a window apart if the second
+/// leaves a window after the first plus `trip(first) - base`, as long as no way there and back is shorter than `base`.
+///
+/// Rare delays are waited for in full. Where callers wait and the length of trips varies as a rule, it is the server's work
+/// that varies and not the way to it, and only part of that is waited for: until a `429` proves that wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Trips {
-    recent: VecDeque<Duration>,
+    recent: VecDeque<Trip>,
+    /// A `429` came: delays are waited for whatever that costs.
+    strict: bool,
+}
+
+#[derive(Debug)]
+struct Trip {
+    time: Duration,
+    /// The request was held back for the rate limit, so time that is wasted is lost.
+    waited: bool,
 }
 
 impl Trips {
+    /// So many trips are known before the shortest means anything.
     const ENOUGH: usize = 10;
-    const KEPT: usize = 32;
+    const KEPT: u32 = 128;
+    /// The most that a first arrival is thought to be late.
+    const COLD: Duration = Duration::from_millis(250);
+    /// The part of a second that may be wasted as a rule.
+    const HABIT: Duration = Duration::from_millis(25);
 
-    /// When a request that was answered leaves the server's window.
-    pub(crate) fn answered(&mut self, sent: Instant, now: Instant) -> Instant {
-        let trip = now.saturating_duration_since(sent);
-        if self.recent.len() == Self::KEPT {
+    /// When a request that left at `left` and was answered at `now` leaves the server's window.
+    pub(crate) fn answered(&mut self, left: Instant, now: Instant, waited: bool) -> Instant {
+        let time = now.saturating_duration_since(left);
+        if self.recent.len() == Self::KEPT as usize {
             self.recent.pop_front();
         }
-        self.recent.push_back(trip);
-        let least = if self.recent.len() < Self::ENOUGH { Duration::ZERO } else { self.least() };
-        sent + trip.saturating_sub(least) + WINDOW + GUARD
+        self.recent.push_back(Trip { time, waited });
+        left + self.late(time) + WINDOW + GUARD
     }
 
-    /// When a request that is sent now will probably leave it; if its answer is late, it was counted later than that.
-    pub(crate) fn predicted(&self, sent: Instant) -> Instant {
-        let spread = if self.recent.len() < Self::ENOUGH {
-            WINDOW
-        } else {
-            self.recent.iter().max().map_or(WINDOW, |most| most.saturating_sub(self.least()))
-        };
-        sent + spread + WINDOW + GUARD
+    /// When a request that has just left will leave it, if no answer says more: it arrives within a second, or, where
+    /// answers always take longer than that, as late as usual.
+    pub(crate) fn unanswered(&self, left: Instant) -> Instant {
+        let late = if self.least() > WINDOW { Self::HABIT } else { self.late(WINDOW) };
+        left + late + WINDOW + GUARD
     }
 
     /// When a request that was given up leaves it: it has arrived by now or never will.
@@ -91,8 +126,33 @@ impl Trips {
         now + WINDOW + GUARD
     }
 
+    pub(crate) fn refused(&mut self) {
+        self.strict = true;
+    }
+
+    /// How late a request is thought to have arrived, if it was answered after this time.
+    fn late(&self, time: Duration) -> Duration {
+        if self.recent.len() < Self::ENOUGH && !self.strict {
+            return time.min(Self::COLD);
+        }
+        let (lost, count) = self.lost();
+        let allowed = Self::HABIT * u32::try_from(self.recent.len()).unwrap_or(Self::KEPT).max(Self::KEPT / 4);
+        let base = (lost.saturating_sub(allowed) / count.max(1)).min(self.least());
+        let (late, lost) = (time.saturating_sub(base), lost - base * count);
+        if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
+    }
+
+    /// What is lost where the answer is taken for the arrival, and in how many trips.
+    fn lost(&self) -> (Duration, u32) {
+        let waited = self.recent.iter().filter(|trip| trip.waited);
+        waited.fold((Duration::ZERO, 0), |(sum, count), trip| (sum + trip.time, count + 1))
+    }
+
     fn least(&self) -> Duration {
-        self.recent.iter().min().copied().unwrap_or_default()
+        if self.recent.len() < Self::ENOUGH {
+            return Duration::ZERO;
+        }
+        self.recent.iter().map(|trip| trip.time).min().unwrap_or_default()
     }
 }
 
@@ -109,39 +169,122 @@ mod tests {
         let start = Instant::now();
         let mut window = Window::default();
         for id in 0..5 {
-            assert_eq!(window.ready_at(5, start), start);
-            window.take(id, start + ms(1000 + 10 * id));
+            assert_eq!(window.ready_at(5, start), Some(start));
+            window.take(id, 5, start);
+            window.settle(id, Some(start + ms(1000 + 10 * id)));
         }
-        assert_eq!(window.ready_at(5, start), start + ms(1000));
-        assert_eq!(window.ready_at(3, start), start + ms(1020));
-        assert_eq!(window.ready_at(6, start), start);
-        window.settle(0, start + ms(1500));
-        assert_eq!(window.ready_at(5, start), start + ms(1010));
+        assert_eq!(window.ready_at(5, start), Some(start + ms(1000)));
+        assert_eq!(window.ready_at(3, start), Some(start + ms(1020)));
+        assert_eq!(window.ready_at(6, start), Some(start));
+        window.settle(0, Some(start + ms(1500)));
+        assert_eq!(window.ready_at(5, start), Some(start + ms(1010)));
         assert_eq!((window.in_use(start), window.in_use(start + ms(1020))), (5, 3));
-        assert_eq!(window.ready_at(5, start + ms(1010)), start + ms(1010));
+        assert_eq!(window.ready_at(5, start + ms(1010)), Some(start + ms(1010)));
+    }
+
+    #[test]
+    fn promise_9_a_request_that_has_not_left_keeps_its_place_however_long_that_takes() {
+        let start = Instant::now();
+        let mut window = Window::default();
+        window.take(1, 9, start);
+        window.take(2, 9, start);
+        window.settle(2, Some(start + ms(1000)));
+        assert_eq!(window.ready_at(1, start), None);
+        assert_eq!(window.ready_at(2, start), Some(start + ms(1000)));
+        assert_eq!(window.ready_at(1, start + ms(9_000_000)), None);
+        window.give_back(1);
+        assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
     }
 
     #[test]
     fn promise_9_a_late_answer_is_counted_even_after_its_slot_was_free() {
         let start = Instant::now();
         let mut window = Window::default();
-        window.take(1, start + ms(1000));
-        assert_eq!(window.ready_at(1, start + ms(1000)), start + ms(1000));
-        window.settle(1, start + ms(2500));
-        assert_eq!(window.ready_at(1, start + ms(1600)), start + ms(2500));
+        window.settle(1, Some(start + ms(1000)));
+        assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
+        window.settle(1, Some(start + ms(2500)));
+        assert_eq!(window.ready_at(1, start + ms(1600)), Some(start + ms(2500)));
     }
 
     #[test]
-    fn promise_9_the_answer_is_taken_for_the_arrival_until_trips_are_known() {
+    fn promise_9_fullness_is_remembered() {
+        let start = Instant::now();
+        let mut window = Window::default();
+        window.take(1, 2, start);
+        assert!(!window.was_full(start));
+        window.take(2, 2, start + ms(1));
+        assert!(window.was_full(start + ms(1)) && !window.was_full(start + ms(2)));
+        window.ready_at(2, start + ms(5));
+        assert!(window.was_full(start + ms(5)));
+    }
+
+    #[test]
+    fn promise_9_a_first_answer_is_taken_for_the_arrival_but_not_for_long() {
+        let (mut trips, start) = known(&[100; 8]);
+        assert_eq!(trips.unanswered(start), start + ms(1255));
+        assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1105));
+        trips = known(&[100; 8]).0;
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255));
+        assert_eq!(Trips::abandoned(start), start + ms(1005));
+    }
+
+    #[test]
+    fn promise_9_a_quick_answer_is_taken_for_the_arrival() {
+        let (mut trips, start) = known(&[20; 127]);
+        assert_eq!(trips.answered(start, start + ms(20), true), start + ms(1025));
+        assert_eq!(trips.unanswered(start), start + ms(2005));
+    }
+
+    #[test]
+    fn promise_10_what_all_trips_have_in_common_is_not_waited_for() {
+        let (mut trips, start) = known(&[125; 127]);
+        assert_eq!(trips.answered(start, start + ms(125), true), start + ms(1030));
+        assert_eq!(trips.answered(start, start + ms(253), true), start + ms(1005 + 253 - 101));
+    }
+
+    #[test]
+    fn promise_9_a_rare_delay_counts_in_full() {
+        let (mut trips, start) = known(&[10; 127]);
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1905));
+    }
+
+    #[test]
+    fn promise_10_trips_that_vary_as_a_rule_are_the_servers_work() {
+        let (mut trips, start) = known(&[0, 300].repeat(64));
+        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1005) + ms(300).mul_f64(3200.0 / 19_500.0));
+        trips.refused();
+        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305), "until a refusal");
+    }
+
+    #[test]
+    fn promise_9_trips_that_cost_nobody_time_count_in_full() {
         let start = Instant::now();
         let mut trips = Trips::default();
-        assert_eq!(trips.predicted(start), start + ms(2005));
-        for _ in 0..9 {
-            assert_eq!(trips.answered(start, start + ms(100)), start + ms(1105));
+        for i in 0..128 {
+            trips.answered(start, start + ms(300 * (i % 2)), false);
         }
-        assert_eq!(trips.answered(start, start + ms(100)), start + ms(1005));
-        assert_eq!(trips.answered(start, start + ms(130)), start + ms(1035));
-        assert_eq!(trips.predicted(start), start + ms(1035));
-        assert_eq!(Trips::abandoned(start), start + ms(1005));
+        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305));
+    }
+
+    #[test]
+    fn promise_10_answers_that_always_take_seconds_are_not_waited_for() {
+        let (trips, start) = known(&[3000; 20]);
+        assert_eq!(trips.unanswered(start), start + ms(1030));
+    }
+
+    #[test]
+    fn promise_9_old_trips_are_forgotten() {
+        let (trips, _) = known(&[&[10][..], &[500; 128]].concat());
+        assert_eq!((trips.recent.len(), trips.least()), (128, ms(500)));
+    }
+
+    /// Trips of these lengths, all of them held back.
+    fn known(trips: &[u64]) -> (Trips, Instant) {
+        let start = Instant::now();
+        let mut known = Trips::default();
+        for trip in trips {
+            known.answered(start, start + ms(*trip), true);
+        }
+        (known, start)
     }
 }

@@ -1,12 +1,13 @@
 //! `#[api_endpoint]`, from tokens to tokens.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Result, TraitItemFn, Visibility};
+use syn::{Attribute, FnArg, Result, TraitItemFn, Visibility};
 
 use crate::args::Args;
 use crate::endpoint::{self, Endpoint};
+use crate::marker::Marked;
 use crate::mistake::Mistakes;
 use crate::{expand, recover};
 
@@ -18,7 +19,9 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return not_a_method(item);
     };
     if method.sig.receiver().is_none() && method.default.is_some() {
-        return not_a_method(item);
+        strip(&mut method);
+        let TraitItemFn { attrs, sig, default, .. } = method;
+        return not_a_method(quote!(#(#attrs)* #visibility #sig #default));
     }
     refuse_second(&mut method.attrs, &mut mistakes);
     if !matches!(visibility, Visibility::Inherited) {
@@ -48,6 +51,15 @@ fn not_a_method(item: TokenStream) -> TokenStream {
     let mut tokens = mistakes.into_token_stream();
     tokens.extend(item);
     tokens
+}
+
+/// Takes the markers out of a function that is no method, where they would be unknown attributes.
+fn strip(function: &mut TraitItemFn) {
+    for input in &mut function.sig.inputs {
+        if let FnArg::Typed(argument) = input {
+            Marked::take(&mut argument.attrs, &mut Mistakes::default());
+        }
+    }
 }
 
 fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {

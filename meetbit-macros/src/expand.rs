@@ -68,8 +68,8 @@ fn step(argument: &Argument, place: &Place, krate: &TokenStream) -> TokenStream 
     match place {
         Place::Query(name) => quote_spanned!(span=> .query(#name, #value)),
         Place::Header(name) => quote_spanned!(span=> .header(#name, #value)),
-        Place::Body => quote_spanned!(span=> .body(#value, #krate::__private::Check(#value).validate())),
-        Place::Form => quote_spanned!(span=> .form(#value, #krate::__private::Check(#value).validate())),
+        Place::Body => quote_spanned!(span=> .body(#value, #krate::__private::Check(#value).__validate())),
+        Place::Form => quote_spanned!(span=> .form(#value, #krate::__private::Check(#value).__validate())),
         Place::Bytes(media_type) => quote_spanned!(span=> .bytes(#media_type, #value)),
     }
 }

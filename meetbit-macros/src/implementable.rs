@@ -1,8 +1,11 @@
 //! What a trait must be so that `#[api]` can implement it for `Client` and for `dyn`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::{FnArg, GenericParam, ItemTrait, TraitItem, TraitItemFn, TypeParamBound, WherePredicate, parse_quote};
+use syn::{
+    FnArg, GenericParam, Ident, ItemTrait, ReturnType, TraitItem, TraitItemFn, TypeParamBound, WherePredicate,
+    parse_quote,
+};
 
 use crate::conditional::Conditional;
 use crate::endpoint::is_attribute;
@@ -13,6 +16,10 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
     if let Some(token) = declared.unsafety.take() {
         mistakes.at(token, "a trait of endpoints is a plain trait; remove `unsafe`");
     }
+    refuse_sized(declared, mistakes);
+    let is_marker = |bound| {
+        bound_name(bound).is_none_or(|name| ["Send", "Sync", "Unpin", "Debug"].iter().any(|marker| name == marker))
+    };
     if declared.supertraits.iter().all(is_marker) {
         let text = format!("the methods need the client; write `trait {}: Api`", declared.ident);
         mistakes.at(&declared.ident, text);
@@ -39,15 +46,26 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
     });
 }
 
-/// Whether a bound cannot be the one that brings `Api`.
-fn is_marker(bound: &TypeParamBound) -> bool {
+/// Removes supertraits that no `dyn` has.
+fn refuse_sized(declared: &mut ItemTrait, mistakes: &mut Mistakes) {
+    let supertraits = std::mem::take(&mut declared.supertraits);
+    declared.supertraits = supertraits
+        .into_iter()
+        .filter(|bound| {
+            let name = bound_name(bound)
+                .filter(|name| ["Sized", "Clone", "Copy", "Default"].iter().any(|other| name == other));
+            if let Some(name) = name {
+                mistakes.at(bound, format!("`{name}` keeps the trait from being used as `dyn`; remove it"));
+            }
+            name.is_none()
+        })
+        .collect();
+}
+
+fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
     match bound {
-        TypeParamBound::Trait(bound) => bound
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| ["Send", "Sync", "Unpin", "Debug"].iter().any(|name| last.ident == name)),
-        _ => true,
+        TypeParamBound::Trait(bound) => bound.path.segments.last().map(|segment| &segment.ident),
+        _ => None,
     }
 }
 
@@ -65,29 +83,50 @@ fn repair_method(method: &mut TraitItemFn, mistakes: &mut Mistakes) {
     if is_sized(method) {
         return;
     }
-    if let Some(reason) = undispatchable(method) {
-        let text = "a method with type parameters is not for `dyn`; write `where Self: Sized` after its return type";
+    if let Some(reason) = undispatchable(method, is_endpoint) {
+        let text = "this keeps the trait from being used as `dyn`; write `where Self: Sized` after the return type";
         mistakes.at(reason, text);
         method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
     }
 }
 
-/// What keeps a method from being called on `dyn`.
-fn undispatchable(method: &TraitItemFn) -> Option<TokenStream> {
-    let parameter = method.sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
-    let types = method.sig.inputs.iter().filter_map(|input| match input {
+/// What keeps a method from being called on `dyn`. An endpoint's receiver and return type are checked where it expands.
+fn undispatchable(method: &TraitItemFn, is_endpoint: bool) -> Option<TokenStream> {
+    let sig = &method.sig;
+    let parameter = sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    let mut reason = parameter.map(ToTokens::to_token_stream);
+    if !is_endpoint {
+        reason = sig.asyncness.map(ToTokens::into_token_stream).or(reason);
+        reason = reason.or_else(|| sig.receiver().is_none().then(|| sig.ident.to_token_stream()));
+    }
+    let arguments = sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
         FnArg::Receiver(_) => None,
     });
-    parameter.map(ToTokens::to_token_stream).or_else(|| types.into_iter().find(|ty| mentions_impl(ty.clone())))
+    let output = match &sig.output {
+        ReturnType::Type(_, ty) if !is_endpoint => Some(ty.to_token_stream()),
+        _ => None,
+    };
+    reason.or_else(|| arguments.chain(output).find(|ty| is_opaque(ty.clone())))
 }
 
-fn mentions_impl(ty: TokenStream) -> bool {
-    ty.into_iter().any(|token| match token {
-        proc_macro2::TokenTree::Ident(word) => word == "impl",
-        proc_macro2::TokenTree::Group(group) => mentions_impl(group.stream()),
-        _ => false,
-    })
+/// Whether a type mentions `impl` or `Self`.
+fn is_opaque(ty: TokenStream) -> bool {
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match token {
+            TokenTree::Ident(word) if word == "Self" => {
+                !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':')
+            }
+            TokenTree::Ident(word) => word == "impl",
+            TokenTree::Group(group) => is_opaque(group.stream()),
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a method says `where Self: Sized`.

@@ -11,22 +11,21 @@ const MARKERS: [&str; 4] = ["query", "header", "body", "form"];
 /// Attributes that the language itself has on arguments; `path` is among its attributes, too, but not on arguments.
 const BUILT_IN: [&str; 9] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt"];
 
-/// Headers that the client or the transport writes.
-const RESERVED: [&str; 14] = [
-    "x-access-key-id",
-    "x-access-key-secret",
-    "host",
-    "content-length",
-    "transfer-encoding",
+/// Headers that the client or the transport writes; the client refuses them in a call, too.
+const RESERVED: [&str; 13] = [
+    "accept-encoding",
     "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
     "keep-alive",
     "te",
     "trailer",
-    "trailers",
+    "transfer-encoding",
     "upgrade",
-    "expect",
-    "accept-encoding",
-    "http2-settings",
+    "x-access-key-id",
+    "x-access-key-secret",
 ];
 
 /// Where a marked argument goes.

@@ -95,10 +95,23 @@ fn any_tokens_are_answered_with_tokens() {
         api_endpoint::expand(random.mutate(args), random.mutate(item));
         api::expand(random.mutate(TRAIT.0), random.mutate(TRAIT.1));
         api::expand(TRAIT.0.parse().unwrap(), random.mutate(TRAIT.1));
-        // One that often is a method still, so that what lies behind the parser is reached.
-        api_endpoint::expand(random.mutate(args), item.parse().unwrap());
         api_endpoint::expand(args.parse().unwrap(), random.mutate(item));
+        usable(&api_endpoint::expand(random.mutate(args), item.parse().unwrap()));
     }
+}
+
+/// Asserts that what comes out is one method, with a body and no markers, beside the mistakes.
+fn usable(tokens: &TokenStream) {
+    let text = tokens.to_string();
+    let holder: syn::ItemTrait = syn::parse2(quote::quote!(trait Holder { #tokens })).expect(&text);
+    let methods: Vec<_> = holder.items.iter().filter(|item| matches!(item, syn::TraitItem::Fn(_))).collect();
+    let [syn::TraitItem::Fn(method)] = methods[..] else { panic!("{text}") };
+    assert!(method.default.is_some() && method.sig.receiver().is_some(), "{text}");
+    let arguments = method.sig.inputs.iter().filter_map(|input| match input {
+        syn::FnArg::Typed(argument) => Some(argument),
+        syn::FnArg::Receiver(_) => None,
+    });
+    assert!(arguments.flat_map(|argument| &argument.attrs).all(|other| other.path().is_ident("cfg")), "{text}");
 }
 
 #[test]

@@ -45,9 +45,9 @@ impl Reader<'_> {
         if let Some(rest) = text.split_once("://").map(|(_, rest)| rest).or_else(|| text.strip_prefix("//")) {
             let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
             self.wrong(&format!("a path is relative to the client's base URL; write `\"{path}\"`"));
-            return self.segments(path.split(['?', '#']).next().unwrap_or_default());
+            return self.segments(until_query(path).0);
         }
-        let (path, rest) = text.split_at(text.find(['?', '#']).unwrap_or(text.len()));
+        let (path, rest) = until_query(text);
         if path.is_empty() {
             self.wrong("a path is not empty; write `\"/\"` and what follows it");
         } else if !path.starts_with('/') {
@@ -123,7 +123,10 @@ impl Reader<'_> {
             && opened.iter().all(|rest| rest.contains('}'));
         self.is_complete &= is_paired;
         if is_paired {
-            self.placeholders.extend(opened.into_iter().map(|rest| first_name(rest).to_owned()));
+            let names = opened.into_iter().map(first_name).filter(|name| !name.is_empty());
+            let before = self.placeholders.len();
+            self.placeholders.extend(names.map(str::to_owned));
+            self.is_complete &= self.placeholders.len() == before + segment.matches('{').count();
             self.wrong(&format!(
                 "a placeholder is a whole segment; split `{segment}` or pass all of it as one argument"
             ));
@@ -139,6 +142,10 @@ impl Reader<'_> {
     fn wrong(&mut self, text: &str) {
         self.mistakes.at(self.literal, text);
     }
+}
+
+fn until_query(text: &str) -> (&str, &str) {
+    text.split_at(text.find(['?', '#']).unwrap_or(text.len()))
 }
 
 /// The name in a placeholder as other libraries write it: `:id`, `<id>`.

@@ -97,18 +97,17 @@ impl Placer<'_> {
     }
 
     fn mark(&mut self, candidate: Candidate, marker: Marker, attribute: &Attribute) {
-        let key = candidate.key.clone();
         let place = match marker {
             Marker::Query(name) => {
                 let token = name.as_ref().map_or_else(|| candidate.name.to_token_stream(), ToTokens::to_token_stream);
-                let name = name.map_or_else(|| key.clone(), |name| name.value());
-                self.claim(format!("query {name}"), &key, token, |other| {
+                let name = name.map_or_else(|| candidate.key.clone(), |name| name.value());
+                self.claim(format!("query {name}"), &candidate, token, |other| {
                     format!("the query parameter `{name}` is `{other}` already; write `#[query(\"other_name\")]`")
                 });
                 Place::Query(name)
             }
             Marker::Header(name) => {
-                self.claim(format!("header {name}"), &key, attribute.to_token_stream(), |other| {
+                self.claim(format!("header {name}"), &candidate, attribute.to_token_stream(), |other| {
                     format!("the header `{name}` is `{other}` already; remove this argument or name another header")
                 });
                 if name == "content-type" && self.has_body {
@@ -132,17 +131,20 @@ impl Placer<'_> {
             self.mistakes.at(attribute, text);
             return place;
         }
-        self.claim("body".to_owned(), &candidate.key, attribute.to_token_stream(), |other| {
+        self.claim("body".to_owned(), candidate, attribute.to_token_stream(), |other| {
             format!("`{other}` is the body already; an endpoint has one argument marked `#[body]` or `#[form]`")
         });
         place
     }
 
-    /// Records a mistake at `token` if another argument has the same place.
-    fn claim(&mut self, place: String, key: &str, token: impl ToTokens, text: impl FnOnce(&str) -> String) {
+    /// Records a mistake at `token` if another argument has the same place. Under a `#[cfg]` they may be alternatives.
+    fn claim(&mut self, place: String, candidate: &Candidate, token: impl ToTokens, text: impl FnOnce(&str) -> String) {
+        if !candidate.cfgs.is_empty() {
+            return;
+        }
         match self.named.iter().find(|(named, _)| *named == place) {
             Some((_, other)) => self.mistakes.at(token, text(other)),
-            None => self.named.push((place, key.to_owned())),
+            None => self.named.push((place, candidate.key.clone())),
         }
     }
 

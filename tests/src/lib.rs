@@ -16,10 +16,12 @@
 //! ```
 
 pub mod allocations;
+pub mod client;
 pub mod faults;
 pub mod leak;
 pub mod ledger;
 pub mod log_trap;
+pub mod operations;
 pub mod raw_server;
 pub mod record;
 pub mod replies;

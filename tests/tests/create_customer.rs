@@ -28,7 +28,7 @@ async fn sent(customer: &NewCustomer) -> (Record, String) {
 fn expected(host: &str, body: &str) -> String {
     [
         "POST /prefix/v2.0/customers HTTP/1.1",
-        "accept: application/json",
+        "accept: application/json, */*;q=0.1",
         "accept-encoding: gzip",
         "user-agent: meetbit-client/0.1.0",
         "x-access-key-id: key id",

@@ -467,7 +467,8 @@ mod macros {
 
     method! {
         /// A trait whose attributes come through a macro.
-        pub trait Attributes {}
+        #[allow(clippy::redundant_pub_crate, reason = "it is the case")]
+        pub(super) trait Attributes {}
     }
 
     #[test]
@@ -544,6 +545,12 @@ mod conditions {
             #[cfg(test)]
             #[header("X-Trace")]
             trace: u8,
+            #[cfg(test)]
+            #[query]
+            either: u8,
+            #[cfg(not(test))]
+            #[query]
+            either: &str,
             #[cfg(not(test))]
             #[header("X-Missing")]
             no_trace: &str,
@@ -552,8 +559,8 @@ mod conditions {
 
     #[test]
     fn query_and_header_arguments_follow_theirs() {
-        let call = client().arguments(1, "x", 2);
-        assert_eq!(sent(&call), "GET /arguments?there=1&twice=x");
+        let call = client().arguments(1, "x", 2, 3);
+        assert_eq!(sent(&call), "GET /arguments?there=1&twice=x&either=3");
         let request = call.request().unwrap();
         assert_eq!(request.headers()["x-trace"], "2");
         assert!(!request.headers().contains_key("x-missing"));
@@ -675,7 +682,8 @@ mod implementations {
 }
 
 mod other_crates {
-    use meetbit_tests_edition_2021::{Desks, Keys, Lockers, Room, Rooms};
+    use meetbit_tests_edition_2021::desks::Desks;
+    use meetbit_tests_edition_2021::{Keys, Lockers, Room, Rooms};
 
     use super::{client, sent};
 

@@ -1,4 +1,4 @@
-//! Every message in the macros' source has a case that shows it.
+//! What holds for all compile-fail cases together: a message each, and a case for each message.
 #![allow(clippy::unwrap_used, reason = "a source that cannot be read is a broken test")]
 
 use std::fs;
@@ -15,6 +15,34 @@ fn every_message_has_a_case() {
     let missing: Vec<&String> =
         messages.iter().filter(|message| !lines.iter().any(|line| shows(line, message))).collect();
     assert!(missing.is_empty(), "no case shows {missing:#?}");
+}
+
+/// Cases with more than one mistake, and how many.
+const SEVERAL: [(&str, usize); 9] = [
+    ("argument_not_marked_beside_a_placeholder_without_argument", 2),
+    ("arguments_not_in_the_path", 2),
+    ("broken_methods_of_a_broken_trait", 4),
+    ("placeholder_misspelt_beside_a_hopeless_one", 2),
+    ("placeholder_misspelt_in_a_wrong_path", 2),
+    ("placeholders_misspelt", 2),
+    ("placeholders_without_argument", 2),
+    ("several_mistakes_in_one_method", 14),
+    ("three_broken_methods_in_use", 4),
+];
+
+#[test]
+fn a_mistake_gives_one_error_and_nothing_else() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("compile-fail");
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let cases: Vec<_> = entries.filter(|path| path.extension().is_some_and(|found| found == "stderr")).collect();
+    assert!(cases.len() >= 150, "{}", cases.len());
+    for case in cases {
+        let name = case.file_stem().unwrap().to_str().unwrap();
+        let mistakes = SEVERAL.iter().find(|(several, _)| *several == name).map_or(1, |(_, mistakes)| *mistakes);
+        let answer = fs::read_to_string(&case).unwrap();
+        assert_eq!(answer.lines().filter(|line| line.starts_with("error")).count(), mistakes, "{name}");
+        assert!(!answer.lines().any(|line| line.starts_with("warning")), "{name}");
+    }
 }
 
 fn files(directory: &Path, extension: &str) -> Vec<String> {

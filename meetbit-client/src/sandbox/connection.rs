@@ -17,7 +17,7 @@ use super::misbehave;
 use super::reply::{self, Reply};
 use super::server::{Request, Server, Visit};
 
-/// How long a client is listened to after a reply that did not wait for its whole request.
+/// How long a client is listened to after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
 
 /// Whether there may be another request on the connection.
@@ -106,10 +106,7 @@ impl Connection {
         let written = reply::write(reply, &http::Method::GET, false);
         self.stream.write_all(&written.head).await?;
         self.stream.write_all(&written.body).await?;
-        self.stream.shutdown().await?;
-        // Closing with bytes unread would reset the connection, and the reply could be lost with it.
-        let _ = timeout(LINGER, misbehave::wait_for_the_end(&mut self.stream)).await;
-        Ok(CLOSE)
+        self.close().await
     }
 
     async fn respond(&mut self, request: Request, visit: &Visit, fault: Option<Fault>) -> io::Result<After> {
@@ -150,10 +147,13 @@ impl Connection {
         let written = reply::write(reply, &request.head.method, request.head.keep_alive());
         let whole = [written.head.as_slice(), &written.body].concat(); // one write, so one packet
         self.stream.write_all(&whole).await?;
-        if written.keep_alive {
-            return Ok(KEEP);
-        }
+        if written.keep_alive { Ok(KEEP) } else { self.close().await }
+    }
+
+    /// Closing with bytes unread would reset the connection, and the reply could be lost with it: listen for a while.
+    async fn close(&mut self) -> io::Result<After> {
         self.stream.shutdown().await?;
+        let _ = timeout(LINGER, misbehave::wait_for_the_end(&mut self.stream)).await;
         Ok(CLOSE)
     }
 

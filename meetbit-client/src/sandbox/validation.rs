@@ -49,10 +49,9 @@ impl Sent {
         Self { values, from_query: false }
     }
 
-    /// All values of a query are text; an empty one counts as `null`, as in Laravel.
+    /// All values of a query are text.
     pub(super) fn query(values: impl IntoIterator<Item = (String, String)>) -> Self {
-        let or_null = |text: String| if text.is_empty() { Value::Null } else { text.into() };
-        Self { values: values.into_iter().map(|(name, text)| (name, or_null(text))).collect(), from_query: true }
+        Self { values: values.into_iter().map(|(name, text)| (name, text.into())).collect(), from_query: true }
     }
 
     /// Whether this field is `true`, whatever else is wrong.

@@ -1,5 +1,6 @@
 //! Endpoints as a library of edition 2021 declares them, under another name of the client, with every lint on.
 #![deny(warnings, missing_docs, clippy::pedantic, clippy::nursery)]
+#![deny(rust_2018_idioms, unreachable_pub, unused_lifetimes, unused_qualifications, unused_results)]
 #![forbid(unsafe_code)]
 
 use sdk::{api, api_endpoint, Api, Call};
@@ -48,12 +49,15 @@ pub trait Rooms: Api {
     fn add_room(&self, #[body] room: &Room) -> Call<Room>;
 }
 
-/// Desks, by the path of a re-export.
-#[vendor::client::api(crate = crate::vendor::client)]
-pub trait Desks: vendor::client::Api {
-    /// A desk.
-    #[vendor::client::api_endpoint(get, "/desks/{id}")]
-    fn desk(&self, id: i64) -> vendor::client::Call<String>;
+/// Desks, by the path of a re-export and with nothing imported.
+pub mod desks {
+    /// Desks.
+    #[crate::vendor::client::api(crate = crate::vendor::client)]
+    pub trait Desks: crate::vendor::client::Api {
+        /// A desk.
+        #[crate::vendor::client::api_endpoint(get, "/desks/{id}")]
+        fn desk(&self, id: i64) -> crate::vendor::client::Call<String>;
+    }
 }
 
 /// Lockers, with the path on the endpoint and the impl by hand.
@@ -96,8 +100,9 @@ mod unused {
     }
 
     #[deprecated]
+    #[allow(dead_code, reason = "only the catalogue is the macro's")]
     #[api(crate = sdk)]
-    pub trait Garage: Api {
+    trait Garage: Api {
         #[api_endpoint(get, "/garage")]
         fn garage(&self) -> Call<()>;
     }

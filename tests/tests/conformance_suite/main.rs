@@ -1,0 +1,8 @@
+//! Holds the SDK against the OpenAPI document of the API.
+#![expect(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
+mod catalogue;
+mod client;
+mod document;
+mod replies;
+mod requests;

@@ -1,0 +1,212 @@
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::{Request, Response, StatusCode};
+use meetbit_client::{Call, Client, Credentials, Error, ErrorKind, ListUsers, Pages, RateLimit, User, UserId, Users};
+use serde_json::json;
+
+use crate::client::{Sent, answered_by};
+
+/// A server with so many users, of whom it gives the page that it is asked for.
+fn users(count: i64) -> (Client, Sent) {
+    answered_by(move |request| {
+        let (size, number) = (asked(request, "page_size"), asked(request, "page_number"));
+        page((number - 1) * size + 1..=(number * size).min(count))
+    })
+}
+
+fn page(ids: impl Iterator<Item = i64>) -> Response<Bytes> {
+    let users: Vec<_> = ids.map(|id| json!({"id": id})).collect();
+    Response::new(json!({"message": "Users retrieved.", "data": users}).to_string().into())
+}
+
+fn asked(request: &Request<Bytes>, name: &str) -> i64 {
+    let pairs = request.uri().query().unwrap().split('&').filter_map(|pair| pair.split_once('='));
+    let values: Vec<_> = pairs.filter(|(key, _)| *key == name).map(|(_, value)| value.parse().unwrap()).collect();
+    let [value] = values[..] else { panic!("`{name}` is said {} times", values.len()) };
+    value
+}
+
+fn queries(sent: &Sent) -> Vec<String> {
+    sent.lock().unwrap().iter().map(|request| request.uri().query().unwrap_or_default().to_owned()).collect()
+}
+
+fn ids(page: &[User]) -> Vec<i64> {
+    page.iter().map(|user| user.id.0).collect()
+}
+
+async fn lengths(pages: &mut Pages<User>) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    while let Some(page) = pages.next().await {
+        lengths.push(page.unwrap().len());
+    }
+    lengths
+}
+
+#[tokio::test]
+async fn pages_end_at_a_short_one() {
+    let (client, sent) = users(5);
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [3, 4]);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [5]);
+    assert!(pages.next().await.is_none() && pages.next().await.is_none());
+    assert_eq!(queries(&sent), ["page_size=2&page_number=1", "page_size=2&page_number=2", "page_size=2&page_number=3"]);
+}
+
+#[tokio::test]
+async fn pages_end_at_an_empty_one() {
+    let (client, sent) = users(4);
+    assert_eq!(lengths(&mut client.list_users(&ListUsers::new()).pages(2)).await, [2, 2]);
+    assert_eq!(sent.lock().unwrap().len(), 3);
+    assert_eq!(lengths(&mut users(0).0.list_users(&ListUsers::new()).pages(2)).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_a_page_is_asked_for_and_no_page_ahead() {
+    let (client, sent) = users(100);
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(sent.lock().unwrap().len(), 0);
+    for asked in 1..=3 {
+        pages.next().await.unwrap().unwrap();
+        assert_eq!(sent.lock().unwrap().len(), asked);
+    }
+}
+
+#[tokio::test]
+async fn pages_replace_what_the_query_says_of_them_and_keep_the_rest() {
+    let (client, sent) = users(2);
+    let query = ListUsers::new().page_size(7).page_number(9).with_trashed(true);
+    let call = client.list_users(&query).query("page", "x").header("x-trace", "t1");
+    assert_eq!(lengths(&mut call.pages(2)).await, [2]);
+    assert_eq!(
+        queries(&sent),
+        ["with_trashed=true&page=x&page_size=2&page_number=1", "with_trashed=true&page=x&page_size=2&page_number=2"]
+    );
+    assert!(sent.lock().unwrap().iter().all(|request| request.headers()["x-trace"] == "t1"));
+}
+
+#[tokio::test]
+async fn a_list_may_name_its_pages_otherwise() {
+    let (client, sent) = answered_by(|_| page(1..=1));
+    let call = client.list_users(&ListUsers::new()).query("page[size]", 9);
+    assert_eq!(lengths(&mut call.pages(2).names("page[size]", "page[number]")).await, [1]);
+    assert_eq!(queries(&sent), ["page%5Bsize%5D=2&page%5Bnumber%5D=1"]);
+}
+
+#[tokio::test]
+async fn pages_resume_from_a_number() {
+    let (client, _) = users(5);
+    let mut pages = client.list_users(&ListUsers::new()).pages(2).from_page(2);
+    assert_eq!(pages.page_number(), 2);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [3, 4]);
+    assert_eq!(pages.page_number(), 3);
+}
+
+#[tokio::test]
+async fn an_error_ends_the_pages_and_names_the_one_that_failed() {
+    let (client, sent) = answered_by(|request| match asked(request, "page_number") {
+        2 => {
+            let mut response = Response::new(Bytes::from_static(b"Resource object does not exist."));
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+        number => page(number * 2..number * 2 + 2),
+    });
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [2, 3]);
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(pages.next().await.is_none());
+    assert_eq!((pages.page_number(), sent.lock().unwrap().len()), (2, 2));
+}
+
+/// Otherwise a server that understands no paging would be asked for the same list for ever.
+#[tokio::test]
+async fn a_page_that_is_larger_than_asked_for_is_an_error() {
+    let (client, sent) = answered_by(|_| page(1..=3));
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    let error = pages.next().await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Decode);
+    assert_eq!(
+        error.to_string(),
+        "list_users (GET /users): the page has 3 items, but 2 were asked for: this list does not understand `page_size`"
+    );
+    assert!(pages.next().await.is_none());
+    assert_eq!(sent.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_size_of_none_counts_as_one() {
+    let (client, sent) = users(1);
+    assert_eq!(lengths(&mut client.list_users(&ListUsers::new()).pages(0)).await, [1]);
+    assert_eq!(queries(&sent), ["page_size=1&page_number=1", "page_size=1&page_number=2"]);
+}
+
+#[tokio::test]
+async fn the_last_possible_number_is_the_end() {
+    let (client, _) = answered_by(|_| page(1..=1));
+    assert_eq!(lengths(&mut client.list_users(&ListUsers::new()).pages(1).from_page(u32::MAX)).await, [1]);
+}
+
+#[tokio::test]
+async fn the_pages_of_a_ready_call_are_its_one_list() {
+    let mut pages = Call::ready(Ok(vec![1, 2, 3])).pages(2);
+    assert_eq!(pages.next().await.unwrap().unwrap(), [1, 2, 3]);
+    assert!(pages.next().await.is_none());
+    let mut failed = Call::<Vec<u8>>::ready(Err(Error::new(ErrorKind::Server, "down"))).pages(2);
+    assert_eq!(failed.next().await.unwrap().unwrap_err().kind(), ErrorKind::Server);
+}
+
+#[tokio::test]
+async fn pages_are_a_stream() {
+    let (client, _) = users(3);
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    let mut found = Vec::new();
+    while let Some(page) = poll_fn(|context| Pin::new(&mut pages).poll_next(context)).await {
+        found.extend(page.unwrap().into_iter().map(|user| user.id));
+    }
+    assert_eq!(found, [UserId(1), UserId(2), UserId(3)]);
+}
+
+/// The first poll sends; dropped there, the page is neither lost nor asked for twice.
+#[tokio::test]
+async fn dropping_the_future_of_a_page_loses_nothing() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let service = tower::service_fn(move |_: Request<Bytes>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        async {
+            tokio::task::yield_now().await;
+            Ok::<_, std::convert::Infallible>(page(1..=1))
+        }
+    });
+    let builder = Client::builder("example.com").credentials(Credentials::new("pages-dropped", "secret"));
+    let client = builder.rate_limit(RateLimit::unlimited()).service(service).build().unwrap();
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    tokio::select! {
+        biased;
+        _ = pages.next() => panic!("it was ready at once"),
+        () = async {} => {}
+    }
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1]);
+    assert_eq!(calls.load(Ordering::Relaxed), 1);
+}
+
+/// Three requests at two a second, in windows of a second, take at least one.
+#[tokio::test]
+async fn every_page_is_paced() {
+    let service = tower::service_fn(|request: Request<Bytes>| async move {
+        let (size, number) = (asked(&request, "page_size"), asked(&request, "page_number"));
+        Ok::<_, std::convert::Infallible>(page((number - 1) * size..(number * size).min(5)))
+    });
+    let builder = Client::builder("example.com").credentials(Credentials::new("pages-paced", "secret"));
+    let client = builder.rate_limit(RateLimit::per_second(2)).service(service).build().unwrap();
+    let start = std::time::Instant::now();
+    assert_eq!(lengths(&mut client.list_users(&ListUsers::new()).pages(2)).await, [2, 2, 1]);
+    assert!(start.elapsed() >= Duration::from_millis(950), "{:?}", start.elapsed());
+}
