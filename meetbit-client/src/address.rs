@@ -37,6 +37,9 @@ impl Address {
         }
         let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
         check_base(&url).map_err(refuse)?;
+        if url.as_str().parse::<http::Uri>().is_err() {
+            return Err(refuse("has a character that its host or path may not have"));
+        }
         Ok(Self {
             prefix: url.path().trim_end_matches('/').to_owned(),
             origin: url.origin().ascii_serialization(),
@@ -192,6 +195,7 @@ mod tests {
             "https://u@acme.example.com",
             "https://:p@acme.example.com",
             "https://acme.example.com/a b",
+            "https://a\"b.example",
             "https://acme.example.com/a\u{7f}b",
             "https://acme.example.com\\evil",
             "https://acme.example.com/?a=b",
