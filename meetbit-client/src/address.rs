@@ -37,6 +37,9 @@ impl Address {
         }
         let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
         check_base(&url).map_err(refuse)?;
+        if url.as_str().parse::<http::Uri>().is_err() {
+            return Err(refuse("has a character that its host or path may not have"));
+        }
         Ok(Self {
             prefix: url.path().trim_end_matches('/').to_owned(),
             origin: url.origin().ascii_serialization(),
@@ -65,7 +68,7 @@ fn check_base(url: &Url) -> Result<(), &'static str> {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
@@ -161,7 +164,9 @@ mod tests {
             assert!(error.to_string().starts_with("the tenant's domain "), "{domain}: {error}");
         }
         assert!(Address::new(&"a".repeat(64), None).is_err());
-        assert!(Address::new(&["a"; 128].join("."), None).is_err());
+        let longest = [&*"a".repeat(63), &"b".repeat(63), &"c".repeat(63), &"d".repeat(61)].join(".");
+        assert_eq!((longest.len(), Address::new(&longest, None).is_ok()), (253, true));
+        assert!(Address::new(&format!("{longest}d"), None).is_err());
     }
 
     #[test]
@@ -173,7 +178,8 @@ mod tests {
             "http://localhost:3000",
             "https://proxy.example",
         ] {
-            assert!(Address::new("acme.example.com", Some(url)).is_ok(), "{url}");
+            let address = Address::new("acme.example.com", Some(url)).unwrap();
+            assert_eq!(address.is_plain(), url.starts_with("http:"), "{url}");
         }
         let refused = [
             "http://acme.example.com",
@@ -186,6 +192,12 @@ mod tests {
             "127.0.0.1:80",
             "",
             "https://u:p@acme.example.com",
+            "https://u@acme.example.com",
+            "https://:p@acme.example.com",
+            "https://acme.example.com/a b",
+            "https://a\"b.example",
+            "https://acme.example.com/a\u{7f}b",
+            "https://acme.example.com\\evil",
             "https://acme.example.com/?a=b",
             "https://acme.example.com/#a",
             "https://acme.example.com\\@evil.example",
@@ -195,6 +207,8 @@ mod tests {
         for url in refused {
             assert_eq!(Address::new("acme.example.com", Some(url)).unwrap_err().kind(), ErrorKind::Config, "{url}");
         }
+        let plain = Address::new("acme.example.com", Some("http://acme.example.com")).unwrap_err().to_string();
+        assert_eq!(plain, "the base URL must be https: plain http is for loopback addresses alone");
     }
 
     #[test]

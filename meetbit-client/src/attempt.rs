@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::{Error, ErrorKind, Outcome};
@@ -91,7 +91,8 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
                 failure(plan, Failure::TOO_LARGE)
             } else {
                 let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
-                let (status, headers) = (head.status, head.headers);
+                let (status, mut headers) = (head.status, head.headers);
+                conceal(&mut headers, client.secret());
                 return Attempt::Answered(Reply { status, headers, body, rate_limit, attempts: 0 });
             }
         }
@@ -101,6 +102,13 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
         }
     };
     Attempt::Failed(error, failed)
+}
+
+/// A server may echo the secret; `Debug` of the reply does not.
+fn conceal(headers: &mut HeaderMap, secret: &str) {
+    let echoes =
+        |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret.as_bytes());
+    headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
 }
 
 /// The error that a status means, once one has been read that is no success.

@@ -45,14 +45,33 @@ fn key_value(half: &str, text: &str) -> Result<HeaderValue, Error> {
     if !text.is_ascii() {
         return Err(refuse("has a character that is not ASCII"));
     }
-    let wiped = Bytes::from_owner(Zeroizing::new(text.as_bytes().to_vec()));
-    let mut value = HeaderValue::from_maybe_shared(wiped).map_err(|_| refuse("cannot be a header's value"))?;
+    shared(Zeroizing::new(text.as_bytes().to_vec())).ok_or_else(|| refuse("cannot be a header's value"))
+}
+
+/// A value over this buffer itself.
+fn shared(wiped: Zeroizing<Vec<u8>>) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(wiped)).ok()?;
     value.set_sensitive(true);
-    Ok(value)
+    Some(value)
 }
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials").field("id", &self.id).field("secret", &format_args!("[redacted]")).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_16_every_copy_of_the_header_is_the_one_buffer_that_wipes_itself() {
+        let wiped = Zeroizing::new(b"key-secret".to_vec());
+        let at = wiped.as_ptr();
+        let value = shared(wiped).unwrap();
+        assert_eq!((value.as_bytes().as_ptr(), value.clone().as_bytes().as_ptr()), (at, at));
+        assert_eq!(value, "key-secret");
+        assert_eq!(format!("{value:?}"), "Sensitive");
     }
 }

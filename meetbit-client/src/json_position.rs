@@ -13,8 +13,12 @@ pub(crate) struct Position {
 pub(crate) fn find(text: &str, line: usize, column: usize) -> Position {
     let line_start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
     let end = (line_start + column).min(text.len());
-    let mut walk = Walk { steps: Vec::new(), found: "nothing", key: None };
-    walk.run(&text.as_bytes()[..end]);
+    let (read, rest) = text.as_bytes().split_at(end);
+    let mut walk = Walk { steps: Vec::new(), found: "nothing", key: None, before_value: true };
+    walk.run(read);
+    if walk.before_value {
+        walk.found = rest.iter().find_map(|byte| begins(*byte)).unwrap_or(walk.found);
+    }
     Position { path: walk.path(), found: walk.found }
 }
 
@@ -27,6 +31,22 @@ struct Walk {
     steps: Vec<Step>,
     found: &'static str,
     key: Option<String>,
+    /// A value that serde does not expect is reported at its first byte, which it has not read.
+    before_value: bool,
+}
+
+/// What a byte begins, unless it is a blank.
+fn begins(byte: u8) -> Option<&'static str> {
+    Some(match byte {
+        b' ' | b'\t' | b'\r' | b'\n' => return None,
+        b'{' => "an object",
+        b'[' => "an array",
+        b'"' => "a string",
+        b'-' | b'0'..=b'9' => "a number",
+        b't' | b'f' => "a boolean",
+        b'n' => "null",
+        _ => "nothing",
+    })
 }
 
 impl Walk {
@@ -34,6 +54,10 @@ impl Walk {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
+            self.before_value = match byte {
+                b' ' | b'\t' | b'\r' | b'\n' => self.before_value,
+                _ => matches!(byte, b':' | b'[' | b','),
+            };
             match byte {
                 b'{' => self.open(Step::Key(String::new()), "an object"),
                 b'[' => self.open(Step::Index(0), "an array"),

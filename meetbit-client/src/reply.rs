@@ -1,5 +1,7 @@
 //! What a reply says: the status decides first, the body second.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -45,7 +47,12 @@ pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>,
     if let Some(null) = no_content(reply) {
         return json(null).map(|data| (data, None));
     }
-    json::<Envelope<T>>(text(reply)?).map(|envelope| (envelope.data, envelope.message))
+    let text = text(reply)?;
+    if text.trim_start().starts_with('[') {
+        // serde would take its elements for the fields in their order
+        return Err(Undecodable("an array at the top level, expected an object".to_owned()));
+    }
+    json::<Envelope<T>>(text).map(|envelope| (envelope.data, envelope.message))
 }
 
 /// The value itself, without an envelope.
@@ -190,10 +197,12 @@ struct Shown<'a> {
 
 impl Shown<'_> {
     fn text(self, text: &str, max: usize) -> String {
-        if text.contains(self.secret) {
-            return excerpt::of(&text.replace(self.secret, "[redacted]"), max);
-        }
-        excerpt::of(text, max)
+        let quoted = serde_json::Value::from(self.secret).to_string();
+        let spellings =
+            [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
+        let redacted =
+            spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, "[redacted]").into());
+        excerpt::of(&redacted, max)
     }
 
     /// A short text such as MeetBit's own; a page of HTML would not help.

@@ -199,6 +199,10 @@ mod tests {
         assert_eq!(next(&policy, false, 3, refused), Next::Stop);
         assert_eq!(next(&RetryPolicy::never(), false, 1, refused), Next::Stop);
         assert_eq!(next(&policy, true, 1, Failed { asked: Duration::from_secs(61), ..refused }), Next::Stop);
+        let patient = policy.max_wait(Duration::from_secs(61)).max_attempts(2);
+        assert_ne!(next(&patient, true, 1, Failed { asked: Duration::from_secs(61), ..refused }), Next::Stop);
+        let brisk = policy.backoff(Duration::from_millis(3), Duration::from_millis(10));
+        assert_eq!([1, 2, 3].map(|n| brisk.ceiling(n).as_millis()), [3, 6, 10]);
         let waits: Vec<_> = (1..=8).map(|n| policy.ceiling(n).as_millis()).collect();
         assert_eq!(waits, [200, 400, 800, 1600, 3200, 6400, 10_000, 10_000]);
         assert_eq!(policy.ceiling(u32::MAX), policy.cap);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 /// What `Retry-After` asks for: the largest of several values; `None` where it is absent or cannot be read, and where it
 /// says no more than "now".
@@ -25,9 +27,16 @@ fn waits(value: &HeaderValue, now: Timestamp, date: Option<Timestamp>) -> Vec<Du
     text.split(',').filter_map(seconds).collect()
 }
 
-/// RFC 9110's `IMF-fixdate`, which is an RFC 2822 date in GMT.
+/// RFC 9110's `IMF-fixdate`, which is an RFC 2822 date in GMT, and the two obsolete forms that it asks to understand.
 fn http_date(value: &HeaderValue) -> Option<Timestamp> {
-    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value.to_str().ok()?.trim()).ok()
+    const OBSOLETE: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    let text = value.to_str().ok()?.trim();
+    let fixdate = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    fixdate.or_else(|| OBSOLETE.into_iter().find_map(|format| obsolete_date(format, text)))
+}
+
+fn obsolete_date(format: &str, text: &str) -> Option<Timestamp> {
+    TimeZone::UTC.to_timestamp(DateTime::strptime(format, text).ok()?).ok()
 }
 
 /// A number of seconds, as far as one can be read: digits, perhaps a fraction (which counts as a second more), perhaps
@@ -73,4 +82,130 @@ impl RateLimitHeaders {
 fn count(value: &HeaderValue) -> Option<u32> {
     let text = value.to_str().ok()?.split([',', ';']).next()?.trim();
     seconds(text).map(|duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the tables start from: Sunday, 6 November 1994, 08:49:37 GMT.
+    const NOW: i64 = 784_111_777;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let fields = fields.iter();
+        fields
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+            .collect()
+    }
+
+    /// Whole seconds.
+    fn asked(values: &[&str], date: Option<&str>) -> Option<u64> {
+        let mut fields: Vec<_> = values.iter().map(|value| ("retry-after", *value)).collect();
+        fields.extend(date.map(|date| ("date", date)));
+        parse(&headers(&fields), Timestamp::from_second(NOW).unwrap()).map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn promise_8_every_retry_after_has_its_reading() {
+        let table: [(&[&str], Option<u64>); 42] = [
+            (&["1"], Some(1)),
+            (&["60"], Some(60)),
+            (&["007"], Some(7)),
+            (&[" 5\t"], Some(5)),
+            (&["31536000"], Some(31_536_000)),
+            // "now" and what cannot be read: the gate waits a second at least
+            (&[], None),
+            (&[""], None),
+            (&[" "], None),
+            (&["0"], None),
+            (&["00"], None),
+            (&["-1"], None),
+            (&["-60"], None),
+            (&["+60"], None),
+            (&["soon"], None),
+            (&["."], None),
+            (&[",,"], None),
+            (&["NaN"], None),
+            (&["inf"], None),
+            (&["\u{fc}"], None),
+            (&["0x10"], None),
+            // fractions count up
+            (&["0.1"], Some(1)),
+            (&["1.5"], Some(2)),
+            (&["1.0"], Some(2)),
+            (&["59.999"], Some(60)),
+            (&["3."], Some(3)),
+            // huge ones saturate
+            (&["4294967294"], Some(4_294_967_294)),
+            (&["4294967295"], Some(4_294_967_295)),
+            (&["4294967295.5"], Some(4_294_967_295)),
+            (&["4294967296"], Some(4_294_967_295)),
+            (&["99999999999999999999999999"], Some(4_294_967_295)),
+            // as much as can be read
+            (&["60s"], Some(60)),
+            (&["60 seconds"], Some(60)),
+            (&["120; comment"], Some(120)),
+            // the largest of several
+            (&["5", "60", "7"], Some(60)),
+            (&["5, 60, 7"], Some(60)),
+            (&["5", "soon"], Some(5)),
+            (&["5", "Sun, 06 Nov 1994 08:50:37 GMT"], Some(60)),
+            // dates, in all three forms
+            (&["Sun, 06 Nov 1994 08:49:47 GMT"], Some(10)),
+            (&["Sunday, 06-Nov-94 08:49:47 GMT"], Some(10)),
+            (&["Sun Nov  6 08:49:47 1994"], Some(10)),
+            (&["Sun, 06 Nov 1994 08:49:37 GMT"], None),
+            (&["Sun, 06 Nov 1994 08:49:27 GMT"], None),
+        ];
+        for (values, expected) in table {
+            assert_eq!(asked(values, None), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn promise_8_a_date_is_taken_against_whichever_clock_gives_the_longer_wait() {
+        let until = ["Sun, 06 Nov 1994 08:49:47 GMT"];
+        let table = [
+            ("Sun, 06 Nov 1994 08:49:17 GMT", Some(30)),
+            ("Sun, 06 Nov 1994 08:49:45 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 09:00:00 GMT", Some(10)),
+            ("yesterday", Some(10)),
+        ];
+        for (date, expected) in table {
+            assert_eq!(asked(&until, Some(date)), expected, "{date}");
+        }
+        assert_eq!(asked(&["Sun, 06 Nov 1994 08:49:27 GMT"], Some("Sun, 06 Nov 1994 08:49:17 GMT")), Some(10));
+        assert_eq!(asked(&["Thu, 31 Dec 9998 23:59:59 GMT"], None), Some(252_586_653_022));
+    }
+
+    #[test]
+    fn promise_9_every_rate_limit_header_has_its_reading() {
+        let table: [(&[&str], Option<u32>, Option<u32>); 16] = [
+            (&["5"], Some(5), Some(5)),
+            (&["0"], Some(0), Some(0)),
+            (&[" 10 "], Some(10), Some(10)),
+            (&["10, 10;w=1"], Some(10), Some(10)),
+            (&["10;w=1"], Some(10), Some(10)),
+            (&["10 ; w=1"], Some(10), Some(10)),
+            (&["1.5"], Some(2), Some(2)),
+            (&["4294967296"], Some(u32::MAX), Some(u32::MAX)),
+            (&["99999999999999999999"], Some(u32::MAX), Some(u32::MAX)),
+            (&["-1"], None, None),
+            (&[""], None, None),
+            (&["many"], None, None),
+            (&[";w=1"], None, None),
+            (&["\u{fc}"], None, None),
+            // of several the one that asks for more patience
+            (&["5", "3", "x"], Some(3), Some(5)),
+            (&["3", "5"], Some(3), Some(5)),
+        ];
+        for (values, least, most) in table {
+            let fields = |name: &'static str| headers(&values.iter().map(|value| (name, *value)).collect::<Vec<_>>());
+            assert_eq!(RateLimitHeaders::parse(&fields("ratelimit-limit")).limit, least, "{values:?}");
+            assert_eq!(RateLimitHeaders::parse(&fields("ratelimit-remaining")).remaining, least, "{values:?}");
+            let reset = RateLimitHeaders::parse(&fields("ratelimit-reset")).reset;
+            assert_eq!(reset, most.map(|seconds| Duration::from_secs(seconds.into())), "{values:?}");
+        }
+        assert_eq!(RateLimitHeaders::parse(&HeaderMap::new()), RateLimitHeaders::default());
+    }
 }

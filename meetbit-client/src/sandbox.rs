@@ -3,7 +3,8 @@
 //! A [`Sandbox`] is a real HTTP/1.1 server. It checks keys, permissions, bodies and rate limits as MeetBit does, with the
 //! same texts and headers, and it validates on its own: it shares no validation code with the client. It keeps what it
 //! is sent, so a user that was created is listed afterwards, and it writes down every request that it reads, so a test
-//! can say what was sent and how often: [`Sandbox::requests`]. With a [`Fault`] it misbehaves on demand.
+//! can say what was sent and how often: [`Sandbox::requests`]. With a [`Fault`] it misbehaves on demand. With the feature
+//! `webhooks` it sends signed webhooks to a receiver under test, as often as MeetBit does: `Sandbox::deliver`.
 //!
 //! It stops by itself: when the last handle is dropped, the listener and all its connections end.
 //!
@@ -34,6 +35,8 @@
 //! - **Status codes** of users: `0` is invited, `1` is active.
 //! - **Lists**: a page holds 15 users unless `page_size` says otherwise; a filter that it does not know is a 400.
 //! - **Scopes**: a permission such as `users.update.7` covers that user alone.
+//! - **Webhooks**: the pause between tries, a new signature and timestamp for each, and the form of the id. Nothing that
+//!   happens in the sandbox sends one by itself.
 //!
 //! # What is there at the start
 //!
@@ -62,6 +65,8 @@ mod server;
 mod stamp;
 mod users;
 mod validation;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 mod work_hours;
 
 use std::fmt;
@@ -75,6 +80,8 @@ pub use builder::SandboxBuilder;
 pub use fault::Fault;
 pub use ledger::Received;
 pub use script::On;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{Delivery, DeliveryReport};
 
 use crate::{Client, Error};
 
@@ -90,6 +97,8 @@ pub struct Sandbox {
 struct Running {
     base_url: String,
     client: Client,
+    #[cfg(feature = "webhooks")]
+    courier: reqwest::Client,
     server: Arc<Server>,
     listener: AbortHandle,
 }

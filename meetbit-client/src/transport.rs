@@ -323,10 +323,12 @@ impl Failure {
 fn is_tls_refusal(error: &reqwest::Error) -> bool {
     let mut cause = error.source();
     while let Some(this) = cause {
-        if this.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+        let io = this.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
             return true;
         }
-        cause = this.source();
+        // The source of an `io::Error` is not the error in it but that one's source.
+        cause = io.and_then(io::Error::get_ref).map_or_else(|| this.source(), |inner| Some(inner));
     }
     false
 }

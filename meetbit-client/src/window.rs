@@ -15,6 +15,7 @@ const GUARD: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     slots: Vec<Slot>,
+    full_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -37,13 +38,20 @@ impl Window {
         self.slots.retain(|slot| slot.is_counted(now));
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let Some(excess) = self.slots.len().checked_sub(limit) else { return Some(now) };
+        self.full_at = Some(now);
         self.slots.sort_unstable_by_key(|slot| (slot.free_at.is_none(), slot.free_at));
         self.slots.get(excess).and_then(|slot| slot.free_at)
     }
 
     /// Counts a request from now on, until [`settle`](Self::settle) says for how long.
-    pub(crate) fn take(&mut self, id: u64) {
+    pub(crate) fn take(&mut self, id: u64, limit: u32, now: Instant) {
         self.slots.push(Slot { id, free_at: None });
+        self.ready_at(limit, now);
+    }
+
+    /// Whether all that is allowed has been counted at any time since then.
+    pub(crate) fn was_full(&self, since: Instant) -> bool {
+        self.full_at.is_some_and(|full_at| full_at >= since)
     }
 
     /// Corrects how long a request is counted, once more is known.
@@ -66,17 +74,17 @@ impl Window {
 
 /// How long answers take, from which follows by when the server has counted a request.
 ///
-/// It counts a request somewhere between its departure and its answer. Whatever makes a trip longer than the shortest may
-/// have delayed the arrival, and no later request arrives faster than the shortest; so two requests are counted a
-/// window apart if the second leaves a window after the first plus `trip(first) - least trip`.
+/// It counts a request somewhere between its departure and its answer. To be sure, the answer is taken for the arrival; that
+/// wastes the length of a trip in every second, and 25 ms are the most that may be wasted as a rule. Where trips take
+/// longer, a part that all of them have in common is taken off: two requests are still counted a window apart if the second
+/// leaves a window after the first plus `trip(first) - base`, as long as no way there and back is shorter than `base`.
 ///
-/// That waste is accepted as long as it is rare. Where callers wait and the length of trips varies as a rule, it is the
-/// server's work that varies and not the way to it, and only so much of it is waited for that 95 % of the allowed rate
-/// are used: until a `429` proves that wrong.
+/// Rare delays are waited for in full. Where callers wait and the length of trips varies as a rule, it is the server's work
+/// that varies and not the way to it, and only part of that is waited for: until a `429` proves that wrong.
 #[derive(Debug, Default)]
 pub(crate) struct Trips {
     recent: VecDeque<Trip>,
-    /// A `429` came: nothing is presumed any more.
+    /// A `429` came: delays are waited for whatever that costs.
     strict: bool,
 }
 
@@ -90,11 +98,11 @@ struct Trip {
 impl Trips {
     /// So many trips are known before the shortest means anything.
     const ENOUGH: usize = 10;
-    const KEPT: u32 = 32;
+    const KEPT: u32 = 128;
     /// The most that a first arrival is thought to be late.
     const COLD: Duration = Duration::from_millis(250);
     /// The part of a second that may be wasted as a rule.
-    const HABIT: Duration = Duration::from_millis(30);
+    const HABIT: Duration = Duration::from_millis(25);
 
     /// When a request that left at `left` and was answered at `now` leaves the server's window.
     pub(crate) fn answered(&mut self, left: Instant, now: Instant, waited: bool) -> Instant {
@@ -103,19 +111,13 @@ impl Trips {
             self.recent.pop_front();
         }
         self.recent.push_back(Trip { time, waited });
-        let late =
-            if self.is_cold() { time.min(Self::COLD) } else { self.tolerated(time.saturating_sub(self.least())) };
-        left + late + WINDOW + GUARD
+        left + self.late(time) + WINDOW + GUARD
     }
 
     /// When a request that has just left will leave it, if no answer says more: it arrives within a second, or, where
     /// answers always take longer than that, as late as usual.
     pub(crate) fn unanswered(&self, left: Instant) -> Instant {
-        let late = match self.least() {
-            _ if self.is_cold() => Self::COLD,
-            least if least > WINDOW => self.tolerated(self.mean(|_| true)),
-            _ => self.tolerated(WINDOW),
-        };
+        let late = if self.least() > WINDOW { Self::HABIT } else { self.late(WINDOW) };
         left + late + WINDOW + GUARD
     }
 
@@ -128,14 +130,22 @@ impl Trips {
         self.strict = true;
     }
 
-    /// How much of a delay is waited for.
-    fn tolerated(&self, delay: Duration) -> Duration {
-        let lost = self.mean(|trip| trip.waited);
-        if self.strict || lost <= Self::HABIT { delay } else { delay.mul_f64(Self::HABIT.div_duration_f64(lost)) }
+    /// How late a request is thought to have arrived, if it was answered after this time.
+    fn late(&self, time: Duration) -> Duration {
+        if self.recent.len() < Self::ENOUGH && !self.strict {
+            return time.min(Self::COLD);
+        }
+        let (lost, count) = self.lost();
+        let allowed = Self::HABIT * u32::try_from(self.recent.len()).unwrap_or(Self::KEPT).max(Self::KEPT / 4);
+        let base = (lost.saturating_sub(allowed) / count.max(1)).min(self.least());
+        let (late, lost) = (time.saturating_sub(base), lost - base * count);
+        if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
     }
 
-    fn is_cold(&self) -> bool {
-        self.recent.len() < Self::ENOUGH && !self.strict
+    /// What is lost where the answer is taken for the arrival, and in how many trips.
+    fn lost(&self) -> (Duration, u32) {
+        let waited = self.recent.iter().filter(|trip| trip.waited);
+        waited.fold((Duration::ZERO, 0), |(sum, count), trip| (sum + trip.time, count + 1))
     }
 
     fn least(&self) -> Duration {
@@ -143,13 +153,6 @@ impl Trips {
             return Duration::ZERO;
         }
         self.recent.iter().map(|trip| trip.time).min().unwrap_or_default()
-    }
-
-    /// By how much the trips that count exceed the shortest, spread over all that are kept.
-    fn mean(&self, counts: fn(&Trip) -> bool) -> Duration {
-        let least = self.least();
-        let sum: Duration = self.recent.iter().filter(|trip| counts(trip)).map(|trip| trip.time - least).sum();
-        sum / Self::KEPT
     }
 }
 
@@ -167,7 +170,7 @@ mod tests {
         let mut window = Window::default();
         for id in 0..5 {
             assert_eq!(window.ready_at(5, start), Some(start));
-            window.take(id);
+            window.take(id, 5, start);
             window.settle(id, Some(start + ms(1000 + 10 * id)));
         }
         assert_eq!(window.ready_at(5, start), Some(start + ms(1000)));
@@ -183,8 +186,8 @@ mod tests {
     fn promise_9_a_request_that_has_not_left_keeps_its_place_however_long_that_takes() {
         let start = Instant::now();
         let mut window = Window::default();
-        window.take(1);
-        window.take(2);
+        window.take(1, 9, start);
+        window.take(2, 9, start);
         window.settle(2, Some(start + ms(1000)));
         assert_eq!(window.ready_at(1, start), None);
         assert_eq!(window.ready_at(2, start), Some(start + ms(1000)));
@@ -203,38 +206,52 @@ mod tests {
         assert_eq!(window.ready_at(1, start + ms(1600)), Some(start + ms(2500)));
     }
 
-    /// Every trip this long, all of them held back.
-    fn known(trips: &[u64]) -> (Trips, Instant) {
+    #[test]
+    fn promise_9_fullness_is_remembered() {
         let start = Instant::now();
-        let mut known = Trips::default();
-        for trip in trips {
-            known.answered(start, start + ms(*trip), true);
-        }
-        (known, start)
+        let mut window = Window::default();
+        window.take(1, 2, start);
+        assert!(!window.was_full(start));
+        window.take(2, 2, start + ms(1));
+        assert!(window.was_full(start + ms(1)) && !window.was_full(start + ms(2)));
+        window.ready_at(2, start + ms(5));
+        assert!(window.was_full(start + ms(5)));
     }
 
     #[test]
-    fn promise_9_the_answer_is_taken_for_the_arrival_until_trips_are_known() {
+    fn promise_9_a_first_answer_is_taken_for_the_arrival_but_not_for_long() {
         let (mut trips, start) = known(&[100; 8]);
         assert_eq!(trips.unanswered(start), start + ms(1255));
-        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255), "but not for long");
-        assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1005));
+        assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1105));
+        trips = known(&[100; 8]).0;
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255));
         assert_eq!(Trips::abandoned(start), start + ms(1005));
     }
 
     #[test]
-    fn promise_9_what_made_a_trip_long_may_have_delayed_the_arrival() {
-        let (mut trips, start) = known(&[100; 31]);
-        assert_eq!(trips.answered(start, start + ms(130), true), start + ms(1035));
+    fn promise_9_a_quick_answer_is_taken_for_the_arrival() {
+        let (mut trips, start) = known(&[20; 127]);
+        assert_eq!(trips.answered(start, start + ms(20), true), start + ms(1025));
         assert_eq!(trips.unanswered(start), start + ms(2005));
-        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1805), "a rare delay counts in full");
+    }
+
+    #[test]
+    fn promise_10_what_all_trips_have_in_common_is_not_waited_for() {
+        let (mut trips, start) = known(&[125; 127]);
+        assert_eq!(trips.answered(start, start + ms(125), true), start + ms(1030));
+        assert_eq!(trips.answered(start, start + ms(253), true), start + ms(1005 + 253 - 101));
+    }
+
+    #[test]
+    fn promise_9_a_rare_delay_counts_in_full() {
+        let (mut trips, start) = known(&[10; 127]);
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1905));
     }
 
     #[test]
     fn promise_10_trips_that_vary_as_a_rule_are_the_servers_work() {
-        let (mut trips, start) = known(&[0, 300, 0, 300].repeat(8));
-        assert_eq!(trips.mean(|_| true), ms(150));
-        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1005) + ms(300).mul_f64(30.0 / 159.375));
+        let (mut trips, start) = known(&[0, 300].repeat(64));
+        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1005) + ms(300).mul_f64(3200.0 / 19_500.0));
         trips.refused();
         assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305), "until a refusal");
     }
@@ -243,19 +260,31 @@ mod tests {
     fn promise_9_trips_that_cost_nobody_time_count_in_full() {
         let start = Instant::now();
         let mut trips = Trips::default();
-        (0..32).for_each(|i| drop(trips.answered(start, start + ms(300 * (i % 2)), false)));
+        for i in 0..128 {
+            trips.answered(start, start + ms(300 * (i % 2)), false);
+        }
         assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305));
     }
 
     #[test]
     fn promise_10_answers_that_always_take_seconds_are_not_waited_for() {
         let (trips, start) = known(&[3000; 20]);
-        assert_eq!(trips.unanswered(start), start + ms(1005));
+        assert_eq!(trips.unanswered(start), start + ms(1030));
     }
 
     #[test]
     fn promise_9_old_trips_are_forgotten() {
-        let (trips, _) = known(&[&[10][..], &[500; 32]].concat());
-        assert_eq!((trips.recent.len(), trips.least()), (32, ms(500)));
+        let (trips, _) = known(&[&[10][..], &[500; 128]].concat());
+        assert_eq!((trips.recent.len(), trips.least()), (128, ms(500)));
+    }
+
+    /// Trips of these lengths, all of them held back.
+    fn known(trips: &[u64]) -> (Trips, Instant) {
+        let start = Instant::now();
+        let mut known = Trips::default();
+        for trip in trips {
+            known.answered(start, start + ms(*trip), true);
+        }
+        (known, start)
     }
 }

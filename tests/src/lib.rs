@@ -18,6 +18,7 @@
 pub mod allocations;
 pub mod client;
 pub mod faults;
+pub mod fuzz;
 pub mod leak;
 pub mod ledger;
 pub mod log_trap;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use meetbit_client::webhook::{CalendarEvent, Event, Webhook};
+use meetbit_client::{CalendarId, EventId};
 use serde_json::{Value, json};
 
 fn event(body: &Value) -> Event {
@@ -21,7 +22,7 @@ fn a_scheduled_meeting_link_has_all_its_attributes() {
     }});
     let Event::MeetingLinkScheduled(link) = event(&body) else { panic!("{body}") };
 
-    assert_eq!((link.id, link.event_id, link.calendar_id), (1, Some(2), Some(3)));
+    assert_eq!((link.id, link.event_id, link.calendar_id), (1, Some(EventId(2)), Some(CalendarId(3))));
     assert_eq!(link.name.as_deref(), Some("Ada"));
     assert_eq!(link.email.as_deref(), Some("ada@example.com"));
     assert_eq!(link.contact_number.as_deref(), Some("+441234567890"));
@@ -40,7 +41,7 @@ fn every_type_of_calendar_event_has_a_variant() {
     for name in ["events.created", "events.updated", "events.deleted", "events.rescheduled", "events.reassigned"] {
         let event = event(&json!({"event": name, "data": {"id": 8, "calendar_id": 3}}));
         let known = variant(&event).unwrap();
-        assert_eq!((event.name(), known.id, known.calendar_id), (name, 8, Some(3)));
+        assert_eq!((event.name(), known.id, known.calendar_id), (name, EventId(8), Some(CalendarId(3))));
     }
 }
 
@@ -49,7 +50,7 @@ fn missing_null_and_further_attributes_lose_nothing() {
     for data in [json!({"id": 8}), json!({"id": 8, "calendar_id": null}), json!({"id": 8, "mood": "good"})] {
         let created = event(&json!({"event": "events.created", "data": data, "sent_by": "a newer MeetBit"}));
         assert!(
-            matches!(created, Event::EventCreated(event) if event.id == 8 && event.calendar_id.is_none()),
+            matches!(created, Event::EventCreated(event) if event.id == EventId(8) && event.calendar_id.is_none()),
             "{data}"
         );
 

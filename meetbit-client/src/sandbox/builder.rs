@@ -124,9 +124,19 @@ impl SandboxBuilder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let client = client::connect(&base_url, credentials, limit)?;
+        #[cfg(feature = "webhooks")]
+        let courier = crate::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
         let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
-        Ok(Sandbox { running: Arc::new(Running { base_url, client, server, listener }) })
+        let running = Running {
+            base_url,
+            client,
+            #[cfg(feature = "webhooks")]
+            courier,
+            server,
+            listener,
+        };
+        Ok(Sandbox { running: Arc::new(running) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use serde_json::{Map, Value};
 
+use crate::{CalendarId, EventId};
+
 /// One verified webhook.
 ///
 /// It can be written to a queue and read back: as JSON it is the vendor's body with `id` and `timestamp` added.
@@ -11,12 +13,13 @@ use serde_json::{Map, Value};
 /// # Examples
 /// A handler is tested without a signature by reading what it would be handed:
 /// ```
+/// use meetbit_client::CalendarId;
 /// use meetbit_client::webhook::{Event, Webhook};
 ///
 /// let queued = r#"{"id":"3f0e2f9b","timestamp":"2024-08-22T01:04:05Z",
 ///                  "event":"events.deleted","data":{"id":7,"calendar_id":3}}"#;
 /// let webhook: Webhook = serde_json::from_str(queued)?;
-/// assert!(matches!(webhook.event, Event::EventDeleted(event) if event.calendar_id == Some(3)));
+/// assert!(matches!(webhook.event, Event::EventDeleted(event) if event.calendar_id == Some(CalendarId(3))));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,14 +74,14 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MeetingLinkScheduled {
-    /// The attribute `id`.
+    /// The attribute `id`: whether it is the meeting link's or the booking's is not documented.
     pub id: i64,
     /// The event that was booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_id: Option<i64>,
+    pub event_id: Option<EventId>,
     /// The calendar that holds the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calendar_id: Option<i64>,
+    pub calendar_id: Option<CalendarId>,
     /// The name of whoever booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -95,10 +98,10 @@ pub struct MeetingLinkScheduled {
 #[non_exhaustive]
 pub struct CalendarEvent {
     /// The event.
-    pub id: i64,
+    pub id: EventId,
     /// Its calendar: documented as always present, yet `MeetBit`'s own samples lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub calendar_id: Option<i64>,
+    pub calendar_id: Option<CalendarId>,
 }
 
 impl Event {
@@ -116,7 +119,19 @@ impl Event {
         }
     }
 
-    fn new(event: String, data: Value) -> Self {
+    /// The event that a body of this type and data stands for: typed where both are known, else
+    /// [`Unknown`](Event::Unknown).
+    ///
+    /// # Examples
+    /// ```
+    /// use meetbit_client::{EventId, webhook::Event};
+    ///
+    /// let cancelled = Event::new("events.deleted", serde_json::json!({"id": 7, "calendar_id": 3}));
+    /// assert!(matches!(cancelled, Event::EventDeleted(event) if event.id == EventId(7)));
+    /// ```
+    #[must_use]
+    pub fn new(event: impl Into<String>, data: Value) -> Self {
+        let event = event.into();
         let known = match event.as_str() {
             "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
             "events.created" => typed(&data).map(Self::EventCreated),

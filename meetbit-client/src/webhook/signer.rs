@@ -13,16 +13,18 @@ use super::{
 
 /// Signs webhooks as `MeetBit` does, to test a receiver.
 ///
+/// With the feature `sandbox`, `Sandbox::deliver` sends them as well, up to five times.
+///
 /// # Examples
 /// ```
 /// # fn main() -> Result<(), meetbit_client::webhook::Error> {
-/// use meetbit_client::webhook::{Event, Signer, Verifier};
+/// use meetbit_client::{EventId, webhook::{Event, Signer, Verifier}};
 ///
 /// let body = br#"{"event":"events.created","data":{"id":7,"calendar_id":3}}"#;
 /// let headers = Signer::new("hush")?.headers("3f0e2f9b", jiff::Timestamp::now(), body)?;
 ///
 /// let webhook = Verifier::new("hush")?.verify(&headers, body)?;
-/// assert!(matches!(webhook.event, Event::EventCreated(event) if event.id == 7));
+/// assert!(matches!(webhook.event, Event::EventCreated(event) if event.id == EventId(7)));
 /// # Ok(()) }
 /// ```
 pub struct Signer(Key);

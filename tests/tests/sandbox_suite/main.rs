@@ -12,3 +12,4 @@ mod online_conferences;
 mod permissions;
 mod socket;
 mod users;
+mod webhooks;

@@ -1,0 +1,232 @@
+//! Webhooks as MeetBit sends them: signed, and again until they are taken.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::Timestamp;
+use reqwest::{Request, Url};
+
+use super::Sandbox;
+use crate::address::is_loopback;
+use crate::webhook::{Event, Signer};
+use crate::{Error, ErrorKind};
+
+/// How often MeetBit sends a webhook that is not taken.
+const TRIES: usize = 5;
+
+impl Sandbox {
+    /// A webhook for a receiver on this machine, signed with the secret of its destination; it is sent when awaited.
+    ///
+    /// As MeetBit documents it: a `POST` of `{"event": .., "data": ..}`, taken once it is answered with any `2xx` within 10
+    /// seconds, otherwise sent again with the same `X-Webhook-Id`, at most five times in all. What is ours, since the
+    /// reference is silent: the [pause](Delivery::pause) between tries; that every try is signed anew, with a timestamp of
+    /// its own in whole seconds; that the id is a random UUID; that a redirect is not followed and counts as not taken; and
+    /// that the head of the answer is enough.
+    ///
+    /// The URL must be plain http to `localhost` or a loopback address: a test sends nothing to the world. No proxy is used,
+    /// and each try has a connection of its own.
+    ///
+    /// # Errors
+    ///
+    /// Awaiting it gives [`Config`](ErrorKind::Config), and nothing is sent, for any other URL and for a secret that a
+    /// [`Signer`] refuses. A receiver that fails is no error: the [report](DeliveryReport) says what it did.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use meetbit_client::sandbox::Sandbox;
+    /// use meetbit_client::webhook::Event;
+    /// # use tokio::{io::{AsyncReadExt as _, AsyncWriteExt as _}, net::TcpListener};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let url = format!("http://{}/webhooks", listener.local_addr()?);
+    /// # tokio::spawn(async move {
+    /// #     for status in ["500 Internal Server Error", "204 No Content"] {
+    /// #         let (mut socket, _) = listener.accept().await?;
+    /// #         let mut request = Vec::new();
+    /// #         while !request.ends_with(b"}}") {
+    /// #             request.push(socket.read_u8().await?);
+    /// #         }
+    /// #         socket.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await?;
+    /// #     }
+    /// #     Ok::<_, std::io::Error>(())
+    /// # });
+    /// let sandbox = Sandbox::start().await?;
+    /// let event = Event::new("events.created", serde_json::json!({"id": 7, "calendar_id": 3}));
+    ///
+    /// // The receiver under test answers 500 at first.
+    /// let report = sandbox.deliver(&url, "hush", &event).await?;
+    /// assert!(report.is_taken());
+    /// assert_eq!(report.tries.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deliver(&self, url: &str, secret: impl Into<String>, event: &Event) -> Delivery {
+        Delivery {
+            parcel: Parcel::new(url, secret.into(), event).map(Arc::new),
+            courier: self.running.courier.clone(),
+            answer_within: Duration::from_secs(10),
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// A webhook to be sent; made by [`Sandbox::deliver`].
+///
+/// A clone is the same webhook, with the same `X-Webhook-Id`: await both, and the receiver gets the repeat that MeetBit may
+/// send without need.
+#[derive(Clone)]
+#[must_use = "a webhook is sent once its delivery is awaited"]
+pub struct Delivery {
+    parcel: Result<Arc<Parcel>, Error>,
+    courier: reqwest::Client,
+    answer_within: Duration,
+    pause: Duration,
+}
+
+impl Delivery {
+    /// How long a try waits for the answer, connecting included: 10 seconds unless set, as MeetBit documents.
+    pub fn answer_within(self, limit: Duration) -> Self {
+        Self { answer_within: limit, ..self }
+    }
+
+    /// The pause after a try that was not taken: 1 second unless set. How long MeetBit waits is not documented.
+    pub fn pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    async fn send(self) -> Result<DeliveryReport, Error> {
+        let parcel = self.parcel.clone()?;
+        let mut report = DeliveryReport { id: parcel.id.clone(), tries: Vec::with_capacity(TRIES) };
+        loop {
+            report.tries.push(self.send_once(&parcel).await);
+            if report.is_taken() || report.tries.len() == TRIES {
+                return Ok(report);
+            }
+            tokio::time::sleep(self.pause).await;
+        }
+    }
+
+    async fn send_once(&self, parcel: &Parcel) -> Result<StatusCode, Error> {
+        let answer = self.courier.execute(parcel.request()?);
+        match tokio::time::timeout(self.answer_within, answer).await {
+            Ok(Ok(response)) => Ok(response.status()),
+            Ok(Err(error)) => Err(unanswered(error)),
+            Err(_) => Err(late(self.answer_within)),
+        }
+    }
+}
+
+impl IntoFuture for Delivery {
+    type Output = Result<DeliveryReport, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.send())
+    }
+}
+
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("id", &self.parcel.as_ref().map(|parcel| &parcel.id))
+            .field("answer_within", &self.answer_within)
+            .field("pause", &self.pause)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a webhook.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeliveryReport {
+    /// The `X-Webhook-Id` of every try.
+    pub id: String,
+    /// The status that each try was answered with, or why there was none: a [`Timeout`](ErrorKind::Timeout), no connection
+    /// ([`Connect`](ErrorKind::Connect)) or one that broke ([`Network`](ErrorKind::Network)).
+    pub tries: Vec<Result<StatusCode, Error>>,
+}
+
+impl DeliveryReport {
+    /// Whether the receiver took the webhook: the last try was answered with a `2xx` in time.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        matches!(self.tries.last(), Some(Ok(status)) if status.is_success())
+    }
+}
+
+/// What every try has in common.
+struct Parcel {
+    url: Url,
+    signer: Signer,
+    id: String,
+    body: Bytes,
+}
+
+impl Parcel {
+    fn new(url: &str, secret: String, event: &Event) -> Result<Self, Error> {
+        let url = destination(url)?;
+        let signer = Signer::new(secret).map_err(|error| Error::config(error.to_string()))?;
+        let body = serde_json::to_vec(event).map_err(|error| Error::invalid_request(error.to_string()))?;
+        Ok(Self { url, signer, id: random_uuid(), body: body.into() })
+    }
+
+    /// Signed for this moment, in whole seconds as the vendor's samples are.
+    fn request(&self) -> Result<Request, Error> {
+        let now = Timestamp::now();
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+        let mut headers = self
+            .signer
+            .headers(&self.id, now, &self.body)
+            .map_err(|error| Error::invalid_request(error.to_string()))?;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut request = Request::new(Method::POST, self.url.clone());
+        *request.headers_mut() = headers;
+        *request.body_mut() = Some(self.body.clone().into());
+        Ok(request)
+    }
+}
+
+fn destination(url: &str) -> Result<Url, Error> {
+    match Url::parse(url) {
+        Ok(url) if url.scheme() == "http" && is_loopback(&url) => Ok(url),
+        _ => Err(Error::config(
+            "the sandbox sends webhooks to this machine alone; give a URL such as `http://127.0.0.1:3000/webhooks`",
+        )),
+    }
+}
+
+/// The form of the id in the vendor's samples: version 4.
+fn random_uuid() -> String {
+    let random = || RandomState::new().hash_one(());
+    let (high, low) = (random(), random());
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0x0fff,
+        0x8000 | (low >> 50),
+        low & 0xffff_ffff_ffff,
+    )
+}
+
+fn unanswered(error: reqwest::Error) -> Error {
+    let (kind, message) = if error.is_connect() {
+        (ErrorKind::Connect, "no connection to the receiver could be made; see that it listens at this address")
+    } else {
+        (ErrorKind::Network, "the connection ended before the receiver answered")
+    };
+    Error::new(kind, message).with(|e| e.source(Arc::new(error.without_url())))
+}
+
+fn late(limit: Duration) -> Error {
+    let message = format!("the receiver did not answer within {limit:?}; answer first and work afterwards");
+    Error::new(ErrorKind::Timeout, message)
+}

@@ -1,0 +1,106 @@
+//! What declared endpoints cost to compile, beside the same by hand.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::process::Command;
+
+use crate::leaf::{self, Style};
+use crate::program::{output, target};
+use crate::table::{self, figure, ratio};
+
+const STYLES: [Style; 2] = [Style::Declared, Style::ByHand];
+const CHECKED: [u32; 4] = [0, 1, 100, 200];
+const RELEASED: [u32; 2] = [1, 100];
+/// The least of several rounds counts, since what disturbs only adds.
+const ROUNDS: usize = 5;
+
+pub fn report() -> io::Result<()> {
+    let place = target()?.join("leaf");
+    check(&place)?;
+    release(&place)
+}
+
+fn check(place: &Path) -> io::Result<()> {
+    let mut seconds = [[f64::MAX; CHECKED.len()]; STYLES.len()];
+    for round in 0..=ROUNDS {
+        for (style, seconds) in STYLES.into_iter().zip(&mut seconds) {
+            for (endpoints, seconds) in CHECKED.into_iter().zip(seconds) {
+                let place = place.join(format!("check-{}-{endpoints}", style.name().replace(' ', "-")));
+                leaf::library(style, endpoints, &place)?;
+                let took = cargo(&place, &["check", "--quiet"])?;
+                // The first round builds the dependencies.
+                *seconds = if round == 0 { f64::MAX } else { seconds.min(took) };
+            }
+        }
+    }
+    let rows = STYLES.into_iter().zip(seconds).map(|(style, seconds)| {
+        let each = (seconds[3] - seconds[0]) * 1e3 / f64::from(CHECKED[3]);
+        let times = seconds.map(|seconds| format!("{seconds:.2}"));
+        [style.name().to_owned()].into_iter().chain(times).chain([format!("{each:.2}")]).collect()
+    });
+    table::print(
+        "cargo check",
+        &["endpoints", "0", "1", "100", "200", "milliseconds each"],
+        &rows.collect::<Vec<_>>(),
+        "User CPU seconds of the library alone, cargo included, the least of several rounds in turns. A busy machine adds some \
+         5 %; the clock ticks at 0.01.",
+    );
+    Ok(())
+}
+
+fn release(place: &Path) -> io::Result<()> {
+    let mut rows = Vec::new();
+    let mut costs = Vec::new();
+    for style in STYLES {
+        let mut row = vec![style.name().to_owned()];
+        let mut sizes = [0.0; RELEASED.len()];
+        let mut least = [f64::MAX; RELEASED.len()];
+        for (i, endpoints) in RELEASED.into_iter().enumerate() {
+            let place = place.join(format!("release-{}-{endpoints}", style.name().replace(' ', "-")));
+            for round in 0..=2 {
+                leaf::program(style, endpoints, &place)?;
+                let took = cargo(&place, &["build", "--quiet", "--release"])?;
+                least[i] = if round == 0 { f64::MAX } else { least[i].min(took) };
+            }
+            sizes[i] = code_size(&target()?.join("release/leaf"))?;
+            row.push(format!("{:.2}", least[i]));
+        }
+        costs.push(least[1]);
+        row.push(figure((sizes[1] - sizes[0]) / f64::from(RELEASED[1] - RELEASED[0])));
+        rows.push(row);
+    }
+    for (row, cost) in rows.iter_mut().zip(&costs) {
+        row.insert(3, ratio(*cost, costs[1]));
+    }
+    table::print(
+        "Release build",
+        &["endpoints", "1", "100", "ratio", "bytes of code each"],
+        &rows,
+        "User CPU seconds of the program alone, cargo and linker included. Code is `size`'s text: machine code, constants and \
+         unwind tables. Each endpoint is called at one place; all have the same types.",
+    );
+    Ok(())
+}
+
+/// Compiles the crate there anew and gives the user CPU seconds that it took.
+fn cargo(place: &Path, arguments: &[&str]) -> io::Result<f64> {
+    let before = children()?;
+    let mut cargo = Command::new(env!("CARGO"));
+    output(cargo.args(arguments).current_dir(place).env("CARGO_TARGET_DIR", target()?))?;
+    Ok(children()? - before)
+}
+
+/// User CPU seconds of all processes that this one has waited for.
+fn children() -> io::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let behind_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks: f64 = behind_name.split(' ').nth(13).and_then(|ticks| ticks.parse().ok()).unwrap_or(f64::NAN);
+    Ok(ticks / 100.0)
+}
+
+fn code_size(program: &Path) -> io::Result<f64> {
+    let printed = output(Command::new("size").arg(program))?;
+    let text = printed.lines().nth(1).and_then(|line| line.split_whitespace().next());
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| io::Error::other("`size` printed something else"))
+}

@@ -1,0 +1,56 @@
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// Builds a package of this workspace by itself, with optimization, and gives where its programs are put.
+pub fn build(package: &str) -> io::Result<PathBuf> {
+    let target = target()?;
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.toml");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--release", "--package", package, "--manifest-path"]).arg(manifest);
+    output(cargo.env("CARGO_TARGET_DIR", &target))?;
+    Ok(target.join("release"))
+}
+
+/// Where this program's own build is put, and with it every other.
+pub fn target() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    program.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("not run by cargo"))
+}
+
+/// Runs it and gives what it prints.
+pub fn output(command: &mut Command) -> io::Result<String> {
+    let output = command.output()?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    if output.status.success() {
+        Ok(text(&output.stdout) + &text(&output.stderr))
+    } else {
+        Err(io::Error::other(format!("{command:?}: {}", text(&output.stderr))))
+    }
+}
+
+/// The server, in a process of its own, which ends with this value.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    pub fn start(limit: Option<u32>) -> io::Result<Self> {
+        let mut command = Command::new(build("server")?.join("server"));
+        command.args(limit.map(|limit| limit.to_string()));
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut port = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut port)?;
+        }
+        Ok(Self { child, url: format!("http://127.0.0.1:{}/api/public/v2.0", port.trim()) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ended = self.child.wait();
+    }
+}
