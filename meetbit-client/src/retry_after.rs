@@ -93,7 +93,9 @@ mod tests {
 
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         let fields = fields.iter();
-        fields.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap())).collect()
+        fields
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_bytes(value.as_bytes()).unwrap()))
+            .collect()
     }
 
     /// Whole seconds.

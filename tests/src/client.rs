@@ -1,6 +1,8 @@
 //! Clients for the servers here, and endpoints to call.
 
-use meetbit_client::{Api, Call, Client, ClientBuilder, Credentials, Customer, Customers, NewCustomer, RateLimit, api, api_endpoint};
+use meetbit_client::{
+    Api, Call, Client, ClientBuilder, Credentials, Customer, Customers, NewCustomer, RateLimit, api, api_endpoint,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::raw_server::RawServer;

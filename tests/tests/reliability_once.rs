@@ -191,14 +191,23 @@ async fn promise_1_idempotent_calls_are_repeated_after_temporary_failures_alone(
 }
 
 /// The error of a create and of an idempotent call to this TLS server, which must see one handshake for each.
-async fn refused_handshake(server: RawServer, trusting: &Authority, host: &str, set: fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder) {
+async fn refused_handshake(
+    server: RawServer,
+    trusting: &Authority,
+    host: &str,
+    set: fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) {
     let url = server.url().replace("127.0.0.1", host);
     let root = reqwest::Certificate::from_der(trusting.der()).unwrap();
     let http = set(reqwest::Client::builder().no_proxy().tls_certs_only([root]));
     let client = builder(&url).http_client(http).retry(brisk()).timeout(Duration::from_secs(5)).build().unwrap();
     let errors = [create(&client, &marker(1)).await.unwrap_err(), client.get_thing("1").await.unwrap_err()];
     for error in errors {
-        assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Connect, Outcome::NotSent, 1), "{error:?}");
+        assert_eq!(
+            (error.kind(), error.outcome(), error.attempts()),
+            (ErrorKind::Connect, Outcome::NotSent, 1),
+            "{error:?}"
+        );
     }
     let record = server.finish();
     assert_eq!((record.connections.len(), record.requests.len()), (2, 0));
@@ -218,12 +227,15 @@ async fn promise_2_what_tls_does_not_accept_is_final_after_one_handshake() {
 
 #[tokio::test]
 async fn promise_2_an_alert_about_the_version_is_final() {
-    let server = RawServer::start(Plan::each(|_| {
-        Script::new().read_exact(5).write(PROTOCOL_VERSION_ALERT).stop_reading()
-    }));
+    let server =
+        RawServer::start(Plan::each(|_| Script::new().read_exact(5).write(PROTOCOL_VERSION_ALERT).stop_reading()));
     let client = builder(&server.url().replace("http:", "https:")).retry(brisk()).build().unwrap();
     let error = client.get_thing("1").await.unwrap_err();
-    assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Connect, Outcome::NotSent, 1), "{error:?}");
+    assert_eq!(
+        (error.kind(), error.outcome(), error.attempts()),
+        (ErrorKind::Connect, Outcome::NotSent, 1),
+        "{error:?}"
+    );
     assert_eq!(server.finish().connections.len(), 1);
 }
 
@@ -241,10 +253,12 @@ async fn promise_2_a_trusted_server_is_called() {
 
 #[tokio::test]
 async fn promise_3_an_end_before_the_reply_proves_nothing() {
-    let ends: [fn(Script) -> Script; 4] =
-        [Script::close, Script::half_close, |script| script.write("HTTP/1.1 2").close(), |script| {
-            script.write(replies::head(103, &[])).close()
-        }];
+    let ends: [fn(Script) -> Script; 4] = [
+        Script::close,
+        Script::half_close,
+        |script| script.write("HTTP/1.1 2").close(),
+        |script| script.write(replies::head(103, &[])).close(),
+    ];
     for end in ends {
         let server = ending(end);
         let error = failed(&server, brisk()).await;

@@ -56,7 +56,8 @@ async fn promise_7_nothing_is_sent_before_retry_after_by_any_client_of_the_key()
     assert_eq!(requests.iter().filter(|request| request.answered == Some(429)).count(), 1);
     let refused = requests.iter().find(|request| request.answered == Some(429)).unwrap();
     let open = refused.head_read + PAUSE + 2 * SECOND;
-    let early = requests.iter().filter(|request| request.head_read > refused.head_read + PAUSE && request.head_read < open);
+    let early =
+        requests.iter().filter(|request| request.head_read > refused.head_read + PAUSE && request.head_read < open);
     assert_eq!(early.count(), 0);
     assert_eq!(requests.iter().filter(|request| request.head_read < open).count(), 4, "4 were in flight");
 }
@@ -81,7 +82,10 @@ async fn promise_7_a_request_whose_connection_comes_after_the_429_is_held_back()
     let connected = Duration::from_millis(400);
     let server = RawServer::start_tls(
         Plan::each(|connection| match connection {
-            0 => Script::new().read_request().write(replies::too_many_requests(Some("1"))).respond(|_| replies::customer()),
+            0 => Script::new()
+                .read_request()
+                .write(replies::too_many_requests(Some("1")))
+                .respond(|_| replies::customer()),
             _ => Script::new().respond(|_| replies::customer()),
         }),
         authority.trusted(),
@@ -130,7 +134,8 @@ async fn promise_7_what_was_refused_goes_first_when_the_way_opens() {
     let second = tokio::spawn(create(&client, &marker(2)).send());
     first.await.unwrap().unwrap();
     second.await.unwrap().unwrap();
-    let bodies: Vec<_> = server.finish().requests.into_iter().map(|request| String::from_utf8(request.body.to_vec()).unwrap()).collect();
+    let bodies: Vec<_> =
+        server.finish().requests.into_iter().map(|request| String::from_utf8(request.body.to_vec()).unwrap()).collect();
     let order: Vec<_> = bodies.iter().map(|body| body.contains(&marker(1))).collect();
     assert_eq!(order, [true, true, false]);
 }
@@ -203,7 +208,8 @@ async fn promise_9_remaining_0_holds_the_next_request_until_reset() {
 
 #[tokio::test]
 async fn promise_9_a_lower_limit_of_the_server_is_kept() {
-    let server = RawServer::start(Plan::respond(|_| replies::reply(200, &[("ratelimit-limit", "2")], replies::CUSTOMER)));
+    let server =
+        RawServer::start(Plan::respond(|_| replies::reply(200, &[("ratelimit-limit", "2")], replies::CUSTOMER)));
     let client = limited(&server, RateLimit::default());
     create(&client, &marker(0)).await.unwrap();
     assert_eq!(client.rate_limit_status().limit, 2);
@@ -244,7 +250,9 @@ async fn promise_9_callers_are_served_in_order_of_arrival_and_one_that_leaves_gi
     let ledger = Ledger::of(&requests);
     let sent: Vec<_> = (0..8).filter(|n| !ledger.readings(&marker(*n)).is_empty()).collect();
     assert_eq!(sent, [0, 1, 3, 5, 6]);
-    let turn = |n: u64| requests.iter().position(|request| String::from_utf8_lossy(&request.body).contains(&marker(n))).unwrap() / 2;
+    let turn = |n: u64| {
+        requests.iter().position(|request| String::from_utf8_lossy(&request.body).contains(&marker(n))).unwrap() / 2
+    };
     assert_eq!([0, 1, 3, 5, 6].map(turn), [0, 0, 1, 1, 2]);
     let waited = requests[4].head_read - requests[0].head_read;
     assert!(waited < 2300 * Duration::from_millis(1), "{waited:?}: an abandoned place delays nobody");
