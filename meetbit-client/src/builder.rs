@@ -225,13 +225,10 @@ impl ClientBuilder {
     }
 
     fn http(self, address: &Address) -> Result<Http, Error> {
-        let own = self.http_client.is_some();
-        let builder = self.http_client.unwrap_or_default();
-        let builder = if own && !address.is_plain() { builder } else { builder.no_proxy() };
-        let builder = if address.is_plain() {
-            builder.resolve_to_addrs("localhost", &LOOPBACK)
-        } else {
-            builder.https_only(true)
+        let builder = match self.http_client {
+            given if address.is_plain() => local(given.unwrap_or_default()),
+            Some(given) => given.https_only(true),
+            None => reqwest::Client::builder().no_proxy().https_only(true),
         };
         let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
         let client = protected(builder)
@@ -248,6 +245,11 @@ impl ClientBuilder {
 /// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
 /// answer with them.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
+
+/// Plain http stays on this machine; it needs no TLS roots, and loading the system's takes 20 ms.
+fn local(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.no_proxy().resolve_to_addrs("localhost", &LOOPBACK).tls_certs_only([])
+}
 
 /// What `localhost` means, whatever a resolver says.
 const LOOPBACK: [std::net::SocketAddr; 2] = [
@@ -273,9 +275,7 @@ fn protected(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
 /// meets one that the receiver is closing.
 #[cfg(all(feature = "sandbox", feature = "webhooks"))]
 pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOOPBACK);
-    let builder = builder.tls_certs_only([]); // plain http needs none, and loading the system's takes 20 ms
-    protected(builder.pool_max_idle_per_host(0)).build()
+    protected(local(reqwest::Client::builder()).pool_max_idle_per_host(0)).build()
 }
 
 /// A variable's value; where it cannot be used, the error names the variable and not the value.
