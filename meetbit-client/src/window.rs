@@ -138,7 +138,7 @@ impl Trips {
         let (lost, count) = self.lost();
         let allowed = Self::HABIT * u32::try_from(self.recent.len()).unwrap_or(Self::KEPT).max(Self::KEPT / 4);
         let base = (lost.saturating_sub(allowed) / count.max(1)).min(self.least());
-        let (late, lost) = (time.saturating_sub(base), lost - base * count);
+        let (late, lost) = (time.saturating_sub(base), lost.saturating_sub(base * count));
         if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
     }
 
