@@ -275,6 +275,7 @@ async fn promise_4_what_could_send_twice_cannot_be_switched_on() {
         "POST" => replies::reply(307, &[("location", &location)], ""),
         _ => replies::reply(503, &[], ""),
     }));
+    #[expect(clippy::redundant_closure_for_method_calls, reason = "its type has no public name")]
     let eager = reqwest::retry::for_host("127.0.0.1").classify_fn(|request| request.retryable());
     let http = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::limited(10))

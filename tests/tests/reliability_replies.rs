@@ -20,9 +20,11 @@ use ErrorKind::{
 };
 use Outcome::{Done, Rejected, Unknown};
 
-const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
-const HTML: &[(&str, &str)] = &[("content-type", "text/html; charset=utf-8")];
-const TEXT: &[(&str, &str)] = &[("content-type", "text/plain")];
+type Headers = &'static [(&'static str, &'static str)];
+
+const JSON: Headers = &[("content-type", "application/json")];
+const HTML: Headers = &[("content-type", "text/html; charset=utf-8")];
+const TEXT: Headers = &[("content-type", "text/plain")];
 
 /// What a create comes to when it is answered so; there is one request.
 async fn answered(reply: impl Into<Bytes>) -> Result<Customer, Error> {
@@ -38,7 +40,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
     let customer = |id: &str| replies::CUSTOMER.replace("42", id);
     let deep = format!(r#"{{"message":"","new":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let positional = r#"["Customer created.",{"id":42}]"#;
-    let table: [(&[(&str, &str)], Vec<u8>, &str); 26] = [
+    let table: [(Headers, Vec<u8>, &str); 26] = [
         (JSON, replies::CUSTOMER[..60].into(), "the JSON ends too early"),
         (JSON, b"{".to_vec(), "the JSON ends too early, at the top level"),
         (JSON, b"".to_vec(), "the body is empty"),
@@ -129,7 +131,7 @@ async fn promise_14_a_reply_that_ends_before_its_end_is_no_success() {
 
 #[tokio::test]
 async fn promise_14_the_status_decides_first() {
-    let table: [(u16, &[(&str, &str)], &str, ErrorKind, Outcome); 24] = [
+    let table: [(u16, Headers, &str, ErrorKind, Outcome); 24] = [
         (
             400,
             JSON,
