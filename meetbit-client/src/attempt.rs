@@ -106,7 +106,8 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
 
 /// A server may echo the secret; `Debug` of the reply does not.
 fn conceal(headers: &mut HeaderMap, secret: &str) {
-    let echoes = |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret.as_bytes());
+    let echoes =
+        |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret.as_bytes());
     headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
 }
 

@@ -198,8 +198,10 @@ struct Shown<'a> {
 impl Shown<'_> {
     fn text(self, text: &str, max: usize) -> String {
         let quoted = serde_json::Value::from(self.secret).to_string();
-        let spellings = [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
-        let redacted = spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, "[redacted]").into());
+        let spellings =
+            [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
+        let redacted =
+            spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, "[redacted]").into());
         excerpt::of(&redacted, max)
     }
 

@@ -20,7 +20,8 @@ use fastrand::Rng;
 /// Where the target does; the message gives the input, to be saved in the target's folder. Also if that cannot be read.
 pub fn run(target: &str, mut holds: impl FnMut(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(target);
-    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     let corpus: Vec<_> = files.iter().map(|file| fs::read(file).expect("an input")).collect();
     corpus.iter().for_each(|input| attempt(&mut holds, input));
@@ -42,9 +43,36 @@ fn attempt(holds: &mut impl FnMut(&[u8]), input: &[u8]) {
 
 /// What parsers stumble over.
 const WORDS: [&[u8]; 30] = [
-    b"\0", b"\r\n", b"\n\n", b"%", b"%2e", b"%00", b"..", b"/", b"\\", b"@", b":", b"#", b"?", b",", b";", b"-1", b"0x7f", b"1e999",
-    b"99999999999999999999", b"\"", b"{", b"[[[[[[[[", b"null", b"\xff", b"\xed\xa0\x80", "\u{202e}".as_bytes(), "。".as_bytes(),
-    b"GMT", b"\\u0000", b"\x1b[31m",
+    b"\0",
+    b"\r\n",
+    b"\n\n",
+    b"%",
+    b"%2e",
+    b"%00",
+    b"..",
+    b"/",
+    b"\\",
+    b"@",
+    b":",
+    b"#",
+    b"?",
+    b",",
+    b";",
+    b"-1",
+    b"0x7f",
+    b"1e999",
+    b"99999999999999999999",
+    b"\"",
+    b"{",
+    b"[[[[[[[[",
+    b"null",
+    b"\xff",
+    b"\xed\xa0\x80",
+    "\u{202e}".as_bytes(),
+    "。".as_bytes(),
+    b"GMT",
+    b"\\u0000",
+    b"\x1b[31m",
 ];
 
 fn mutate(rng: &mut Rng, input: &mut Vec<u8>, corpus: &[Vec<u8>]) {

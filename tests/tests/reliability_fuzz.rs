@@ -43,7 +43,10 @@ fn promise_18_any_base_url_is_safe_or_refused() {
                 let host = uri.host().unwrap().trim_matches(['[', ']']);
                 let loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
                 assert!(uri.scheme_str() == Some("https") || loopback, "{uri}");
-                assert!(uri.path().ends_with("/customers") && !uri.authority().unwrap().as_str().contains('@'), "{uri}");
+                assert!(
+                    uri.path().ends_with("/customers") && !uri.authority().unwrap().as_str().contains('@'),
+                    "{uri}"
+                );
             }
             Err(error) => assert_eq!(error.kind(), ErrorKind::Config),
         }
@@ -95,7 +98,8 @@ fn promise_14_any_reply_is_read_or_explained() {
         tried.set(tried.get() + 1);
         let status = reply.status();
         let echoed = reply.clone();
-        let service = tower::service_fn(move |_: Request<Bytes>| std::future::ready(Ok::<_, Infallible>(reply.clone())));
+        let service =
+            tower::service_fn(move |_: Request<Bytes>| std::future::ready(Ok::<_, Infallible>(reply.clone())));
         let origin = format!("http://127.0.0.1:{}/{}", 1 + tried.get() % 65_535, tried.get());
         let client = builder(&origin).service(service).retry(RetryPolicy::never()).build().unwrap();
         match runtime.block_on(create(&client, "x").send()) {

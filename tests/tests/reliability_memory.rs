@@ -36,7 +36,8 @@ fn too_large(script: Script, max: usize, status: u16) -> usize {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = builder(&server.url()).max_response_size(max).build().unwrap();
     let started = Instant::now();
-    let (error, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+    let (error, used) =
+        allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     if status == 200 {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::Done));
@@ -93,11 +94,13 @@ fn promise_13_endless_text_ends_at_the_limit() {
 #[test]
 fn promise_13_an_endless_head_ends() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let flood = Script::new().read_request().write("HTTP/1.1 200 OK\r\n").flood("x: y\r\n".repeat(1000), Duration::ZERO);
+    let flood =
+        Script::new().read_request().write("HTTP/1.1 200 OK\r\n").flood("x: y\r\n".repeat(1000), Duration::ZERO);
     let server = RawServer::start(Plan::each(move |_| flood.clone()));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = builder(&server.url()).timeout(Duration::from_secs(5)).build().unwrap();
-    let (error, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+    let (error, used) =
+        allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Network, Outcome::Unknown));
     assert!(used.peak_bytes < 2 * MIB, "{}", used.peak_bytes);
 }

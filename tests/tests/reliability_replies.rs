@@ -15,7 +15,9 @@ use meetbit_tests::{
     script::{Plan, Script},
 };
 
-use ErrorKind::{Conflict, Decode, NotFound, PermissionDenied, RateLimited, Server, Unauthenticated, UnexpectedStatus, Validation};
+use ErrorKind::{
+    Conflict, Decode, NotFound, PermissionDenied, RateLimited, Server, Unauthenticated, UnexpectedStatus, Validation,
+};
 use Outcome::{Done, Rejected, Unknown};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
@@ -69,7 +71,10 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         let context = format!("{:?} gave {error}", String::from_utf8_lossy(&body[..body.len().min(80)]));
         assert_eq!((error.kind(), error.outcome()), (Decode, Done), "{context}");
         assert_eq!(error.status().map(|status| status.as_u16()), Some(200), "{context}");
-        assert!(error.to_string().starts_with("create_customer (POST /customers): the reply cannot be read: "), "{context}");
+        assert!(
+            error.to_string().starts_with("create_customer (POST /customers): the reply cannot be read: "),
+            "{context}"
+        );
         assert!(error.to_string().contains(says), "{context}");
         assert!(error.to_string().ends_with("it was carried out: do not send it again"), "{context}");
     }
@@ -125,7 +130,13 @@ async fn promise_14_a_reply_that_ends_before_its_end_is_no_success() {
 #[tokio::test]
 async fn promise_14_the_status_decides_first() {
     let table: [(u16, &[(&str, &str)], &str, ErrorKind, Outcome); 24] = [
-        (400, JSON, r#"{"message":"The email field is required.","errors":{"email":["The email field is required."]}}"#, Validation, Rejected),
+        (
+            400,
+            JSON,
+            r#"{"message":"The email field is required.","errors":{"email":["The email field is required."]}}"#,
+            Validation,
+            Rejected,
+        ),
         (401, TEXT, "Invalid or missing access key.", Unauthenticated, Rejected),
         (401, TEXT, "Invalid or missing access keys.", Unauthenticated, Rejected),
         (401, TEXT, "", Unauthenticated, Rejected),
@@ -164,7 +175,8 @@ async fn promise_14_the_status_decides_first() {
 
 #[tokio::test]
 async fn promise_14_a_429_without_retry_after_is_rate_limited() {
-    let server = RawServer::start(Plan::each(|_| Script::new().read_request().write(replies::too_many_requests(None)).close()));
+    let server =
+        RawServer::start(Plan::each(|_| Script::new().read_request().write(replies::too_many_requests(None)).close()));
     let error = create(&client(&server), &marker(1)).retry(meetbit_client::RetryPolicy::never()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (RateLimited, Rejected));
     assert!(error.retry_after().unwrap() > std::time::Duration::from_millis(900));
@@ -173,7 +185,11 @@ async fn promise_14_a_429_without_retry_after_is_rate_limited() {
 #[tokio::test]
 async fn promise_15_a_400_of_any_shape_is_a_validation() {
     let table = [
-        (r#"{"message":"No.","errors":{"email":["Taken.","Ugly."],"address":{"city":["Where?"]}}}"#, "email: Taken.; email: Ugly.", 2),
+        (
+            r#"{"message":"No.","errors":{"email":["Taken.","Ugly."],"address":{"city":["Where?"]}}}"#,
+            "email: Taken.; email: Ugly.",
+            2,
+        ),
         (r#"{"message":"No.","errors":["One.","Two."]}"#, ": One.; : Two.", 1),
         (r#"{"message":"No.","errors":"Just so."}"#, "Just so.", 1),
         (r#"{"message":"No.","errors":{"email":"Taken."}}"#, "email: Taken.", 1),
@@ -251,7 +267,8 @@ async fn promise_13_what_is_encoded_otherwise_is_an_error() {
         let error = answered(replies::reply(200, &[("content-encoding", encoding)], &body)).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (Decode, Done), "{encoding:?} with {} bytes", body.len());
     }
-    let both = answered(replies::reply(200, &[("content-encoding", "gzip"), ("content-encoding", "gzip")], &whole)).await;
+    let both =
+        answered(replies::reply(200, &[("content-encoding", "gzip"), ("content-encoding", "gzip")], &whole)).await;
     assert_eq!(both.unwrap_err().kind(), Decode);
 }
 

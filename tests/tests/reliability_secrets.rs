@@ -187,7 +187,17 @@ async fn promise_16_middleware_gets_the_secret_marked_as_sensitive() {
 
 #[test]
 fn promise_19_a_key_that_cannot_be_a_header_is_refused_without_showing_it() {
-    let bad = ["", " ", "PLANTED-bad\r\nx: y", "PLANTED-bad\n", "PLANTED-bad\0", " PLANTED-bad", "PLANTED-bad\t", "PLANTED-b\u{e4}d", "PLANTED\u{7f}bad"];
+    let bad = [
+        "",
+        " ",
+        "PLANTED-bad\r\nx: y",
+        "PLANTED-bad\n",
+        "PLANTED-bad\0",
+        " PLANTED-bad",
+        "PLANTED-bad\t",
+        "PLANTED-b\u{e4}d",
+        "PLANTED\u{7f}bad",
+    ];
     for text in bad {
         for credentials in [Credentials::new(text, SECRET), Credentials::new("id", text)] {
             let error = Client::builder("acme.example.com").credentials(credentials).build().unwrap_err();
@@ -208,8 +218,20 @@ async fn promise_19_callers_cannot_set_what_is_the_clients_own() {
     let server = RawServer::start(Plan::scripts([])); // nothing is sent
     let client = client(&server);
     let own = [
-        "x-access-key-id", "X-Access-Key-Secret", "Host", "content-length", "Transfer-Encoding", "connection", "te",
-        "trailer", "upgrade", "expect", "keep-alive", "proxy-authorization", "proxy-connection", "accept-encoding",
+        "x-access-key-id",
+        "X-Access-Key-Secret",
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "connection",
+        "te",
+        "trailer",
+        "upgrade",
+        "expect",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "accept-encoding",
         "content-encoding",
     ];
     for name in own {
@@ -239,7 +261,11 @@ fn promise_19_what_the_environment_lacks_is_named_and_nothing_is_shown() {
         println!("came to {:?}", Client::from_env().map_err(|error| words(&error)));
         return;
     }
-    let whole = [("MEETBIT_DOMAIN", "acme.example.com"), ("MEETBIT_ACCESS_KEY_ID", "id"), ("MEETBIT_ACCESS_KEY_SECRET", SECRET)];
+    let whole = [
+        ("MEETBIT_DOMAIN", "acme.example.com"),
+        ("MEETBIT_ACCESS_KEY_ID", "id"),
+        ("MEETBIT_ACCESS_KEY_SECRET", SECRET),
+    ];
     let run = |variables: &[(&str, &str)]| {
         let mut child = Command::new(env::current_exe().unwrap());
         child.args(["--exact", "promise_19_what_the_environment_lacks_is_named_and_nothing_is_shown", "--nocapture"]);
