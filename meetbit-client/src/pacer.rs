@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -29,6 +29,8 @@ pub(crate) struct Pacer {
 
 #[derive(Debug, Default)]
 struct Tenant {
+    /// The place of the call that comes next.
+    next_place: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -46,7 +48,7 @@ impl Pacer {
 
     /// A place in the order of arrival, which a call keeps for all its attempts.
     pub(crate) fn place(&self) -> u64 {
-        lock(&self.tenant.state).id()
+        self.tenant.next_place.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Waits for leave to send one request.
@@ -98,7 +100,6 @@ struct State {
     window: Window,
     trips: Trips,
     lanes: Vec<Lane>,
-    next_id: u64,
 }
 
 #[derive(Debug, Default)]
@@ -125,10 +126,16 @@ enum Turn {
     Behind(Wait),
 }
 
+/// A request that has left.
+#[derive(Clone, Copy, Debug)]
+struct Departure {
+    at: Instant,
+    counted_until: Instant,
+}
+
 /// What the state knows of a permit.
 #[derive(Clone, Copy, Debug)]
 struct Grant {
-    id: u64,
     lane: usize,
     limit: RateLimit,
     at: Instant,
@@ -193,37 +200,32 @@ impl State {
     }
 
     fn take(&mut self, lane: usize, limit: RateLimit, waited: bool, now: Instant) -> Grant {
-        let id = self.id();
         if limit.key != u32::MAX {
             let own = &mut self.lanes[lane];
-            own.window.take(id, own.limit(limit), now);
-            self.window.take(id, limit.tenant, now);
+            own.window.take(own.limit(limit), now);
+            self.window.take(limit.tenant, now);
         }
-        Grant { id, lane, limit, at: now, waited }
+        Grant { lane, limit, at: now, waited }
     }
 
-    /// The request is about to leave, unless the way has been closed since leave was given.
-    fn depart(&mut self, grant: Grant, now: Instant) -> bool {
-        let open = self.lanes[grant.lane].gate.closed_until(now).is_none();
-        if open {
-            self.settle(grant, self.trips.unanswered(now));
+    /// The request is about to leave (middleware may send it again), unless the way has been closed since leave was given.
+    fn depart(&mut self, grant: Grant, earlier: Option<Departure>, now: Instant) -> Option<Departure> {
+        if self.lanes[grant.lane].gate.closed_until(now).is_some() {
+            return None;
         }
-        open
+        let counted_until = self.trips.unanswered(now);
+        self.settle(grant, earlier, counted_until);
+        Some(Departure { at: now, counted_until })
     }
 
     /// It will not be answered.
-    fn abandon(&mut self, grant: Grant, departed: Option<Instant>, now: Instant) {
-        if departed.is_some() {
-            self.settle(grant, Trips::abandoned(now));
-        } else {
-            self.lanes[grant.lane].window.give_back(grant.id);
-            self.window.give_back(grant.id);
+    fn abandon(&mut self, grant: Grant, departure: Option<Departure>, now: Instant) {
+        if departure.is_some() {
+            self.settle(grant, departure, Trips::abandoned(now));
+        } else if grant.limit.key != u32::MAX {
+            self.lanes[grant.lane].window.give_back();
+            self.window.give_back();
         }
-    }
-
-    fn id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
     }
 
     /// The earliest instant at which a call that joins the queue now can be sent.
@@ -234,19 +236,21 @@ impl State {
         lane.window.ready_at(limit, now).unwrap_or(now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
     }
 
-    fn settle(&mut self, grant: Grant, free_at: Instant) {
+    fn settle(&mut self, grant: Grant, departure: Option<Departure>, free_at: Instant) {
         if grant.limit.key != u32::MAX {
-            self.lanes[grant.lane].window.settle(grant.id, Some(free_at));
-            self.window.settle(grant.id, Some(free_at));
+            let known = departure.map(|departure| departure.counted_until);
+            self.lanes[grant.lane].window.settle(known, free_at);
+            self.window.settle(known, free_at);
         }
     }
 
-    fn answered(&mut self, grant: Grant, departed: Instant, answer: Answer, now: Instant) {
+    fn answered(&mut self, grant: Grant, departure: Option<Departure>, answer: Answer, now: Instant) {
         if answer.is_refusal {
             self.trips.refused();
         }
+        let departed = departure.map_or(now, |departure| departure.at);
         let free_at = self.trips.answered(departed, now, grant.waited);
-        self.settle(grant, free_at);
+        self.settle(grant, departure, free_at);
         let lane = &mut self.lanes[grant.lane];
         if answer.is_refusal {
             lane.gate.refuse(departed, now, answer.retry_after);
@@ -291,7 +295,7 @@ fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
 pub(crate) struct Permit {
     tenant: Arc<Tenant>,
     grant: Grant,
-    departed: Mutex<Option<Instant>>,
+    departure: Mutex<Option<Departure>>,
     answered: AtomicBool,
 }
 
@@ -317,18 +321,17 @@ impl Permit {
     /// To be called as late as can be before the request leaves; false says that it must not.
     pub(crate) fn depart(&self) -> bool {
         let mut state = lock(&self.tenant.state);
-        let now = Instant::now();
-        let open = state.depart(self.grant, now);
-        if open {
-            *lock(&self.departed) = Some(now);
-        }
+        let mut departure = lock(&self.departure);
+        let departed = state.depart(self.grant, *departure, Instant::now());
+        *departure = departed.or(*departure);
+        drop(departure);
         let wakers = state.heads();
         wake(state, wakers);
-        open
+        departed.is_some()
     }
 
     pub(crate) fn has_departed(&self) -> bool {
-        lock(&self.departed).is_some()
+        lock(&self.departure).is_some()
     }
 
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
@@ -337,9 +340,8 @@ impl Permit {
             return;
         }
         let mut state = lock(&self.tenant.state);
-        let now = Instant::now();
-        let departed = lock(&self.departed).unwrap_or(now);
-        state.answered(self.grant, departed, answer, now);
+        let departure = *lock(&self.departure);
+        state.answered(self.grant, departure, answer, Instant::now());
         let wakers = if answer.is_refusal {
             state.lanes[self.grant.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
         } else {
@@ -354,7 +356,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !*self.answered.get_mut() {
             let mut state = lock(&self.tenant.state);
-            state.abandon(self.grant, *lock(&self.departed), Instant::now());
+            state.abandon(self.grant, *lock(&self.departure), Instant::now());
             let wakers = state.heads();
             wake(state, wakers);
         }
@@ -411,7 +413,7 @@ impl Acquire<'_> {
                 let grant = state.take(pacer.lane, self.limit, self.waited_for.is_some(), now);
                 self.leave(state);
                 let tenant = pacer.tenant.clone();
-                return Ok(Ok(Permit { tenant, grant, departed: Mutex::new(None), answered: AtomicBool::new(false) }));
+                return Ok(Ok(Permit { tenant, grant, departure: Mutex::new(None), answered: AtomicBool::new(false) }));
             }
             Turn::At(at, wait) => (at, wait),
             Turn::Behind(wait) => (self.deadline, wait),
@@ -756,6 +758,7 @@ mod simulation {
         rng: Rng,
         way: Way,
         limit: RateLimit,
+        next_place: u64,
         /// When a connection was last used.
         idle: Vec<Instant>,
         flying: Vec<Flight>,
@@ -765,7 +768,7 @@ mod simulation {
     struct Flight {
         grant: Grant,
         departs: Instant,
-        departed: bool,
+        departure: Option<Departure>,
         arrives: Instant,
         answer: Option<RateLimitHeaders>,
         answered: Instant,
@@ -782,7 +785,7 @@ mod simulation {
                 state.lane(&key.to_string());
             }
             let (idle, flying, arrivals, rng) = (Vec::new(), Vec::new(), Vec::new(), Rng::with_seed(seed));
-            Self { now, state, rng, way, limit, idle, flying, arrivals }
+            Self { now, state, rng, way, limit, next_place: 0, idle, flying, arrivals }
         }
 
         /// Callers wait with every key for this long.
@@ -810,7 +813,8 @@ mod simulation {
         fn send(&mut self, lane: usize) -> Option<Instant> {
             loop {
                 let place = self.state.lanes[lane].head().unwrap_or_else(|| {
-                    let (place, limit) = (self.state.id(), self.limit);
+                    self.next_place += 1;
+                    let (place, limit) = (self.next_place, self.limit);
                     self.state.lanes[lane].queue.insert(place, Waiting { limit, waker: Waker::noop().clone() });
                     place
                 });
@@ -830,7 +834,7 @@ mod simulation {
             let departs = self.now + ms(connecting) + Duration::from_micros(self.rng.u64(0..500));
             let arrives = departs + ms((self.way.outward)(&mut self.rng));
             let answered = arrives + ms((self.way.work)(&mut self.rng)) + Duration::from_micros(self.rng.u64(1..500));
-            self.flying.push(Flight { grant, departs, departed: false, arrives, answer: None, answered });
+            self.flying.push(Flight { grant, departs, departure: None, arrives, answer: None, answered });
         }
 
         fn fly(&mut self) {
@@ -840,9 +844,9 @@ mod simulation {
                 if at > self.now {
                     break;
                 }
-                if !flight.departed {
-                    flight.departed = true;
-                    assert!(self.state.depart(flight.grant, at));
+                if flight.departure.is_none() {
+                    flight.departure = self.state.depart(flight.grant, None, at);
+                    assert!(flight.departure.is_some());
                 } else if flight.answer.is_none() {
                     self.arrivals.push((at, lane));
                     let recent = self.arrivals.iter().rev().take_while(|(arrived, _)| *arrived + WINDOW > at);
@@ -851,9 +855,9 @@ mod simulation {
                     flight.answer =
                         Some(RateLimitHeaders { limit: Some(self.limit.key), remaining, reset: Some(WINDOW) });
                 } else {
-                    let Flight { grant, departs, answer, .. } = self.flying.swap_remove(i);
+                    let Flight { grant, departure, answer, .. } = self.flying.swap_remove(i);
                     let headers = answer.unwrap_or_default();
-                    self.state.answered(grant, departs, Answer { headers, ..Answer::default() }, at);
+                    self.state.answered(grant, departure, Answer { headers, ..Answer::default() }, at);
                     self.idle.push(at);
                 }
             }
@@ -873,10 +877,10 @@ mod simulation {
 
     impl Flight {
         fn next(&self) -> Instant {
-            match (self.departed, self.answer) {
-                (false, _) => self.departs,
-                (true, None) => self.arrives,
-                (true, Some(_)) => self.answered,
+            match (self.departure, self.answer) {
+                (None, _) => self.departs,
+                (Some(_), None) => self.arrives,
+                (Some(_), Some(_)) => self.answered,
             }
         }
     }

@@ -14,38 +14,29 @@ const GUARD: Duration = Duration::from_millis(5);
 /// The requests that may fall into the server's current window, each until it surely has left it.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    slots: Vec<Slot>,
+    /// How many have not left for the server yet.
+    here: usize,
+    /// When each of the others leaves the window, in order.
+    free_at: VecDeque<Instant>,
     full_at: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Slot {
-    id: u64,
-    /// Unknown until the request has left.
-    free_at: Option<Instant>,
-}
-
-impl Slot {
-    fn is_counted(&self, now: Instant) -> bool {
-        self.free_at.is_none_or(|free_at| free_at > now)
-    }
 }
 
 impl Window {
     /// The first instant at which fewer than `limit` requests are counted; `None` while that depends on requests which
     /// have not left yet.
     pub(crate) fn ready_at(&mut self, limit: u32, now: Instant) -> Option<Instant> {
-        self.slots.retain(|slot| slot.is_counted(now));
+        while self.free_at.front().is_some_and(|free_at| *free_at <= now) {
+            self.free_at.pop_front();
+        }
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let Some(excess) = self.slots.len().checked_sub(limit) else { return Some(now) };
+        let Some(excess) = (self.here + self.free_at.len()).checked_sub(limit) else { return Some(now) };
         self.full_at = Some(now);
-        self.slots.sort_unstable_by_key(|slot| (slot.free_at.is_none(), slot.free_at));
-        self.slots.get(excess).and_then(|slot| slot.free_at)
+        self.free_at.get(excess).copied()
     }
 
     /// Counts a request from now on, until [`settle`](Self::settle) says for how long.
-    pub(crate) fn take(&mut self, id: u64, limit: u32, now: Instant) {
-        self.slots.push(Slot { id, free_at: None });
+    pub(crate) fn take(&mut self, limit: u32, now: Instant) {
+        self.here += 1;
         self.ready_at(limit, now);
     }
 
@@ -54,21 +45,35 @@ impl Window {
         self.full_at.is_some_and(|full_at| full_at >= since)
     }
 
-    /// Corrects how long a request is counted, once more is known.
-    pub(crate) fn settle(&mut self, id: u64, free_at: Option<Instant>) {
-        match self.slots.iter_mut().find(|slot| slot.id == id) {
-            Some(slot) => slot.free_at = free_at,
-            None => self.slots.push(Slot { id, free_at }),
+    /// Says how long a request is counted that was counted until `known`, or had not left.
+    pub(crate) fn settle(&mut self, known: Option<Instant>, free_at: Instant) {
+        match known {
+            None => self.give_back(),
+            Some(known) => self.forget(known),
+        }
+        if self.free_at.back().is_none_or(|last| *last <= free_at) {
+            self.free_at.push_back(free_at);
+        } else {
+            self.free_at.insert(self.free_at.partition_point(|other| *other <= free_at), free_at);
         }
     }
 
-    /// It was never sent.
-    pub(crate) fn give_back(&mut self, id: u64) {
-        self.slots.retain(|slot| slot.id != id);
+    /// It is no longer counted, if it still was. Requests that leave together are as good as one another.
+    fn forget(&mut self, known: Instant) {
+        if self.free_at.back() == Some(&known) {
+            self.free_at.pop_back();
+        } else if let Ok(at) = self.free_at.binary_search(&known) {
+            self.free_at.remove(at);
+        }
+    }
+
+    /// A request was never sent.
+    pub(crate) fn give_back(&mut self) {
+        self.here = self.here.saturating_sub(1);
     }
 
     pub(crate) fn in_use(&self, now: Instant) -> usize {
-        self.slots.iter().filter(|slot| slot.is_counted(now)).count()
+        self.here + self.free_at.len() - self.free_at.partition_point(|free_at| *free_at <= now)
     }
 }
 
@@ -84,6 +89,11 @@ impl Window {
 #[derive(Debug, Default)]
 pub(crate) struct Trips {
     recent: VecDeque<Trip>,
+    /// The shortest of them.
+    least: Duration,
+    /// What is lost where the answer is taken for the arrival, and in how many of them.
+    lost: Duration,
+    waited: u32,
     /// A `429` came: delays are waited for whatever that costs.
     strict: bool,
 }
@@ -108,10 +118,24 @@ impl Trips {
     pub(crate) fn answered(&mut self, left: Instant, now: Instant, waited: bool) -> Instant {
         let time = now.saturating_duration_since(left);
         if self.recent.len() == Self::KEPT as usize {
-            self.recent.pop_front();
+            self.forget();
+        }
+        self.least = if self.recent.is_empty() { time } else { self.least.min(time) };
+        if waited {
+            (self.lost, self.waited) = (self.lost + time, self.waited + 1);
         }
         self.recent.push_back(Trip { time, waited });
         left + self.late(time) + WINDOW + GUARD
+    }
+
+    fn forget(&mut self) {
+        let Some(oldest) = self.recent.pop_front() else { return };
+        if oldest.waited {
+            (self.lost, self.waited) = (self.lost.saturating_sub(oldest.time), self.waited - 1);
+        }
+        if oldest.time == self.least {
+            self.least = self.recent.iter().map(|trip| trip.time).min().unwrap_or(oldest.time);
+        }
     }
 
     /// When a request that has just left will leave it, if no answer says more: it arrives within a second, or, where
@@ -135,24 +159,17 @@ impl Trips {
         if self.recent.len() < Self::ENOUGH && !self.strict {
             return time.min(Self::COLD);
         }
-        let (lost, count) = self.lost();
         let allowed = Self::HABIT * u32::try_from(self.recent.len()).unwrap_or(Self::KEPT).max(Self::KEPT / 4);
-        let base = (lost.saturating_sub(allowed) / count.max(1)).min(self.least());
-        let (late, lost) = (time.saturating_sub(base), lost.saturating_sub(base * count));
+        if self.lost <= allowed {
+            return time;
+        }
+        let base = (self.lost.saturating_sub(allowed) / self.waited.max(1)).min(self.least());
+        let (late, lost) = (time.saturating_sub(base), self.lost.saturating_sub(base * self.waited));
         if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
     }
 
-    /// What is lost where the answer is taken for the arrival, and in how many trips.
-    fn lost(&self) -> (Duration, u32) {
-        let waited = self.recent.iter().filter(|trip| trip.waited);
-        waited.fold((Duration::ZERO, 0), |(sum, count), trip| (sum + trip.time, count + 1))
-    }
-
     fn least(&self) -> Duration {
-        if self.recent.len() < Self::ENOUGH {
-            return Duration::ZERO;
-        }
-        self.recent.iter().map(|trip| trip.time).min().unwrap_or_default()
+        if self.recent.len() < Self::ENOUGH { Duration::ZERO } else { self.least }
     }
 }
 
@@ -170,13 +187,13 @@ mod tests {
         let mut window = Window::default();
         for id in 0..5 {
             assert_eq!(window.ready_at(5, start), Some(start));
-            window.take(id, 5, start);
-            window.settle(id, Some(start + ms(1000 + 10 * id)));
+            window.take(5, start);
+            window.settle(None, start + ms(1000 + 10 * id));
         }
         assert_eq!(window.ready_at(5, start), Some(start + ms(1000)));
         assert_eq!(window.ready_at(3, start), Some(start + ms(1020)));
         assert_eq!(window.ready_at(6, start), Some(start));
-        window.settle(0, Some(start + ms(1500)));
+        window.settle(Some(start + ms(1000)), start + ms(1500));
         assert_eq!(window.ready_at(5, start), Some(start + ms(1010)));
         assert_eq!((window.in_use(start), window.in_use(start + ms(1020))), (5, 3));
         assert_eq!(window.ready_at(5, start + ms(1010)), Some(start + ms(1010)));
@@ -186,13 +203,13 @@ mod tests {
     fn promise_9_a_request_that_has_not_left_keeps_its_place_however_long_that_takes() {
         let start = Instant::now();
         let mut window = Window::default();
-        window.take(1, 9, start);
-        window.take(2, 9, start);
-        window.settle(2, Some(start + ms(1000)));
+        window.take(9, start);
+        window.take(9, start);
+        window.settle(None, start + ms(1000));
         assert_eq!(window.ready_at(1, start), None);
         assert_eq!(window.ready_at(2, start), Some(start + ms(1000)));
         assert_eq!(window.ready_at(1, start + ms(9_000_000)), None);
-        window.give_back(1);
+        window.give_back();
         assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
     }
 
@@ -200,9 +217,9 @@ mod tests {
     fn promise_9_a_late_answer_is_counted_even_after_its_slot_was_free() {
         let start = Instant::now();
         let mut window = Window::default();
-        window.settle(1, Some(start + ms(1000)));
+        window.settle(None, start + ms(1000));
         assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
-        window.settle(1, Some(start + ms(2500)));
+        window.settle(Some(start + ms(1000)), start + ms(2500));
         assert_eq!(window.ready_at(1, start + ms(1600)), Some(start + ms(2500)));
     }
 
@@ -210,9 +227,9 @@ mod tests {
     fn promise_9_fullness_is_remembered() {
         let start = Instant::now();
         let mut window = Window::default();
-        window.take(1, 2, start);
+        window.take(2, start);
         assert!(!window.was_full(start));
-        window.take(2, 2, start + ms(1));
+        window.take(2, start + ms(1));
         assert!(window.was_full(start + ms(1)) && !window.was_full(start + ms(2)));
         window.ready_at(2, start + ms(5));
         assert!(window.was_full(start + ms(5)));
