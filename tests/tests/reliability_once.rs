@@ -272,7 +272,7 @@ async fn promise_4_what_could_send_twice_cannot_be_switched_on() {
     let elsewhere = RawServer::start(Plan::scripts([]));
     let location = format!("{}/customers", elsewhere.url());
     let server = RawServer::start(Plan::respond(move |request| match request.method() {
-        "POST" => replies::reply(307, &[("location", &location)], ""),
+        "POST" => replies::reply(303, &[("location", &location)], ""),
         _ => replies::reply(503, &[], ""),
     }));
     #[expect(clippy::redundant_closure_for_method_calls, reason = "its type has no public name")]
