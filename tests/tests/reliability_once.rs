@@ -263,7 +263,9 @@ async fn promise_3_an_end_before_the_reply_proves_nothing() {
         let server = ending(end);
         let error = failed(&server, brisk()).await;
         assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Network, Outcome::Unknown, 1));
-        assert_eq!(server.finish().requests.len(), 1);
+        assert_eq!(server.record().requests.len(), 1);
+        let error = client(&server).get_thing("1").retry(RetryPolicy::never()).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Network, Outcome::Unknown));
     }
 }
 
