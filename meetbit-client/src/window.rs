@@ -287,6 +287,8 @@ mod tests {
     fn promise_10_answers_that_always_take_seconds_are_not_waited_for() {
         let (trips, start) = known(&[3000; 20]);
         assert_eq!(trips.unanswered(start), start + ms(1030));
+        let (trips, start) = known(&[1000; 20]);
+        assert_eq!(trips.unanswered(start), start + ms(1045), "these are answered in time");
     }
 
     #[test]

@@ -129,9 +129,21 @@ async fn promise_14_a_reply_that_ends_before_its_end_is_no_success() {
     }
 }
 
+/// What each of these replies means: status, headers, body; kind and outcome.
+async fn means(table: &[(u16, Headers, &str, ErrorKind, Outcome)]) {
+    for (status, headers, body, kind, outcome) in table.iter().copied() {
+        let reply = if status == 304 { replies::head(304, &[]).into() } else { replies::reply(status, headers, body) };
+        let error = answered(reply).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (kind, outcome), "{status} {body:?}");
+        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
+        assert_eq!(error.body(), Some(&*body.replace('\r', "\\u{d}")), "{status}");
+        assert!(!error.to_string().contains("<html>"), "a page of HTML explains nothing: {error}");
+    }
+}
+
 #[tokio::test]
 async fn promise_14_the_status_decides_first() {
-    let table: [(u16, Headers, &str, ErrorKind, Outcome); 24] = [
+    let table: [(u16, Headers, &str, ErrorKind, Outcome); 14] = [
         (
             400,
             JSON,
@@ -139,16 +151,6 @@ async fn promise_14_the_status_decides_first() {
             Validation,
             Rejected,
         ),
-        (401, TEXT, "Invalid or missing access key.", Unauthenticated, Rejected),
-        (401, TEXT, "Invalid or missing access keys.", Unauthenticated, Rejected),
-        (401, TEXT, "", Unauthenticated, Rejected),
-        (401, HTML, "<html>Access denied</html>", Unauthenticated, Rejected),
-        (401, TEXT, "Access denied.", PermissionDenied, Rejected),
-        (401, TEXT, "Access Denied.", PermissionDenied, Rejected),
-        (401, TEXT, "ACCESS DENIED", PermissionDenied, Rejected),
-        (401, TEXT, " access denied.\r\n", PermissionDenied, Rejected),
-        (401, JSON, r#"{"message":"Access denied."}"#, PermissionDenied, Rejected),
-        (401, JSON, r#""Access denied.""#, PermissionDenied, Rejected),
         (403, TEXT, "Access denied.", UnexpectedStatus, Rejected),
         (404, TEXT, "Resource object does not exist.", NotFound, Rejected),
         (405, TEXT, "", UnexpectedStatus, Rejected),
@@ -163,14 +165,24 @@ async fn promise_14_the_status_decides_first() {
         (300, JSON, replies::CUSTOMER, UnexpectedStatus, Unknown),
         (418, JSON, replies::CUSTOMER, UnexpectedStatus, Rejected),
     ];
-    for (status, headers, body, kind, outcome) in table {
-        let reply = if status == 304 { replies::head(304, &[]).into() } else { replies::reply(status, headers, body) };
-        let error = answered(reply).await.unwrap_err();
-        assert_eq!((error.kind(), error.outcome()), (kind, outcome), "{status} {body:?}");
-        assert_eq!(error.status().map(|status| status.as_u16()), Some(status));
-        assert_eq!(error.body(), Some(&*body.replace('\r', "\\u{d}")), "{status}");
-        assert!(!error.to_string().contains("<html>"), "a page of HTML explains nothing: {error}");
-    }
+    means(&table).await;
+}
+
+#[tokio::test]
+async fn promise_15_a_401_is_told_apart_by_its_text() {
+    means(&[
+        (401, TEXT, "Invalid or missing access key.", Unauthenticated, Rejected),
+        (401, TEXT, "Invalid or missing access keys.", Unauthenticated, Rejected),
+        (401, TEXT, "", Unauthenticated, Rejected),
+        (401, HTML, "<html>Access denied</html>", Unauthenticated, Rejected),
+        (401, TEXT, "Access denied.", PermissionDenied, Rejected),
+        (401, TEXT, "Access Denied.", PermissionDenied, Rejected),
+        (401, TEXT, "ACCESS DENIED", PermissionDenied, Rejected),
+        (401, TEXT, " access denied.\r\n", PermissionDenied, Rejected),
+        (401, JSON, r#"{"message":"Access denied."}"#, PermissionDenied, Rejected),
+        (401, JSON, r#""Access denied.""#, PermissionDenied, Rejected),
+    ])
+    .await;
     let denied = answered(replies::reply(401, TEXT, "Access denied.")).await.unwrap_err();
     assert!(denied.to_string().contains("`customers.create.*`"), "{denied}");
 }
