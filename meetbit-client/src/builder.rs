@@ -187,7 +187,8 @@ impl ClientBuilder {
                 "there is no access key: call `credentials(Credentials::new(id, secret))`, or use `Client::from_env()`",
             )
         })?;
-        let headers = self.headers(&credentials)?;
+        let (id, secret) = credentials.header_values()?;
+        let headers = self.headers(id, secret.clone())?;
         let layers = std::mem::take(&mut self.layers);
         let (timeout, attempt_timeout, retry, rate_limit) =
             (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
@@ -200,6 +201,7 @@ impl ClientBuilder {
             pacer: Pacer::shared(&address.origin, credentials.id()),
             address,
             headers,
+            secret,
             timeout,
             attempt_timeout,
             retry,
@@ -210,11 +212,10 @@ impl ClientBuilder {
         })))
     }
 
-    fn headers(&self, credentials: &Credentials) -> Result<HeaderMap, Error> {
+    fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
         check_text(&self.user_agent).map_err(|why| Error::config(format!("the user agent {why}")))?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
-        let (id, secret) = credentials.header_values()?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -225,13 +226,10 @@ impl ClientBuilder {
     }
 
     fn http(self, address: &Address) -> Result<Http, Error> {
-        let own = self.http_client.is_some();
-        let builder = self.http_client.unwrap_or_default();
-        let builder = if own && !address.is_plain() { builder } else { builder.no_proxy() };
-        let builder = if address.is_plain() {
-            builder.resolve_to_addrs("localhost", &LOOPBACK)
-        } else {
-            builder.https_only(true)
+        let builder = match self.http_client {
+            given if address.is_plain() => local(given.unwrap_or_default()),
+            Some(given) => given.https_only(true),
+            None => reqwest::Client::builder().no_proxy().https_only(true),
         };
         let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
         let client = protected(builder)
@@ -248,6 +246,11 @@ impl ClientBuilder {
 /// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
 /// answer with them.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
+
+/// Plain http stays on this machine; it needs no TLS roots, and loading the system's takes 20 ms.
+fn local(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
+    builder.no_proxy().resolve_to_addrs("localhost", &LOOPBACK).tls_certs_only([])
+}
 
 /// What `localhost` means, whatever a resolver says.
 const LOOPBACK: [std::net::SocketAddr; 2] = [
@@ -273,8 +276,7 @@ fn protected(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
 /// meets one that the receiver is closing.
 #[cfg(all(feature = "sandbox", feature = "webhooks"))]
 pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
-    let builder = reqwest::Client::builder().no_proxy().resolve_to_addrs("localhost", &LOOPBACK);
-    protected(builder.pool_max_idle_per_host(0)).build()
+    protected(local(reqwest::Client::builder()).pool_max_idle_per_host(0)).build()
 }
 
 /// A variable's value; where it cannot be used, the error names the variable and not the value.

@@ -278,20 +278,27 @@ impl<T> Future for Sending<T> {
     type Output = Result<Response<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_with_body(context).map_ok(|(response, _)| response)
+    }
+}
+
+impl<T> Sending<T> {
+    /// The reply, and its body as it came.
+    pub(crate) fn poll_with_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(Response<T>, Bytes), Error>> {
         match &mut self.0 {
             Progress::Planned { reply, endpoint, decode } => {
                 reply.as_mut().poll(context).map(|reply| decoded(reply?, endpoint, *decode))
             }
-            Progress::Ready(result) => Poll::Ready(taken(result)),
+            Progress::Ready(result) => Poll::Ready(taken(result).map(|response| (response, Bytes::new()))),
         }
     }
 }
 
-fn decoded<T>(reply: Reply, endpoint: &'static Endpoint, decode: Decode<T>) -> Result<Response<T>, Error> {
+fn decoded<T>(reply: Reply, endpoint: &'static Endpoint, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
     match decode(&reply) {
         Ok((data, message)) => {
-            let Reply { status, headers, rate_limit, attempts, .. } = reply;
-            Ok(Response { data, message, status, headers, rate_limit, attempts })
+            let Reply { status, headers, rate_limit, attempts, body } = reply;
+            Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
         }
         Err(undecodable) => Err(undecodable.into_error(endpoint, &reply)),
     }

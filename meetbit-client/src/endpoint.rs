@@ -48,7 +48,8 @@ impl Endpoint {
         self.path
     }
 
-    /// The permissions that the role of the access key needs, as declared.
+    /// The permissions that the role of the access key needs, as declared. What a request says can need more: see
+    /// [`Call::permissions`](crate::Call::permissions).
     #[must_use]
     pub fn permissions(&self) -> impl ExactSizeIterator<Item = Permission> + use<> {
         self.permissions.iter().map(|text| Permission::literal(text))

@@ -484,6 +484,257 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Callers on a paused clock: time passes when all of them wait.
+#[cfg(test)]
+mod tests {
+    use tokio::time::{advance, timeout};
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A pacer of its own for each test.
+    fn pacer(test: &str) -> Pacer {
+        Pacer::shared(test, "key")
+    }
+
+    async fn acquire(pacer: &Pacer, limit: RateLimit) -> Result<Permit, Refusal> {
+        pacer.acquire(pacer.place(), limit, Instant::now() + LIMIT, LIMIT).await.map(|granted| granted.permit)
+    }
+
+    /// One request that is answered at once.
+    async fn send(pacer: &Pacer, limit: RateLimit, answer: Answer) {
+        let permit = acquire(pacer, limit).await.unwrap();
+        assert!(permit.depart());
+        permit.answered(answer);
+    }
+
+    fn refusal(seconds: u64) -> Answer {
+        Answer { is_refusal: true, retry_after: Some(Duration::from_secs(seconds)), ..Answer::default() }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_the_sixth_waits_until_the_first_has_left_the_window() {
+        let (pacer, start) = (pacer("sixth"), Instant::now());
+        for sent in 0..11 {
+            assert_eq!(start.elapsed().as_secs(), sent / 5, "{sent}");
+            assert_eq!(pacer.status(RateLimit::default()).in_use as u64, sent % 5);
+            send(&pacer, RateLimit::default(), Answer::default()).await;
+            if sent % 5 == 4 {
+                let granted = pacer.acquire(pacer.place(), RateLimit::default(), start + LIMIT, LIMIT).await.unwrap();
+                assert_eq!(granted.waited_for, Some(Wait::Key));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_a_permit_counts_from_its_departure_or_not_at_all() {
+        let (pacer, limit, start) = (pacer("departure"), RateLimit::per_second(1), Instant::now());
+        drop(acquire(&pacer, limit).await.unwrap());
+        let unsent = acquire(&pacer, limit).await.unwrap();
+        assert!(!unsent.has_departed());
+        assert_eq!(start.elapsed(), Duration::ZERO, "given back");
+        advance(10 * SECOND).await;
+        assert!(timeout(SECOND, acquire(&pacer, limit)).await.is_err(), "it may still leave");
+        assert!(unsent.depart() && unsent.has_departed());
+        drop(unsent); // given up
+        acquire(&pacer, limit).await.unwrap();
+        assert!(start.elapsed() >= 12 * SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_keys_count_apart_and_the_tenant_together() {
+        let keys = [Pacer::shared("tenant", "a"), Pacer::shared("tenant", "b"), Pacer::shared("tenant", "b")];
+        let (limit, start) = (RateLimit::per_second(2).tenant(3), Instant::now());
+        for key in &keys {
+            send(key, limit, Answer::default()).await;
+        }
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(keys.each_ref().map(|key| key.status(limit).in_use), [1, 2, 2]);
+        let granted = keys[0].acquire(keys[0].place(), limit, start + LIMIT, LIMIT).await.unwrap();
+        assert_eq!(granted.waited_for, Some(Wait::Tenant));
+        assert!(start.elapsed() >= SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_unlimited_clients_are_not_counted_but_wait_for_the_gate() {
+        let (pacer, start) = (pacer("unlimited"), Instant::now());
+        for _ in 0..100 {
+            send(&pacer, RateLimit::unlimited(), Answer::default()).await;
+        }
+        assert_eq!((start.elapsed(), pacer.status(RateLimit::default()).in_use), (Duration::ZERO, 0));
+        send(&pacer, RateLimit::unlimited(), refusal(7)).await;
+        let granted = pacer.acquire(pacer.place(), RateLimit::unlimited(), start + LIMIT, LIMIT).await.unwrap();
+        assert_eq!((start.elapsed(), granted.waited_for), (7 * SECOND, Some(Wait::Closed)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_what_has_not_left_when_a_429_comes_is_held_back() {
+        let pacer = pacer("held back");
+        let (refused, waiting) = (
+            acquire(&pacer, RateLimit::default()).await.unwrap(),
+            acquire(&pacer, RateLimit::default()).await.unwrap(),
+        );
+        assert!(refused.depart());
+        refused.answered(refusal(2));
+        refused.answered(Answer::default()); // only the first counts
+        assert!(!waiting.depart() && !waiting.has_departed());
+        advance(2 * SECOND).await;
+        assert!(waiting.depart());
+        assert_eq!(pacer.status(RateLimit::default()).refusals, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_8_a_wait_that_is_too_long_is_refused_at_once() {
+        let (pacer, start) = (pacer("too long"), Instant::now());
+        send(&pacer, RateLimit::default(), refusal(10)).await;
+        let ask = |time: u64, most: u64| {
+            let deadline = start + Duration::from_secs(time);
+            pacer.acquire(pacer.place(), RateLimit::default(), deadline, Duration::from_secs(most))
+        };
+        let closed = Refusal::Closed { wait: 10 * SECOND, warned: false };
+        assert_eq!(ask(9, 99).await.err(), Some(closed));
+        assert_eq!(ask(99, 9).await.err(), Some(closed));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert!(ask(11, 10).await.is_ok());
+        assert_eq!(start.elapsed(), 10 * SECOND);
+        for _ in 0..2 {
+            send(&pacer, RateLimit::default(), refusal(1)).await;
+        }
+        assert_eq!(ask(99, 99).await.err(), Some(Refusal::Closed { wait: SECOND, warned: true }));
+        advance(SECOND).await;
+        send(&pacer, RateLimit::default(), Answer::default()).await;
+        assert!(ask(99, 99).await.is_ok(), "a wait that helped ends the warning");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_8_those_who_wait_learn_of_a_longer_wait_at_once() {
+        let (pacer, start) = (pacer("longer"), Instant::now());
+        let slow = acquire(&pacer, RateLimit::default()).await.unwrap();
+        slow.depart();
+        send(&pacer, RateLimit::default(), refusal(10)).await;
+        let waiting = tokio::spawn({
+            let pacer = pacer.clone();
+            async move { pacer.acquire(pacer.place(), RateLimit::default(), start + LIMIT, 20 * SECOND).await.err() }
+        });
+        advance(SECOND).await;
+        slow.answered(refusal(50));
+        assert_eq!(waiting.await.unwrap(), Some(Refusal::Closed { wait: 50 * SECOND, warned: false }));
+        assert_eq!(start.elapsed(), SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_the_queue_is_in_order_bounded_and_left_without_a_trace() {
+        let (pacer, limit, start) = (pacer("queue"), RateLimit::per_second(1).queue(3), Instant::now());
+        send(&pacer, limit, Answer::default()).await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut callers = Vec::new();
+        for n in 0..3 {
+            let (caller, turns) = (pacer.clone(), order.clone());
+            callers.push(tokio::spawn(async move {
+                send(&caller, limit, Answer::default()).await;
+                lock(&turns).push(n);
+            }));
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(pacer.status(limit).waiting, 3);
+        assert_eq!(acquire(&pacer, limit).await.err(), Some(Refusal::QueueFull));
+        let soon = pacer.acquire(pacer.place(), limit.queue(9), start + 3 * SECOND, LIMIT).await;
+        assert_eq!(soon.err(), Some(Refusal::TooLate), "three are before it");
+        callers[0].abort();
+        tokio::task::yield_now().await;
+        assert_eq!(pacer.status(limit).waiting, 2);
+        for caller in callers.drain(1..) {
+            caller.await.unwrap();
+        }
+        assert_eq!(*lock(&order), [1, 2]);
+        assert_eq!((start.elapsed().as_secs(), pacer.status(limit).waiting), (2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_an_earlier_place_goes_first() {
+        let (pacer, limit) = (pacer("place"), RateLimit::per_second(1));
+        let early = pacer.place();
+        send(&pacer, limit, Answer::default()).await;
+        let late = tokio::spawn({
+            let pacer = pacer.clone();
+            async move { acquire(&pacer, limit).await.map(|_| Instant::now()) }
+        });
+        tokio::task::yield_now().await;
+        let first = pacer.acquire(early, limit, Instant::now() + LIMIT, LIMIT).await.unwrap();
+        let at = Instant::now();
+        assert!(first.permit.depart());
+        first.permit.answered(Answer::default());
+        assert!(late.await.unwrap().unwrap() >= at + SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_a_deadline_is_a_deadline() {
+        let (pacer, limit, start) = (pacer("deadline"), RateLimit::per_second(1), Instant::now());
+        let ask = |deadline| pacer.acquire(pacer.place(), limit, deadline, LIMIT);
+        assert_eq!(ask(start).await.err(), Some(Refusal::TooLate));
+        let unsent = ask(start + SECOND).await.unwrap();
+        assert_eq!(ask(start + SECOND).await.err(), Some(Refusal::TooLate), "nobody knows when it leaves");
+        assert_eq!(start.elapsed(), SECOND);
+        drop(unsent);
+        send(&pacer, limit, Answer::default()).await;
+        let free = Instant::now() + SECOND + Duration::from_millis(5);
+        assert_eq!(ask(free - Duration::from_millis(1)).await.err(), Some(Refusal::TooLate));
+        assert_eq!(start.elapsed(), SECOND, "at once");
+        assert!(ask(free + Duration::from_millis(1)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_headers_ask_for_less() {
+        let (pacer, start) = (pacer("headers"), Instant::now());
+        let headers = |limit, remaining, reset| Answer {
+            headers: RateLimitHeaders { limit, remaining, reset: Some(Duration::from_secs(reset)) },
+            ..Answer::default()
+        };
+        let limit = |server_limit| Lane { server_limit, ..Lane::default() }.limit(RateLimit::default());
+        assert_eq!([None, Some(0), Some(3), Some(5), Some(10)].map(limit), [5, 1, 3, 5, 5]);
+        send(&pacer, RateLimit::default(), headers(Some(3), Some(2), 1)).await;
+        assert_eq!((pacer.status(RateLimit::default()).limit, start.elapsed()), (3, Duration::ZERO));
+        send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 4)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(4 * SECOND));
+        send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 1)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(SECOND), "others use the key as well");
+        assert_eq!(start.elapsed(), 4 * SECOND);
+        advance(2 * SECOND).await;
+        for _ in 0..4 {
+            send(&pacer, RateLimit::default(), headers(Some(5), Some(1), 1)).await;
+        }
+        send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 1)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, None, "its own count holds the next");
+        advance(2 * SECOND).await;
+        for _ in 0..5 {
+            send(&pacer, RateLimit::default(), headers(Some(10), Some(0), 1)).await;
+            if pacer.status(RateLimit::default()).closed_for.is_some() {
+                return;
+            }
+        }
+        panic!("the tenant's limit was used up by others");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_a_key_is_remembered_as_long_as_it_matters() {
+        let known = |origin: &str| lock(&TENANTS).contains_key(origin);
+        send(&pacer("closed"), RateLimit::default(), refusal(10)).await;
+        send(&pacer("counted"), RateLimit::default(), Answer::default()).await;
+        drop(pacer("idle"));
+        let live = pacer("live");
+        pacer("other");
+        assert!(known("closed") && known("counted") && known("live") && !known("idle"));
+        assert!(pacer("closed").status(RateLimit::default()).closed_for.is_some());
+        assert_eq!(pacer("counted").status(RateLimit::default()).in_use, 1);
+        advance(2 * SECOND).await;
+        pacer("other");
+        assert!(known("closed") && !known("counted"));
+        drop(live);
+    }
+}
+
 /// Long stretches of time, simulated: the state knows no clock of its own.
 #[cfg(test)]
 mod simulation {

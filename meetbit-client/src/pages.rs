@@ -1,11 +1,13 @@
 use std::borrow::Cow;
-use std::future::{Future, IntoFuture, poll_fn};
+use std::future::poll_fn;
+use std::hash::{DefaultHasher, Hasher};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_core::Stream;
 
-use crate::call::Receiving;
+use crate::call::{Response, Sending};
 use crate::plan::Plan;
 use crate::{Call, Error, ErrorKind};
 
@@ -21,8 +23,8 @@ use crate::{Call, Error, ErrorKind};
 /// The vendor documents no metadata about pages: neither how many there are, nor that a page is the last. The names
 /// `page_size` and `page_number` are inferred, and so is that the first page is 1. Limits are not documented either: should
 /// the server give fewer items than were asked for because its pages are never that large, the list ends too early, so
-/// ask for pages of a size that it is known to give. A page of more items than were asked for shows that it does not
-/// understand the query, and is an error.
+/// ask for pages of a size that it is known to give. A page of more items than were asked for, and one that is the same
+/// as the page before, show that the server does not understand the query, and are errors.
 #[derive(Debug)]
 #[must_use = "pages are not asked for until `next` is called"]
 pub struct Pages<T> {
@@ -32,11 +34,14 @@ pub struct Pages<T> {
     size_name: Cow<'static, str>,
     number_name: Cow<'static, str>,
     ended: bool,
-    under_way: Option<Receiving<Vec<T>>>,
+    /// What tells the last page from the next.
+    last: Option<u64>,
+    under_way: Option<Sending<Vec<T>>>,
 }
 
 impl<T> Call<Vec<T>> {
-    /// Goes through the list page by page, each with `size` items (0 counts as 1).
+    /// Goes through the list page by page, each with `size` items (0 counts as 1), where its pages can be set: of the
+    /// SDK's own lists [`list_users`](crate::Users::list_users).
     ///
     /// What the call says of its page is replaced; all else in it stays: filters, headers, time limit. See [`Pages`] for
     /// what is inferred of the vendor's pages.
@@ -63,6 +68,7 @@ impl<T> Call<Vec<T>> {
             size_name: Cow::Borrowed("page_size"),
             number_name: Cow::Borrowed("page_number"),
             ended: false,
+            last: None,
             under_way: None,
         }
     }
@@ -92,7 +98,8 @@ impl<T> Pages<T> {
     /// Dropping the future loses nothing: the page is still the next one.
     ///
     /// # Errors
-    /// As [`Call::send`]; [`Decode`](ErrorKind::Decode) as well for a page that is larger than was asked for.
+    /// As [`Call::send`]; [`Decode`](ErrorKind::Decode) as well for a page that shows that the server does not understand
+    /// which page it is asked for.
     pub async fn next(&mut self) -> Option<Result<Vec<T>, Error>> {
         poll_fn(|context| self.poll_page(context)).await
     }
@@ -101,8 +108,8 @@ impl<T> Pages<T> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let mut page = self.under_way.take().unwrap_or_else(|| self.request().into_future());
-        let Poll::Ready(result) = Pin::new(&mut page).poll(context) else {
+        let mut page = self.under_way.take().unwrap_or_else(|| self.request().send());
+        let Poll::Ready(result) = page.poll_with_body(context) else {
             self.under_way = Some(page);
             return Poll::Pending;
         };
@@ -117,14 +124,13 @@ impl<T> Pages<T> {
     }
 
     /// Whether there can be more is known by the length of the page alone. A ready call is a single page.
-    fn received(&mut self, result: Result<Vec<T>, Error>) -> Result<Option<Vec<T>>, Error> {
+    fn received(&mut self, result: Result<(Response<Vec<T>>, Bytes), Error>) -> Result<Option<Vec<T>>, Error> {
         self.ended = true;
-        let page = result?;
+        let (Response { data: page, .. }, body) = result?;
         let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
         if let (Some(endpoint), true) = (self.call.endpoint(), length >= self.size) {
-            if length > self.size {
-                return Err(Error::new(ErrorKind::Decode, self.too_many(length)).with(|e| e.endpoint(endpoint)));
-            }
+            self.check(length, &body)
+                .map_err(|why| Error::new(ErrorKind::Decode, why).with(|e| e.endpoint(endpoint)))?;
             if let Some(next) = self.number.checked_add(1) {
                 (self.number, self.ended) = (next, false);
             }
@@ -132,9 +138,24 @@ impl<T> Pages<T> {
         Ok(Some(page).filter(|page| !page.is_empty()))
     }
 
-    fn too_many(&self, length: u32) -> String {
-        let Self { size, size_name, .. } = self;
-        format!("the page has {length} items, but {size} were asked for: this list does not understand `{size_name}`")
+    /// Whether a page that is not the last can be the one that was asked for. If it is not, there would be no end.
+    fn check(&mut self, length: u32, body: &[u8]) -> Result<(), String> {
+        let Self { size, size_name, number_name, .. } = &*self;
+        if length > *size {
+            return Err(format!(
+                "the page has {length} items, but {size} were asked for: this list does not understand `{size_name}`"
+            ));
+        }
+        let mut hasher = DefaultHasher::new();
+        hasher.write(body);
+        let this = Some(hasher.finish());
+        if self.last == this {
+            return Err(format!(
+                "the page is the same as the one before: this list does not understand `{number_name}`"
+            ));
+        }
+        self.last = this;
+        Ok(())
     }
 }
 
@@ -144,10 +165,8 @@ impl Plan {
         let earlier = std::mem::take(&mut self.query);
         self.push_query(name, &value);
         let key = self.query.split_inclusive('=').next().unwrap_or_default().to_owned();
-        for pair in earlier.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with(&key)).rev() {
-            self.query.insert(0, '&');
-            self.query.insert_str(0, pair);
-        }
+        let kept = earlier.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with(&key));
+        self.query = kept.chain([&*self.query]).collect::<Vec<_>>().join("&");
     }
 }
 

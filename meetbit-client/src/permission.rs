@@ -118,6 +118,9 @@ impl std::error::Error for InvalidPermission {}
 
 /// The least set of permissions that covers every endpoint of some catalogues: the role that an application needs.
 ///
+/// What only some requests need is not in a catalogue, as `users.lock.*` to activate a new user:
+/// [`Call::permissions`](crate::Call::permissions) knows it.
+///
 /// ```
 /// use meetbit_client::{Customers, permissions};
 ///

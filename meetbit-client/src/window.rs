@@ -131,7 +131,7 @@ impl Trips {
     fn forget(&mut self) {
         let Some(oldest) = self.recent.pop_front() else { return };
         if oldest.waited {
-            (self.lost, self.waited) = (self.lost - oldest.time, self.waited - 1);
+            (self.lost, self.waited) = (self.lost.saturating_sub(oldest.time), self.waited - 1);
         }
         if oldest.time == self.least {
             self.least = self.recent.iter().map(|trip| trip.time).min().unwrap_or(oldest.time);
@@ -163,8 +163,8 @@ impl Trips {
         if self.lost <= allowed {
             return time;
         }
-        let base = ((self.lost - allowed) / self.waited.max(1)).min(self.least());
-        let (late, lost) = (time.saturating_sub(base), self.lost - base * self.waited);
+        let base = (self.lost.saturating_sub(allowed) / self.waited.max(1)).min(self.least());
+        let (late, lost) = (time.saturating_sub(base), self.lost.saturating_sub(base * self.waited));
         if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
     }
 

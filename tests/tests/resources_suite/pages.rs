@@ -141,6 +141,19 @@ async fn a_page_that_is_larger_than_asked_for_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_page_that_comes_twice_is_an_error() {
+    let (client, sent) = answered_by(|_| page(1..=2));
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
+    assert_eq!(
+        pages.next().await.unwrap().unwrap_err().to_string(),
+        "list_users (GET /users): the page is the same as the one before: this list does not understand `page_number`"
+    );
+    assert!(pages.next().await.is_none());
+    assert_eq!((pages.page_number(), sent.lock().unwrap().len()), (2, 2));
+}
+
+#[tokio::test]
 async fn a_size_of_none_counts_as_one() {
     let (client, sent) = users(1);
     assert_eq!(lengths(&mut client.list_users(&ListUsers::new()).pages(0)).await, [1]);

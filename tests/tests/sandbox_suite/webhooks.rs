@@ -1,6 +1,5 @@
 //! Webhooks that the sandbox sends: what goes on the wire, how often, and where to.
 
-use std::future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -295,7 +294,7 @@ async fn an_axum_receiver_takes_webhooks_and_tells_repeats() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/webhooks", listener.local_addr().unwrap());
     let router = Router::new().route("/webhooks", post(receive)).with_state(inbox.clone());
-    tokio::spawn(future::IntoFuture::into_future(axum::serve(listener, router)));
+    tokio::spawn(axum::serve(listener, router).into_future());
 
     let delivery = prepare(&url).await;
     let first = tokio::spawn(delivery.clone().into_future()).await.unwrap().unwrap();
