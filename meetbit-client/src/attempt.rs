@@ -92,7 +92,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
             } else {
                 let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
                 let (status, mut headers) = (head.status, head.headers);
-                conceal(&mut headers, client.secret());
+                conceal(&mut headers, client.secret.as_bytes());
                 return Attempt::Answered(Reply { status, headers, body, rate_limit, attempts: 0 });
             }
         }
@@ -105,9 +105,8 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
 }
 
 /// A server may echo the secret; `Debug` of the reply does not.
-fn conceal(headers: &mut HeaderMap, secret: &str) {
-    let echoes =
-        |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret.as_bytes());
+fn conceal(headers: &mut HeaderMap, secret: &[u8]) {
+    let echoes = |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret);
     headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
 }
 

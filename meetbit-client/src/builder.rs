@@ -187,7 +187,8 @@ impl ClientBuilder {
                 "there is no access key: call `credentials(Credentials::new(id, secret))`, or use `Client::from_env()`",
             )
         })?;
-        let headers = self.headers(&credentials)?;
+        let (id, secret) = credentials.header_values()?;
+        let headers = self.headers(id, secret.clone())?;
         let layers = std::mem::take(&mut self.layers);
         let (timeout, attempt_timeout, retry, rate_limit) =
             (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
@@ -200,6 +201,7 @@ impl ClientBuilder {
             pacer: Pacer::shared(&address.origin, credentials.id()),
             address,
             headers,
+            secret,
             timeout,
             attempt_timeout,
             retry,
@@ -210,11 +212,10 @@ impl ClientBuilder {
         })))
     }
 
-    fn headers(&self, credentials: &Credentials) -> Result<HeaderMap, Error> {
+    fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
         check_text(&self.user_agent).map_err(|why| Error::config(format!("the user agent {why}")))?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
-        let (id, secret) = credentials.header_values()?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));

@@ -2,13 +2,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
 use crate::address::Address;
 use crate::pacer::Pacer;
 use crate::retry::RetryBudget;
 use crate::transport::Transport;
-use crate::{ClientBuilder, Error, RateLimit, RateLimitStatus, RetryPolicy, header};
+use crate::{ClientBuilder, Error, RateLimit, RateLimitStatus, RetryPolicy};
 
 /// A connection to one MeetBit tenant with one access key. Cheap to clone; all clones share connections, pacing and the
 /// retry budget.
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) address: Address,
     /// Of every request.
     pub(crate) headers: HeaderMap,
+    /// The one among them, and like it in memory that is wiped.
+    pub(crate) secret: HeaderValue,
     pub(crate) timeout: Duration,
     pub(crate) attempt_timeout: Duration,
     pub(crate) retry: RetryPolicy,
@@ -66,7 +68,7 @@ impl Client {
 
 impl Settings {
     pub(crate) fn secret(&self) -> &str {
-        self.headers.get(header::KEY_SECRET).and_then(|secret| secret.to_str().ok()).unwrap_or_default()
+        self.secret.to_str().unwrap_or_default()
     }
 }
 

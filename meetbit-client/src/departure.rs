@@ -3,7 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -19,17 +20,20 @@ use crate::transport::Watch;
 pub(crate) struct Departing {
     body: Bytes,
     watch: Arc<Watch>,
-    /// Whether it may leave, once that has been asked.
-    left: OnceLock<bool>,
+    /// Whether it has been asked if it may leave.
+    asked: AtomicBool,
 }
 
 impl Departing {
     pub(crate) fn new(body: Bytes, watch: Arc<Watch>) -> Self {
-        Self { body, watch, left: OnceLock::new() }
+        Self { body, watch, asked: AtomicBool::new(false) }
     }
 
     fn leaves(&self) -> bool {
-        *self.left.get_or_init(|| self.watch.depart())
+        if !self.asked.swap(true, Ordering::Relaxed) {
+            return self.watch.depart();
+        }
+        !self.watch.is_held_back()
     }
 }
 
@@ -51,7 +55,7 @@ impl Body for Departing {
 
     /// What must not leave is given a body, so that it can fail.
     fn size_hint(&self) -> SizeHint {
-        let held_back = self.left.get() == Some(&false);
+        let held_back = self.asked.load(Ordering::Relaxed) && self.watch.is_held_back();
         SizeHint::with_exact((self.body.len() as u64).max(held_back.into()))
     }
 }

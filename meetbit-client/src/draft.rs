@@ -17,7 +17,8 @@ use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, pa
 /// A request in the making.
 #[derive(Debug)]
 pub struct Draft {
-    plan: Plan,
+    /// Behind a pointer from the start, so that no step moves it.
+    plan: Arc<Plan>,
     /// What is left of the path template.
     rest: &'static str,
 }
@@ -43,7 +44,7 @@ impl Draft {
             timeout: None,
             retry: None,
         };
-        Self { plan, rest: endpoint.path() }
+        Self { plan: Arc::new(plan), rest: endpoint.path() }
     }
 
     /// Fills the next placeholder.
@@ -56,16 +57,17 @@ impl Draft {
     }
 
     fn fill(&mut self, segment: Result<String, fmt::Error>) {
-        match path::fill(&mut self.plan.path, self.rest, segment) {
+        let rest = self.rest;
+        match path::fill(&mut self.plan().path, rest, segment) {
             Ok(rest) => self.rest = rest,
-            Err(why) => self.plan.fail(Error::invalid_request(why)),
+            Err(why) => self.plan().fail(Error::invalid_request(why)),
         }
     }
 
     /// Adds to the query: under `name`, or a struct's or map's own names.
     #[must_use]
     pub fn query<T: QueryArgument + ?Sized>(mut self, name: &str, value: &T) -> Self {
-        self.plan.push_query(name, value);
+        self.plan().push_query(name, value);
         self
     }
 
@@ -73,9 +75,9 @@ impl Draft {
     #[must_use]
     pub fn header<M, T: HeaderArgument<M> + ?Sized>(mut self, name: &'static str, value: &T) -> Self {
         match value.header_value(name) {
-            Ok(Some(value)) => drop(self.plan.headers.insert(HeaderName::from_static(name), value)),
+            Ok(Some(value)) => drop(self.plan().headers.insert(HeaderName::from_static(name), value)),
             Ok(None) => {}
-            Err(error) => self.plan.fail(error),
+            Err(error) => self.plan().fail(error),
         }
         self
     }
@@ -86,7 +88,7 @@ impl Draft {
         let mut json = Vec::with_capacity(512);
         let result = serde_json::to_writer(&mut json, value);
         let problem = result.err().map(|error| format!("the body cannot be written as JSON: {error}"));
-        self.plan.set_body("application/json", json.into(), checked, problem);
+        self.plan().set_body("application/json", json.into(), checked, problem);
         self
     }
 
@@ -96,14 +98,14 @@ impl Draft {
         let result = serde_html_form::to_string(value);
         let problem = result.as_ref().err().map(|error| format!("the body cannot be written as a form: {error}"));
         let form = result.unwrap_or_default();
-        self.plan.set_body("application/x-www-form-urlencoded", form.into(), checked, problem);
+        self.plan().set_body("application/x-www-form-urlencoded", form.into(), checked, problem);
         self
     }
 
     /// Bytes as the body.
     #[must_use]
     pub fn bytes<T: BytesArgument + ?Sized>(mut self, media_type: &'static str, value: &T) -> Self {
-        self.plan.set_body(media_type, Bytes::copy_from_slice(value.as_ref()), Checked::default(), None);
+        self.plan().set_body(media_type, Bytes::copy_from_slice(value.as_ref()), Checked::default(), None);
         self
     }
 
@@ -128,8 +130,13 @@ impl Draft {
     }
 
     fn finish(mut self) -> Arc<Plan> {
-        self.plan.path.push_str(self.rest);
-        Arc::new(self.plan)
+        let rest = self.rest;
+        self.plan().path.push_str(rest);
+        self.plan
+    }
+
+    fn plan(&mut self) -> &mut Plan {
+        Arc::make_mut(&mut self.plan)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -66,26 +66,40 @@ pub struct RateLimitHeaders {
 }
 
 impl RateLimitHeaders {
-    /// Reads them; what is absent or cannot be read is `None`.
+    /// Reads them; what is absent or cannot be read is `None`. Of several values the one that asks for more counts.
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
-        let number =
-            |name: HeaderName, pick: fn(u32, u32) -> u32| headers.get_all(name).iter().filter_map(count).reduce(pick);
-        Self {
-            limit: number(HeaderName::from_static("ratelimit-limit"), u32::min),
-            remaining: number(HeaderName::from_static("ratelimit-remaining"), u32::min),
-            reset: number(HeaderName::from_static("ratelimit-reset"), u32::max).map(|n| Duration::from_secs(n.into())),
+        let mut found = Self::default();
+        for (name, value) in headers {
+            let Some(kind) = name.as_str().strip_prefix("ratelimit-") else { continue };
+            let least = |known: Option<u32>| count(value).map(|n| known.map_or(n, |known| known.min(n))).or(known);
+            match kind {
+                "limit" => found.limit = least(found.limit),
+                "remaining" => found.remaining = least(found.remaining),
+                "reset" => {
+                    let reset = count(value).map(|n| Duration::from_secs(n.into()));
+                    found.reset = found.reset.max(reset);
+                }
+                _ => {}
+            }
         }
+        found
     }
 }
 
 /// The first number of a value; what follows (`10, 10;w=1`) describes policies.
 fn count(value: &HeaderValue) -> Option<u32> {
+    let bytes = value.as_bytes();
+    if (1..10).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
+        return Some(bytes.iter().fold(0, |n, digit| 10 * n + u32::from(digit - b'0')));
+    }
     let text = value.to_str().ok()?.split([',', ';']).next()?.trim();
     seconds(text).map(|duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     /// Where the tables start from: Sunday, 6 November 1994, 08:49:37 GMT.

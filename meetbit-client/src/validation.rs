@@ -146,7 +146,7 @@ impl Checks {
 
     /// A string has at most `max` characters (not bytes).
     pub fn max_length(self, field: &str, value: Option<&str>, max: usize) -> Self {
-        let too_long = value.is_some_and(|text| text.chars().nth(max).is_some());
+        let too_long = value.is_some_and(|text| text.len() > max && text.chars().nth(max).is_some());
         self.ensure(!too_long, field, || format!("The {field} field must not be greater than {max} characters."))
     }
 
