@@ -225,7 +225,8 @@ fn promise_16_a_request_and_everything_around_it_redacts_the_secret() {
 
 #[tokio::test]
 async fn the_body_of_a_reply_that_cannot_be_read_is_kept_but_in_no_text() {
-    let server = RawServer::start(Plan::respond(|_| replies::reply(200, &[("content-type", "text/html")], "<p>Ada\x07</p>")));
+    let server =
+        RawServer::start(Plan::respond(|_| replies::reply(200, &[("content-type", "text/html")], "<p>Ada\x07</p>")));
     let client = builder(&server.url()).build().unwrap();
     let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Decode, Outcome::Done));
