@@ -722,6 +722,8 @@ mod tests {
         let known = |origin: &str| lock(&TENANTS).contains_key(origin);
         send(&pacer("closed"), RateLimit::default(), refusal(10)).await;
         send(&pacer("counted"), RateLimit::default(), Answer::default()).await;
+        let nothing_left = RateLimitHeaders { limit: None, remaining: Some(0), reset: Some(10 * SECOND) };
+        send(&pacer("reset"), RateLimit::unlimited(), Answer { headers: nothing_left, ..Answer::default() }).await;
         drop(pacer("idle"));
         let live = pacer("live");
         pacer("other");
@@ -730,7 +732,10 @@ mod tests {
         assert_eq!(pacer("counted").status(RateLimit::default()).in_use, 1);
         advance(2 * SECOND).await;
         pacer("other");
-        assert!(known("closed") && !known("counted"));
+        assert!(known("closed") && known("reset") && !known("counted"));
+        advance(10 * SECOND).await;
+        pacer("other");
+        assert!(known("closed") && !known("reset"), "refusals in a row are not forgotten");
         drop(live);
     }
 }

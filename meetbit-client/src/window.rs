@@ -242,6 +242,8 @@ mod tests {
         assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1105));
         trips = known(&[100; 8]).0;
         assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255));
+        trips = known(&[100; 9]).0;
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1805), "ten trips are enough");
         assert_eq!(Trips::abandoned(start), start + ms(1005));
     }
 
