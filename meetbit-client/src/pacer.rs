@@ -686,6 +686,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn promise_9_as_many_as_a_second_allows_are_not_too_late_together() {
+        let (pacer, limit, start) = (pacer("together"), RateLimit::default(), Instant::now());
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let pacer = pacer.clone();
+            callers.spawn(async move {
+                let granted = pacer.acquire(pacer.place(), limit, start + 2 * SECOND, LIMIT).await?;
+                granted.permit.answered(Answer::default());
+                Ok::<_, Refusal>(())
+            });
+        }
+        assert!(callers.join_all().await.iter().all(Result::is_ok));
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn promise_9_headers_ask_for_less() {
         let (pacer, start) = (pacer("headers"), Instant::now());
         let headers = |limit, remaining, reset| Answer {

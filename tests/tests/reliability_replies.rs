@@ -96,7 +96,7 @@ async fn promise_14_a_message_has_the_path_and_types_and_never_the_value() {
     for body in values {
         let error = answered(replies::reply(200, JSON, &body)).await.unwrap_err();
         assert_eq!(error.kind(), Decode);
-        assert!(!format!("{error} {error:?} {:?}", error.body()).contains(private), "{error:?}");
+        assert!(!format!("{error} {error:?}").contains(private), "{error:?}");
     }
 }
 
