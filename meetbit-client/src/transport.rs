@@ -20,8 +20,9 @@ use tower::{Layer, Service, ServiceExt};
 use crate::body::{self, BodyError};
 use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
-use crate::pacer::{Answer, Permit};
+use crate::pacer::Permit;
 use crate::retry_after::{self, RateLimitHeaders};
+use crate::turns::Answer;
 
 /// Any error of a service.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
