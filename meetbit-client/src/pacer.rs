@@ -431,7 +431,7 @@ impl Acquire<'_> {
         let Some(until) = lane.gate.closed_until(now) else { return Ok(()) };
         let wait = until - now;
         let warned = lane.gate.warns();
-        if until > self.deadline || wait > self.max_wait || warned {
+        if until >= self.deadline || wait > self.max_wait || warned {
             Err(Refusal::Closed { wait, warned })
         } else {
             Ok(())
@@ -447,7 +447,7 @@ impl Acquire<'_> {
         if state.lanes[lane].queue.len() >= self.limit.queue {
             return Err(Refusal::QueueFull);
         }
-        if state.earliest(lane, self.limit, now) > self.deadline {
+        if state.earliest(lane, self.limit, now) >= self.deadline {
             return Err(Refusal::TooLate);
         }
         state.lanes[lane].queue.insert(self.place, Waiting { limit: self.limit, waker: waker.clone() });
@@ -595,6 +595,7 @@ mod tests {
         };
         let closed = Refusal::Closed { wait: 10 * SECOND, warned: false };
         assert_eq!(ask(9, 99).await.err(), Some(closed));
+        assert_eq!(ask(10, 99).await.err(), Some(closed), "it opens when it is too late");
         assert_eq!(ask(99, 9).await.err(), Some(closed));
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert!(ask(11, 10).await.is_ok());
@@ -659,14 +660,19 @@ mod tests {
         send(&pacer, limit, Answer::default()).await;
         let late = tokio::spawn({
             let pacer = pacer.clone();
-            async move { acquire(&pacer, limit).await.map(|_| Instant::now()) }
+            async move {
+                let granted = pacer.acquire(pacer.place(), limit, Instant::now() + LIMIT, LIMIT).await.unwrap();
+                (granted.waited_for, Instant::now())
+            }
         });
         tokio::task::yield_now().await;
         let first = pacer.acquire(early, limit, Instant::now() + LIMIT, LIMIT).await.unwrap();
         let at = Instant::now();
         assert!(first.permit.depart());
         first.permit.answered(Answer::default());
-        assert!(late.await.unwrap().unwrap() >= at + SECOND);
+        let (waited_for, sent) = late.await.unwrap();
+        assert_eq!(waited_for, Some(Wait::Key));
+        assert!(sent >= at + SECOND);
     }
 
     #[tokio::test(start_paused = true)]
@@ -680,7 +686,7 @@ mod tests {
         drop(unsent);
         send(&pacer, limit, Answer::default()).await;
         let free = Instant::now() + SECOND + Duration::from_millis(5);
-        assert_eq!(ask(free - Duration::from_millis(1)).await.err(), Some(Refusal::TooLate));
+        assert_eq!(ask(free).await.err(), Some(Refusal::TooLate));
         assert_eq!(start.elapsed(), SECOND, "at once");
         assert!(ask(free + Duration::from_millis(1)).await.is_ok());
     }
@@ -722,14 +728,17 @@ mod tests {
         }
         send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 1)).await;
         assert_eq!(pacer.status(RateLimit::default()).closed_for, None, "its own count holds the next");
-        advance(2 * SECOND).await;
-        for _ in 0..5 {
-            send(&pacer, RateLimit::default(), headers(Some(10), Some(0), 1)).await;
-            if pacer.status(RateLimit::default()).closed_for.is_some() {
-                return;
-            }
+        for _ in 0..4 {
+            send(&pacer, RateLimit::default(), headers(Some(5), Some(1), 1)).await;
         }
-        panic!("the tenant's limit was used up by others");
+        send(&pacer, RateLimit::default(), headers(Some(10), Some(0), 1)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(SECOND), "others use up the tenant's limit");
+        advance(2 * SECOND).await;
+        for _ in 0..4 {
+            send(&pacer, RateLimit::default(), headers(Some(5), Some(1), 1)).await;
+        }
+        send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 3)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(3 * SECOND), "it asks for more than a second");
     }
 
     #[tokio::test(start_paused = true)]
