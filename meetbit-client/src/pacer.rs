@@ -634,7 +634,10 @@ mod tests {
         for n in 0..3 {
             let (caller, turns) = (pacer.clone(), order.clone());
             callers.push(tokio::spawn(async move {
-                send(&caller, limit, Answer::default()).await;
+                let granted = caller.acquire(caller.place(), limit, start + LIMIT, LIMIT).await.unwrap();
+                assert_eq!(granted.waited_for, Some(Wait::Key), "what held it back once it was the first");
+                assert!(granted.permit.depart());
+                granted.permit.answered(Answer::default());
                 lock(&turns).push(n);
             }));
             tokio::task::yield_now().await;
