@@ -102,6 +102,15 @@ async fn a_call_adds_a_header_a_query_and_its_own_time_limit() {
 }
 
 #[tokio::test]
+async fn time_limits_without_end_are_no_panic() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let endless =
+        builder(&server.url()).timeout(Duration::MAX).attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    let client = endless.idle_timeout(Duration::MAX).build().unwrap();
+    client.create_customer(&NewCustomer::new()).timeout(Duration::MAX).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_cannot_be_valid_is_not_sent() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let client = builder(&server.url()).build().unwrap();
