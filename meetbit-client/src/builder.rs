@@ -9,6 +9,7 @@ use tower::{Layer, Service};
 
 use crate::address::Address;
 use crate::client::Settings;
+use crate::draft::JSON;
 use crate::header::{KEY_ID, KEY_SECRET, check_text};
 use crate::pacer::Pacer;
 use crate::retry::RetryBudget;
@@ -218,6 +219,7 @@ impl ClientBuilder {
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, ACCEPT);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::USER_AGENT, user_agent);
         headers.insert(KEY_ID, id);
