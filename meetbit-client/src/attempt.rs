@@ -18,7 +18,7 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     plan.check()?;
     let client = &*plan.client.0;
     let policy = plan.retry.unwrap_or(client.retry);
-    let deadline = Instant::now() + plan.timeout();
+    let deadline = after(plan.timeout());
     client.budget.request();
     let place = client.pacer.place();
     let mut attempts = 0;
@@ -76,7 +76,7 @@ enum Attempt {
 async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
     let client = &*plan.client.0;
     let watch = Watch::new(permit);
-    let limit = deadline.min(Instant::now() + client.attempt_timeout);
+    let limit = deadline.min(after(client.attempt_timeout));
     let sent = timeout_at(limit, client.transport.send(plan, &watch)).await;
     let response = sent.unwrap_or(Err(Failure::TIMEOUT));
     if response.is_err() && watch.is_held_back() {
@@ -176,6 +176,12 @@ fn refused(plan: &Plan, refusal: Refusal, last: Option<Error>, attempts: u32) ->
         let e = e.outcome(outcome).endpoint(plan.endpoint).attempts(attempts);
         status.into_iter().fold(e, super::error::Details::status)
     })
+}
+
+/// So long from now; a time without end is a century.
+fn after(limit: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    Instant::now() + limit.min(CENTURY)
 }
 
 /// Whole seconds, rounded up: nobody should come back early.

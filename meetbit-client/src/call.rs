@@ -115,8 +115,8 @@ impl<T> Call<T> {
     pub fn send(self) -> Sending<T> {
         match self.0 {
             State::Planned { plan, decode } => {
-                let endpoint = plan.endpoint;
-                Sending(Progress::Planned { reply: Box::pin(instrumented(plan)), endpoint, decode })
+                let reply = Box::pin(instrumented(plan.clone()));
+                Sending(Progress::Planned { reply, plan, decode })
             }
             State::Ready(result) => Sending(Progress::Ready(result)),
         }
@@ -266,11 +266,7 @@ pub struct Response<T> {
 pub struct Sending<T>(Progress<T>);
 
 enum Progress<T> {
-    Planned {
-        reply: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>,
-        endpoint: &'static Endpoint,
-        decode: Decode<T>,
-    },
+    Planned { reply: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>, plan: Arc<Plan>, decode: Decode<T> },
     Ready(Arc<Mutex<Option<Result<T, Error>>>>),
 }
 
@@ -286,22 +282,22 @@ impl<T> Sending<T> {
     /// The reply, and its body as it came.
     pub(crate) fn poll_with_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(Response<T>, Bytes), Error>> {
         match &mut self.0 {
-            Progress::Planned { reply, endpoint, decode } => {
-                reply.as_mut().poll(context).map(|reply| decoded(reply?, endpoint, *decode))
+            Progress::Planned { reply, plan, decode } => {
+                reply.as_mut().poll(context).map(|reply| decoded(reply?, plan, *decode))
             }
             Progress::Ready(result) => Poll::Ready(taken(result).map(|response| (response, Bytes::new()))),
         }
     }
 }
 
-fn decoded<T>(reply: Reply, endpoint: &'static Endpoint, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
-    let (data, message) = value(&reply, endpoint, decode)?;
+fn decoded<T>(reply: Reply, plan: &Plan, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
+    let (data, message) = value(&reply, plan, decode)?;
     let Reply { status, headers, rate_limit, attempts, body } = reply;
     Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
 }
 
-fn value<T>(reply: &Reply, endpoint: &'static Endpoint, decode: Decode<T>) -> Result<Decoded<T>, Error> {
-    decode(reply).map_err(|undecodable| undecodable.into_error(endpoint, reply))
+fn value<T>(reply: &Reply, plan: &Plan, decode: Decode<T>) -> Result<Decoded<T>, Error> {
+    decode(reply).map_err(|undecodable| undecodable.into_error(plan, reply))
 }
 
 fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<Response<T>, Error> {
@@ -327,8 +323,8 @@ impl<T> Future for Receiving<T> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0.0 {
-            Progress::Planned { reply, endpoint, decode } => {
-                reply.as_mut().poll(context).map(|reply| value(&reply?, endpoint, *decode).map(|(data, _)| data))
+            Progress::Planned { reply, plan, decode } => {
+                reply.as_mut().poll(context).map(|reply| value(&reply?, plan, *decode).map(|(data, _)| data))
             }
             Progress::Ready(result) => Poll::Ready(taken(result).map(|response| response.data)),
         }
@@ -338,7 +334,9 @@ impl<T> Future for Receiving<T> {
 impl<T> fmt::Debug for Sending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Progress::Planned { endpoint, .. } => f.debug_tuple("Sending").field(&format_args!("{endpoint}")).finish(),
+            Progress::Planned { plan, .. } => {
+                f.debug_tuple("Sending").field(&format_args!("{}", plan.endpoint)).finish()
+            }
             Progress::Ready(_) => f.write_str("Sending(ready)"),
         }
     }

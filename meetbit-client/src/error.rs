@@ -143,7 +143,8 @@ impl Error {
         self.0.endpoint
     }
 
-    /// The start of the reply's body, at most 8 KiB, with control characters escaped; for a reply that is an error.
+    /// The start of the reply's body, at most 8 KiB, with control characters escaped, where the reply is an error or cannot be
+    /// read. It is in no text of the error, since it may hold what concerns nobody who reads a log.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()

@@ -118,6 +118,7 @@ mod reply;
 mod retry;
 mod retry_after;
 mod transport;
+mod turns;
 mod users;
 mod validation;
 mod window;

@@ -10,10 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::gate::Gate;
 use crate::rate_limit::{RateLimit, RateLimitStatus};
-use crate::retry_after::RateLimitHeaders;
-use crate::window::{Trips, WINDOW, Window};
+use crate::turns::{Answer, Departure, Grant, Lane, State, Turn, Wait, Waiting};
 
 /// Every server that a client of this process was built for, by its origin.
 ///
@@ -81,215 +79,6 @@ pub(crate) enum Refusal {
     QueueFull,
 }
 
-/// What kept a call waiting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// A `429`, or `RateLimit-Remaining: 0`.
-    Closed,
-    /// The key's requests of the last second.
-    Key,
-    /// The tenant's requests of the last second.
-    Tenant,
-    /// Calls that came earlier.
-    Queue,
-}
-
-/// Everything that is decided about a tenant's requests; it knows neither clocks nor tasks.
-#[derive(Debug, Default)]
-struct State {
-    window: Window,
-    trips: Trips,
-    lanes: Vec<Lane>,
-}
-
-#[derive(Debug, Default)]
-struct Lane {
-    key_id: String,
-    window: Window,
-    gate: Gate,
-    /// What the server says it allows.
-    server_limit: Option<u32>,
-    queue: BTreeMap<u64, Waiting>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    limit: RateLimit,
-    waker: Waker,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Turn {
-    Now,
-    At(Instant, Wait),
-    /// Somebody else will wake it.
-    Behind(Wait),
-}
-
-/// A request that has left.
-#[derive(Clone, Copy, Debug)]
-struct Departure {
-    at: Instant,
-    counted_until: Instant,
-}
-
-/// What the state knows of a permit.
-#[derive(Clone, Copy, Debug)]
-struct Grant {
-    lane: usize,
-    limit: RateLimit,
-    at: Instant,
-    /// It was held back for the rate limit.
-    waited: bool,
-}
-
-impl Lane {
-    fn limit(&self, limit: RateLimit) -> u32 {
-        self.server_limit.map_or(limit.key, |server| server.clamp(1, limit.key))
-    }
-
-    fn head(&self) -> Option<u64> {
-        self.queue.keys().next().copied()
-    }
-}
-
-impl State {
-    fn lane(&mut self, key_id: &str) -> usize {
-        let known = self.lanes.iter().position(|lane| lane.key_id == key_id);
-        known.unwrap_or_else(|| {
-            self.lanes.push(Lane { key_id: key_id.to_owned(), ..Lane::default() });
-            self.lanes.len() - 1
-        })
-    }
-
-    fn is_counted(&self, now: Instant) -> bool {
-        let counted = |lane: &Lane| lane.gate.closed_until(now).is_some() || lane.gate.refusals() > 0;
-        self.window.in_use(now) > 0 || self.lanes.iter().any(counted)
-    }
-
-    /// Whether it is the turn of `place`.
-    fn turn(&mut self, lane: usize, place: u64, limit: RateLimit, now: Instant) -> Turn {
-        if self.lanes[lane].head().is_some_and(|head| head < place) {
-            return Turn::Behind(Wait::Queue);
-        }
-        match self.key_turn(lane, limit, now) {
-            Turn::Now => {}
-            later => return later,
-        }
-        match ready(&mut self.window, limit.tenant, now, Wait::Tenant) {
-            Turn::Now => {}
-            later => return later,
-        }
-        let earlier = (0..self.lanes.len()).any(|other| other != lane && self.head_is_ready_before(other, place, now));
-        if earlier { Turn::Behind(Wait::Queue) } else { Turn::Now }
-    }
-
-    fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
-        let lane = &mut self.lanes[lane];
-        if let Some(until) = lane.gate.closed_until(now) {
-            return Turn::At(until, Wait::Closed);
-        }
-        let limit = lane.limit(limit);
-        ready(&mut lane.window, limit, now, Wait::Key)
-    }
-
-    /// Keys take turns in order of arrival where the tenant's limit is what they wait for.
-    fn head_is_ready_before(&mut self, lane: usize, place: u64, now: Instant) -> bool {
-        let head = self.lanes[lane].queue.first_key_value().map(|(head, waiting)| (*head, waiting.limit));
-        head.is_some_and(|(head, limit)| head < place && self.key_turn(lane, limit, now) == Turn::Now)
-    }
-
-    fn take(&mut self, lane: usize, limit: RateLimit, waited: bool, now: Instant) -> Grant {
-        if limit.key != u32::MAX {
-            let own = &mut self.lanes[lane];
-            own.window.take(own.limit(limit), now);
-            self.window.take(limit.tenant, now);
-        }
-        Grant { lane, limit, at: now, waited }
-    }
-
-    /// The request is about to leave (middleware may send it again), unless the way has been closed since leave was given.
-    fn depart(&mut self, grant: Grant, earlier: Option<Departure>, now: Instant) -> Option<Departure> {
-        if self.lanes[grant.lane].gate.closed_until(now).is_some() {
-            return None;
-        }
-        let counted_until = self.trips.unanswered(now);
-        self.settle(grant, earlier, counted_until);
-        Some(Departure { at: now, counted_until })
-    }
-
-    /// It will not be answered.
-    fn abandon(&mut self, grant: Grant, departure: Option<Departure>, now: Instant) {
-        if departure.is_some() {
-            self.settle(grant, departure, Trips::abandoned(now));
-        } else if grant.limit.key != u32::MAX {
-            self.lanes[grant.lane].window.give_back();
-            self.window.give_back();
-        }
-    }
-
-    /// The earliest instant at which a call that joins the queue now can be sent.
-    fn earliest(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Instant {
-        let lane = &mut self.lanes[lane];
-        let limit = lane.limit(limit);
-        let windows = lane.queue.len() / usize::try_from(limit).unwrap_or(usize::MAX).max(1);
-        lane.window.ready_at(limit, now).unwrap_or(now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
-    }
-
-    fn settle(&mut self, grant: Grant, departure: Option<Departure>, free_at: Instant) {
-        if grant.limit.key != u32::MAX {
-            let known = departure.map(|departure| departure.counted_until);
-            self.lanes[grant.lane].window.settle(known, free_at);
-            self.window.settle(known, free_at);
-        }
-    }
-
-    fn answered(&mut self, grant: Grant, departure: Option<Departure>, answer: Answer, now: Instant) {
-        if answer.is_refusal {
-            self.trips.refused();
-        }
-        let departed = departure.map_or(now, |departure| departure.at);
-        let free_at = self.trips.answered(departed, now, grant.waited);
-        self.settle(grant, departure, free_at);
-        let lane = &mut self.lanes[grant.lane];
-        if answer.is_refusal {
-            lane.gate.refuse(departed, now, answer.retry_after);
-        } else {
-            lane.gate.admit(departed);
-        }
-        if answer.headers.limit.is_some() {
-            lane.server_limit = answer.headers.limit;
-        }
-        if answer.headers.remaining == Some(0) {
-            self.hold(grant, answer.headers, now);
-        }
-    }
-
-    /// Nothing remains until `Reset`. Where this process has used up the limit that is meant, be it the key's or the
-    /// tenant's, its own exact count already holds the next request.
-    fn hold(&mut self, grant: Grant, headers: RateLimitHeaders, now: Instant) {
-        let lane = &mut self.lanes[grant.lane];
-        let meant =
-            if headers.limit.is_some_and(|limit| limit > grant.limit.key) { &self.window } else { &lane.window };
-        let reset = headers.reset.unwrap_or(WINDOW);
-        if reset > WINDOW || !meant.was_full(grant.at) {
-            lane.gate.close(now, reset);
-        }
-    }
-
-    fn heads(&self) -> Vec<Waker> {
-        self.lanes.iter().filter_map(|lane| lane.queue.values().next()).map(|waiting| waiting.waker.clone()).collect()
-    }
-}
-
-fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
-    match window.ready_at(limit, now) {
-        Some(ready) if ready <= now => Turn::Now,
-        Some(ready) => Turn::At(ready, wait),
-        None => Turn::Behind(wait),
-    }
-}
-
 /// Leave to send one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
@@ -305,16 +94,6 @@ pub(crate) struct Granted {
     pub(crate) permit: Permit,
     #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only a trace event tells it"))]
     pub(crate) waited_for: Option<Wait>,
-}
-
-/// What a reply's head says about pacing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Answer {
-    pub(crate) headers: RateLimitHeaders,
-    /// It was a `429`.
-    pub(crate) is_refusal: bool,
-    /// The wait that it asked for, if that could be read.
-    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Permit {
@@ -431,7 +210,7 @@ impl Acquire<'_> {
         let Some(until) = lane.gate.closed_until(now) else { return Ok(()) };
         let wait = until - now;
         let warned = lane.gate.warns();
-        if until > self.deadline || wait > self.max_wait || warned {
+        if until >= self.deadline || wait > self.max_wait || warned {
             Err(Refusal::Closed { wait, warned })
         } else {
             Ok(())
@@ -447,7 +226,7 @@ impl Acquire<'_> {
         if state.lanes[lane].queue.len() >= self.limit.queue {
             return Err(Refusal::QueueFull);
         }
-        if state.earliest(lane, self.limit, now) > self.deadline {
+        if state.earliest(lane, self.limit, now) >= self.deadline {
             return Err(Refusal::TooLate);
         }
         state.lanes[lane].queue.insert(self.place, Waiting { limit: self.limit, waker: waker.clone() });
@@ -487,6 +266,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Callers on a paused clock: time passes when all of them wait.
 #[cfg(test)]
 mod tests {
+    use crate::retry_after::RateLimitHeaders;
+
     use tokio::time::{advance, timeout};
 
     use super::*;
@@ -595,6 +376,7 @@ mod tests {
         };
         let closed = Refusal::Closed { wait: 10 * SECOND, warned: false };
         assert_eq!(ask(9, 99).await.err(), Some(closed));
+        assert_eq!(ask(10, 99).await.err(), Some(closed), "it opens when it is too late");
         assert_eq!(ask(99, 9).await.err(), Some(closed));
         assert_eq!(start.elapsed(), Duration::ZERO);
         assert!(ask(11, 10).await.is_ok());
@@ -633,7 +415,10 @@ mod tests {
         for n in 0..3 {
             let (caller, turns) = (pacer.clone(), order.clone());
             callers.push(tokio::spawn(async move {
-                send(&caller, limit, Answer::default()).await;
+                let granted = caller.acquire(caller.place(), limit, start + LIMIT, LIMIT).await.unwrap();
+                assert_eq!(granted.waited_for, Some(Wait::Key), "what held it back once it was the first");
+                assert!(granted.permit.depart());
+                granted.permit.answered(Answer::default());
                 lock(&turns).push(n);
             }));
             tokio::task::yield_now().await;
@@ -659,14 +444,19 @@ mod tests {
         send(&pacer, limit, Answer::default()).await;
         let late = tokio::spawn({
             let pacer = pacer.clone();
-            async move { acquire(&pacer, limit).await.map(|_| Instant::now()) }
+            async move {
+                let granted = pacer.acquire(pacer.place(), limit, Instant::now() + LIMIT, LIMIT).await.unwrap();
+                (granted.waited_for, Instant::now())
+            }
         });
         tokio::task::yield_now().await;
         let first = pacer.acquire(early, limit, Instant::now() + LIMIT, LIMIT).await.unwrap();
         let at = Instant::now();
         assert!(first.permit.depart());
         first.permit.answered(Answer::default());
-        assert!(late.await.unwrap().unwrap() >= at + SECOND);
+        let (waited_for, sent) = late.await.unwrap();
+        assert_eq!(waited_for, Some(Wait::Key));
+        assert!(sent >= at + SECOND);
     }
 
     #[tokio::test(start_paused = true)]
@@ -680,9 +470,24 @@ mod tests {
         drop(unsent);
         send(&pacer, limit, Answer::default()).await;
         let free = Instant::now() + SECOND + Duration::from_millis(5);
-        assert_eq!(ask(free - Duration::from_millis(1)).await.err(), Some(Refusal::TooLate));
+        assert_eq!(ask(free).await.err(), Some(Refusal::TooLate));
         assert_eq!(start.elapsed(), SECOND, "at once");
         assert!(ask(free + Duration::from_millis(1)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_as_many_as_a_second_allows_are_not_too_late_together() {
+        let (pacer, limit, start) = (pacer("together"), RateLimit::default(), Instant::now());
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..10 {
+            let pacer = pacer.clone();
+            callers.spawn(async move {
+                let granted = pacer.acquire(pacer.place(), limit, start + 2 * SECOND, LIMIT).await?;
+                granted.permit.answered(Answer::default());
+                Ok::<_, Refusal>(())
+            });
+        }
+        assert!(callers.join_all().await.iter().all(Result::is_ok));
     }
 
     #[tokio::test(start_paused = true)]
@@ -707,14 +512,17 @@ mod tests {
         }
         send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 1)).await;
         assert_eq!(pacer.status(RateLimit::default()).closed_for, None, "its own count holds the next");
-        advance(2 * SECOND).await;
-        for _ in 0..5 {
-            send(&pacer, RateLimit::default(), headers(Some(10), Some(0), 1)).await;
-            if pacer.status(RateLimit::default()).closed_for.is_some() {
-                return;
-            }
+        for _ in 0..4 {
+            send(&pacer, RateLimit::default(), headers(Some(5), Some(1), 1)).await;
         }
-        panic!("the tenant's limit was used up by others");
+        send(&pacer, RateLimit::default(), headers(Some(10), Some(0), 1)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(SECOND), "others use up the tenant's limit");
+        advance(2 * SECOND).await;
+        for _ in 0..4 {
+            send(&pacer, RateLimit::default(), headers(Some(5), Some(1), 1)).await;
+        }
+        send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 3)).await;
+        assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(3 * SECOND), "it asks for more than a second");
     }
 
     #[tokio::test(start_paused = true)]
@@ -722,6 +530,8 @@ mod tests {
         let known = |origin: &str| lock(&TENANTS).contains_key(origin);
         send(&pacer("closed"), RateLimit::default(), refusal(10)).await;
         send(&pacer("counted"), RateLimit::default(), Answer::default()).await;
+        let nothing_left = RateLimitHeaders { limit: None, remaining: Some(0), reset: Some(10 * SECOND) };
+        send(&pacer("reset"), RateLimit::unlimited(), Answer { headers: nothing_left, ..Answer::default() }).await;
         drop(pacer("idle"));
         let live = pacer("live");
         pacer("other");
@@ -730,227 +540,13 @@ mod tests {
         assert_eq!(pacer("counted").status(RateLimit::default()).in_use, 1);
         advance(2 * SECOND).await;
         pacer("other");
-        assert!(known("closed") && !known("counted"));
+        assert!(known("closed") && known("reset") && !known("counted"));
+        advance(10 * SECOND).await;
+        pacer("other");
+        assert!(known("closed") && !known("reset"), "refusals in a row are not forgotten");
         drop(live);
     }
 }
 
-/// Long stretches of time, simulated: the state knows no clock of its own.
 #[cfg(test)]
-mod simulation {
-    use fastrand::Rng;
-
-    use super::*;
-
-    /// The way to a server and its work, in milliseconds.
-    #[derive(Clone, Copy)]
-    struct Way {
-        /// Of a connection that is not there yet.
-        connecting: u64,
-        outward: fn(&mut Rng) -> u64,
-        /// And the way back.
-        work: fn(&mut Rng) -> u64,
-    }
-
-    struct Server {
-        now: Instant,
-        state: State,
-        rng: Rng,
-        way: Way,
-        limit: RateLimit,
-        next_place: u64,
-        /// When a connection was last used.
-        idle: Vec<Instant>,
-        flying: Vec<Flight>,
-        arrivals: Vec<(Instant, usize)>,
-    }
-
-    struct Flight {
-        grant: Grant,
-        departs: Instant,
-        departure: Option<Departure>,
-        arrives: Instant,
-        answer: Option<RateLimitHeaders>,
-        answered: Instant,
-    }
-
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    impl Server {
-        fn new(keys: usize, limit: RateLimit, seed: u64, way: Way) -> Self {
-            let (now, mut state) = (Instant::now(), State::default());
-            for key in 0..keys {
-                state.lane(&key.to_string());
-            }
-            let (idle, flying, arrivals, rng) = (Vec::new(), Vec::new(), Vec::new(), Rng::with_seed(seed));
-            Self { now, state, rng, way, limit, next_place: 0, idle, flying, arrivals }
-        }
-
-        /// Callers wait with every key for this long.
-        fn busy(&mut self, time: Duration) {
-            let end = self.now + time;
-            while self.now < end {
-                let turns = (0..self.state.lanes.len()).filter_map(|lane| self.send(lane)).min();
-                let next = self.flying.iter().map(Flight::next).chain(turns).min();
-                let late = Duration::from_micros(self.rng.u64(0..1000)); // as timers are
-                self.now = end.min(next.unwrap_or(end) + late);
-                self.fly();
-            }
-            self.state.lanes.iter_mut().for_each(|lane| lane.queue.clear());
-        }
-
-        /// Nobody calls for this long.
-        fn rest(&mut self, time: Duration) {
-            for _ in 0..time.as_millis() {
-                self.now += ms(1);
-                self.fly();
-            }
-        }
-
-        /// Sends what may be sent with a key, and says when to look again.
-        fn send(&mut self, lane: usize) -> Option<Instant> {
-            loop {
-                let place = self.state.lanes[lane].head().unwrap_or_else(|| {
-                    self.next_place += 1;
-                    let (place, limit) = (self.next_place, self.limit);
-                    self.state.lanes[lane].queue.insert(place, Waiting { limit, waker: Waker::noop().clone() });
-                    place
-                });
-                match self.state.turn(lane, place, self.limit, self.now) {
-                    Turn::Now => self.take(lane, place),
-                    Turn::At(at, _) => return Some(at),
-                    Turn::Behind(_) => return None,
-                }
-            }
-        }
-
-        fn take(&mut self, lane: usize, place: u64) {
-            self.state.lanes[lane].queue.remove(&place);
-            let grant = self.state.take(lane, self.limit, true, self.now);
-            self.idle.retain(|used| self.now < *used + ms(4000));
-            let connecting = if self.idle.pop().is_some() { 0 } else { self.way.connecting };
-            let departs = self.now + ms(connecting) + Duration::from_micros(self.rng.u64(0..500));
-            let arrives = departs + ms((self.way.outward)(&mut self.rng));
-            let answered = arrives + ms((self.way.work)(&mut self.rng)) + Duration::from_micros(self.rng.u64(1..500));
-            self.flying.push(Flight { grant, departs, departure: None, arrives, answer: None, answered });
-        }
-
-        fn fly(&mut self) {
-            while let Some(i) = (0..self.flying.len()).min_by_key(|i| self.flying[*i].next()) {
-                let flight = &mut self.flying[i];
-                let (lane, at) = (flight.grant.lane, flight.next());
-                if at > self.now {
-                    break;
-                }
-                if flight.departure.is_none() {
-                    flight.departure = self.state.depart(flight.grant, None, at);
-                    assert!(flight.departure.is_some());
-                } else if flight.answer.is_none() {
-                    self.arrivals.push((at, lane));
-                    let recent = self.arrivals.iter().rev().take_while(|(arrived, _)| *arrived + WINDOW > at);
-                    let used = u32::try_from(recent.filter(|(_, other)| *other == lane).count()).unwrap();
-                    let remaining = Some(self.limit.key.saturating_sub(used));
-                    flight.answer =
-                        Some(RateLimitHeaders { limit: Some(self.limit.key), remaining, reset: Some(WINDOW) });
-                } else {
-                    let Flight { grant, departure, answer, .. } = self.flying.swap_remove(i);
-                    let headers = answer.unwrap_or_default();
-                    self.state.answered(grant, departure, Answer { headers, ..Answer::default() }, at);
-                    self.idle.push(at);
-                }
-            }
-        }
-
-        /// The most arrivals in any second, with one key and in all.
-        fn busiest(&self) -> (usize, usize) {
-            let most = |key: Option<usize>| {
-                let counts = |(_, lane): &&(Instant, usize)| key.is_none_or(|key| *lane == key);
-                let arrivals: Vec<_> = self.arrivals.iter().filter(counts).map(|(at, _)| *at).collect();
-                let within = |i: usize| arrivals[i..].partition_point(|at| *at < arrivals[i] + WINDOW);
-                (0..arrivals.len()).map(within).max().unwrap_or(0)
-            };
-            ((0..self.state.lanes.len()).map(|key| most(Some(key))).max().unwrap_or(0), most(None))
-        }
-    }
-
-    impl Flight {
-        fn next(&self) -> Instant {
-            match (self.departure, self.answer) {
-                (None, _) => self.departs,
-                (Some(_), None) => self.arrives,
-                (Some(_), Some(_)) => self.answered,
-            }
-        }
-    }
-
-    /// Five minutes at full load over this way: never too many in a second, and at least so much of what is allowed.
-    #[track_caller]
-    fn soak(outward: fn(&mut Rng) -> u64, work: fn(&mut Rng) -> u64, least: f64) {
-        for seed in 0..3 {
-            let mut server = Server::new(2, RateLimit::default(), seed, Way { connecting: 30, outward, work });
-            server.busy(Duration::from_secs(300));
-            let (key, tenant) = server.busiest();
-            assert!(key <= 5 && tenant <= 10, "{key} with a key, {tenant} in all");
-            let used = f64::from(u32::try_from(server.arrivals.len()).unwrap()) / 3000.0;
-            assert!(used >= least, "{used} of what is allowed");
-        }
-    }
-
-    #[test]
-    fn promise_10_a_quick_server_is_used_to_the_full() {
-        soak(|_| 0, |_| 0, 0.99);
-        soak(|rng| rng.u64(0..3), |rng| rng.u64(0..3), 0.985);
-    }
-
-    #[test]
-    fn promise_10_a_slow_server_is_used_to_the_full() {
-        soak(|_| 20, |_| 100, 0.96);
-        soak(|_| 20, |_| 500, 0.96);
-        soak(|rng| rng.u64(20..25), |rng| rng.u64(980..1000), 0.96);
-        soak(|_| 20, |_| 3000, 0.94);
-        soak(|_| 20, |rng| rng.u64(2000..3000), 0.94);
-    }
-
-    #[test]
-    fn promise_10_a_server_whose_work_varies_is_used_to_the_full() {
-        soak(|_| 2, |rng| rng.u64(0..300), 0.95);
-        soak(|_| 2, |rng| rng.u64(0..3000), 0.95);
-        soak(|_| 2, |rng| if rng.u8(..) < 26 { 3000 } else { 50 }, 0.95);
-    }
-
-    #[test]
-    fn promise_9_a_way_that_varies_a_little_squeezes_nothing_together() {
-        soak(|rng| rng.u64(10..50), |rng| rng.u64(20..30), 0.95);
-    }
-
-    #[test]
-    fn promise_9_a_rare_delay_on_the_way_squeezes_nothing_together() {
-        soak(|rng| if rng.u16(..) < 64 { rng.u64(200..900) } else { 20 }, |_| 30, 0.95);
-    }
-
-    #[test]
-    fn promise_9_connections_that_take_long_squeeze_nothing_together() {
-        let way = Way { connecting: 300, outward: |_| 20, work: |_| 30 };
-        let mut server = Server::new(1, RateLimit::default(), 1, way);
-        for _ in 0..50 {
-            server.busy(ms(900)); // on new connections each time
-            server.rest(ms(6000));
-        }
-        server.busy(ms(60_000));
-        assert_eq!(server.busiest(), (5, 5));
-    }
-
-    #[test]
-    fn promise_9_keys_share_the_tenants_limit_fairly() {
-        let way = Way { connecting: 30, outward: |_| 5, work: |_| 30 };
-        let mut server = Server::new(3, RateLimit::per_second(5).tenant(8), 1, way);
-        server.busy(Duration::from_secs(600));
-        let with = |key| server.arrivals.iter().filter(|(_, lane)| *lane == key).count();
-        assert_eq!(server.busiest().1, 8);
-        for key in 0..3 {
-            assert!((1500..=1700).contains(&with(key)), "{} with key {key}", with(key));
-        }
-    }
-}
+mod simulation;

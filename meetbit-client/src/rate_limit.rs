@@ -4,7 +4,12 @@ use std::time::Duration;
 ///
 /// MeetBit allows each Client (the owner of access keys) 5 requests a second by default, and the whole tenant 10. Every
 /// client of the process that talks to the same server shares the count: one with the same key id its own part, all
-/// of them the tenant's.
+/// of them the tenant's. Other processes are not known: give each its part of the limit.
+///
+/// A request is counted from when it may leave until a second after the server has surely seen it, as far as its answer
+/// proves that. Where the time that answers take varies by more than a few milliseconds as a rule, it is presumed that the
+/// server's work varies and not the way to it, so that 95 % of the limit can still be used; the first `429` ends that
+/// presumption.
 ///
 /// ```
 /// use meetbit_client::RateLimit;

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Outcome};
 use crate::json_position::{self, Position};
 use crate::plan::Plan;
 use crate::retry_after::RateLimitHeaders;
-use crate::{Endpoint, ValidationError, excerpt};
+use crate::{ValidationError, excerpt};
 
 /// A reply whose status says success.
 #[derive(Clone, Debug)]
@@ -98,10 +98,12 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Undecodable> {
 pub(crate) struct Undecodable(String);
 
 impl Undecodable {
-    pub(crate) fn into_error(self, endpoint: &'static Endpoint, reply: &Reply) -> Error {
+    /// The body is kept for who asks for it, and is in no text.
+    pub(crate) fn into_error(self, plan: &Plan, reply: &Reply) -> Error {
         let message = format!("the reply cannot be read: {}{}", self.0, media_type(reply));
+        let body = Shown { secret: plan.client.0.secret() }.text(&String::from_utf8_lossy(&reply.body), excerpt::KEPT);
         Error::new(ErrorKind::Decode, message)
-            .with(|e| e.endpoint(endpoint).status(reply.status).attempts(reply.attempts))
+            .with(|e| e.endpoint(plan.endpoint).status(reply.status).attempts(reply.attempts).body(body))
     }
 }
 

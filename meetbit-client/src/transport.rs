@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::Url;
 use tower::util::BoxCloneSyncService;
@@ -20,9 +20,10 @@ use tower::{Layer, Service, ServiceExt};
 use crate::body::{self, BodyError};
 use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
-use crate::pacer::{Answer, Permit};
+use crate::pacer::Permit;
 use crate::plan::Plan;
 use crate::retry_after::{self, RateLimitHeaders};
+use crate::turns::Answer;
 
 /// Any error of a service.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -121,7 +122,9 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    pub(crate) fn into_request(self) -> http::Result<http::Request<Bytes>> {
+    /// Without `Host`, which is said of the URI alone, lest middleware change only one of the two.
+    pub(crate) fn into_request(mut self) -> http::Result<http::Request<Bytes>> {
+        self.headers.remove(header::HOST);
         let mut request = http::Request::builder().method(self.method).uri(self.url.as_str()).body(self.body)?;
         *request.headers_mut() = self.headers;
         Ok(request)

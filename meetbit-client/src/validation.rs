@@ -201,7 +201,10 @@ impl Checks {
 fn can_be_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-    let blank = |part: &str| part.chars().any(|c| c.is_whitespace() || c.is_control());
+    let blank = |part: &str| {
+        let ascii = part.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
+        ascii || !part.is_ascii() && part.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
     let local_fits = quoted || !(has_stray_dot(local) || blank(local) || local.contains('@'));
     local_fits && !(has_stray_dot(domain) || blank(domain))
 }

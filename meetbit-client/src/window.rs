@@ -242,6 +242,8 @@ mod tests {
         assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1105));
         trips = known(&[100; 8]).0;
         assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255));
+        trips = known(&[100; 9]).0;
+        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1805), "ten trips are enough");
         assert_eq!(Trips::abandoned(start), start + ms(1005));
     }
 
@@ -287,6 +289,8 @@ mod tests {
     fn promise_10_answers_that_always_take_seconds_are_not_waited_for() {
         let (trips, start) = known(&[3000; 20]);
         assert_eq!(trips.unanswered(start), start + ms(1030));
+        let (trips, start) = known(&[1000; 20]);
+        assert_eq!(trips.unanswered(start), start + ms(1045), "these are answered in time");
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub fn run(target: &str, mut holds: impl FnMut(&[u8])) {
         fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();
     let corpus: Vec<_> = files.iter().map(|file| fs::read(file).expect("an input")).collect();
-    corpus.iter().for_each(|input| attempt(&mut holds, input));
+    for input in &corpus {
+        attempt(&mut holds, input);
+    }
 
     let number = |name: &str| env::var(name).ok().map(|value| value.parse::<u64>().expect("a number"));
     let mut rng = number("MEETBIT_SEED").map_or_else(Rng::new, Rng::with_seed);

@@ -102,6 +102,15 @@ async fn a_call_adds_a_header_a_query_and_its_own_time_limit() {
 }
 
 #[tokio::test]
+async fn time_limits_without_end_are_no_panic() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let endless =
+        builder(&server.url()).timeout(Duration::MAX).attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX);
+    let client = endless.idle_timeout(Duration::MAX).build().unwrap();
+    client.create_customer(&NewCustomer::new()).timeout(Duration::MAX).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_cannot_be_valid_is_not_sent() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let client = builder(&server.url()).build().unwrap();
@@ -221,4 +230,15 @@ fn promise_16_a_request_and_everything_around_it_redacts_the_secret() {
     let secret = call.request().unwrap().headers()["x-access-key-secret"].clone();
     assert!(secret.is_sensitive());
     assert_eq!(secret, SECRET);
+}
+
+#[tokio::test]
+async fn the_body_of_a_reply_that_cannot_be_read_is_kept_but_in_no_text() {
+    let server =
+        RawServer::start(Plan::respond(|_| replies::reply(200, &[("content-type", "text/html")], "<p>Ada\x07</p>")));
+    let client = builder(&server.url()).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Decode, Outcome::Done));
+    assert_eq!(error.body(), Some("<p>Ada\\u{7}</p>"));
+    assert!(!format!("{error} {error:?}").contains("Ada"));
 }

@@ -36,7 +36,7 @@ fn words(error: &Error) -> String {
     );
     let mut source = error.source();
     while let Some(cause) = source {
-        words += &format!(" {cause} {cause:?} {cause:#?}");
+        words.extend([cause.to_string(), format!("{cause:?} {cause:#?}")]);
         source = cause.source();
     }
     words
@@ -269,7 +269,9 @@ fn promise_19_what_the_environment_lacks_is_named_and_nothing_is_shown() {
     let run = |variables: &[(&str, &str)]| {
         let mut child = Command::new(env::current_exe().unwrap());
         child.args(["--exact", "promise_19_what_the_environment_lacks_is_named_and_nothing_is_shown", "--nocapture"]);
-        whole.iter().for_each(|(name, _)| drop(child.env_remove(name)));
+        for (name, _) in &whole {
+            child.env_remove(name);
+        }
         let done = child.env(CHILD, "").env("RUST_BACKTRACE", "1").envs(variables.iter().copied()).output().unwrap();
         let said = String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
         leak::assert_absent(&said, SECRET);

@@ -160,7 +160,7 @@ async fn promise_12_a_dropped_call_does_not_go_on_between_its_attempts() {
     let (sent, refused) = oneshot::channel();
     let mut sent = Some(sent);
     let server = RawServer::start(Plan::each(move |_| {
-        drop(sent.take().map(|sent| sent.send(())));
+        sent.take().map(|sent: oneshot::Sender<()>| sent.send(()));
         Script::new().read_request().write(replies::too_many_requests(Some("1"))).respond(|_| replies::customer())
     }));
     let client = builder(&server.url()).rate_limit(RateLimit::default()).build().unwrap();

@@ -39,7 +39,7 @@ fn holds(seen: &MemoryDeduplicator, ids: usize) -> bool {
 }
 
 #[test]
-fn an_id_is_first_once() {
+fn promise_23_a_repeat_is_reported_as_one() {
     let seen = MemoryDeduplicator::new();
 
     assert_eq!(seen.check("a"), Seen::First);
@@ -49,7 +49,7 @@ fn an_id_is_first_once() {
 }
 
 #[test]
-fn an_id_is_kept_for_an_hour_after_it_first_came() {
+fn promise_23_an_id_is_kept_for_an_hour_after_it_first_came() {
     let clock = Clock::new();
     let seen = clock.deduplicator();
 
@@ -85,7 +85,7 @@ fn ids_that_are_too_old_free_their_memory() {
 }
 
 #[test]
-fn beyond_the_number_the_oldest_go() {
+fn promise_23_beyond_the_number_the_oldest_go() {
     let seen = MemoryDeduplicator::new().at_most(2);
     for id in ["a", "b", "c"] {
         assert_eq!(seen.check(id), Seen::First);

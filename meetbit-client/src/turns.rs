@@ -1,0 +1,231 @@
+//! Whose turn it is to send to a tenant: plain decisions on instants, apart from where their state lives.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::gate::Gate;
+use crate::rate_limit::RateLimit;
+use crate::retry_after::RateLimitHeaders;
+use crate::window::{Trips, WINDOW, Window};
+
+/// Everything that is decided about a tenant's requests; it knows neither clocks nor tasks.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) window: Window,
+    pub(crate) trips: Trips,
+    pub(crate) lanes: Vec<Lane>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Lane {
+    pub(crate) key_id: String,
+    pub(crate) window: Window,
+    pub(crate) gate: Gate,
+    /// What the server says it allows.
+    pub(crate) server_limit: Option<u32>,
+    pub(crate) queue: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) limit: RateLimit,
+    pub(crate) waker: Waker,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Now,
+    At(Instant, Wait),
+    /// Somebody else will wake it.
+    Behind(Wait),
+}
+
+/// A request that has left.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    pub(crate) at: Instant,
+    pub(crate) counted_until: Instant,
+}
+
+/// What the state knows of a permit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    pub(crate) lane: usize,
+    pub(crate) limit: RateLimit,
+    pub(crate) at: Instant,
+    /// It was held back for the rate limit.
+    pub(crate) waited: bool,
+}
+
+impl Lane {
+    pub(crate) fn limit(&self, limit: RateLimit) -> u32 {
+        self.server_limit.map_or(limit.key, |server| server.clamp(1, limit.key))
+    }
+
+    pub(crate) fn head(&self) -> Option<u64> {
+        self.queue.keys().next().copied()
+    }
+}
+
+impl State {
+    pub(crate) fn lane(&mut self, key_id: &str) -> usize {
+        let known = self.lanes.iter().position(|lane| lane.key_id == key_id);
+        known.unwrap_or_else(|| {
+            self.lanes.push(Lane { key_id: key_id.to_owned(), ..Lane::default() });
+            self.lanes.len() - 1
+        })
+    }
+
+    pub(crate) fn is_counted(&self, now: Instant) -> bool {
+        let counted = |lane: &Lane| lane.gate.closed_until(now).is_some() || lane.gate.refusals() > 0;
+        self.window.in_use(now) > 0 || self.lanes.iter().any(counted)
+    }
+
+    /// Whether it is the turn of `place`.
+    pub(crate) fn turn(&mut self, lane: usize, place: u64, limit: RateLimit, now: Instant) -> Turn {
+        if self.lanes[lane].head().is_some_and(|head| head < place) {
+            return Turn::Behind(Wait::Queue);
+        }
+        match self.key_turn(lane, limit, now) {
+            Turn::Now => {}
+            later => return later,
+        }
+        match ready(&mut self.window, limit.tenant, now, Wait::Tenant) {
+            Turn::Now => {}
+            later => return later,
+        }
+        let earlier = (0..self.lanes.len()).any(|other| other != lane && self.head_is_ready_before(other, place, now));
+        if earlier { Turn::Behind(Wait::Queue) } else { Turn::Now }
+    }
+
+    pub(crate) fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
+        let lane = &mut self.lanes[lane];
+        if let Some(until) = lane.gate.closed_until(now) {
+            return Turn::At(until, Wait::Closed);
+        }
+        let limit = lane.limit(limit);
+        ready(&mut lane.window, limit, now, Wait::Key)
+    }
+
+    /// Keys take turns in order of arrival where the tenant's limit is what they wait for.
+    pub(crate) fn head_is_ready_before(&mut self, lane: usize, place: u64, now: Instant) -> bool {
+        let head = self.lanes[lane].queue.first_key_value().map(|(head, waiting)| (*head, waiting.limit));
+        head.is_some_and(|(head, limit)| head < place && self.key_turn(lane, limit, now) == Turn::Now)
+    }
+
+    pub(crate) fn take(&mut self, lane: usize, limit: RateLimit, waited: bool, now: Instant) -> Grant {
+        if limit.key != u32::MAX {
+            let own = &mut self.lanes[lane];
+            own.window.take(own.limit(limit), now);
+            self.window.take(limit.tenant, now);
+        }
+        Grant { lane, limit, at: now, waited }
+    }
+
+    /// The request is about to leave (middleware may send it again), unless the way has been closed since leave was given.
+    pub(crate) fn depart(&mut self, grant: Grant, earlier: Option<Departure>, now: Instant) -> Option<Departure> {
+        if self.lanes[grant.lane].gate.closed_until(now).is_some() {
+            return None;
+        }
+        let counted_until = self.trips.unanswered(now);
+        self.settle(grant, earlier, counted_until);
+        Some(Departure { at: now, counted_until })
+    }
+
+    /// It will not be answered.
+    pub(crate) fn abandon(&mut self, grant: Grant, departure: Option<Departure>, now: Instant) {
+        if departure.is_some() {
+            self.settle(grant, departure, Trips::abandoned(now));
+        } else if grant.limit.key != u32::MAX {
+            self.lanes[grant.lane].window.give_back();
+            self.window.give_back();
+        }
+    }
+
+    /// The earliest instant at which a call that joins the queue now can be sent.
+    pub(crate) fn earliest(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Instant {
+        let lane = &mut self.lanes[lane];
+        let limit = lane.limit(limit);
+        let windows = lane.queue.len() / usize::try_from(limit).unwrap_or(usize::MAX).max(1);
+        lane.window.ready_at(limit, now).unwrap_or(now) + WINDOW * u32::try_from(windows).unwrap_or(u32::MAX)
+    }
+
+    pub(crate) fn settle(&mut self, grant: Grant, departure: Option<Departure>, free_at: Instant) {
+        if grant.limit.key != u32::MAX {
+            let known = departure.map(|departure| departure.counted_until);
+            self.lanes[grant.lane].window.settle(known, free_at);
+            self.window.settle(known, free_at);
+        }
+    }
+
+    pub(crate) fn answered(&mut self, grant: Grant, departure: Option<Departure>, answer: Answer, now: Instant) {
+        if answer.is_refusal {
+            self.trips.refused();
+        }
+        let departed = departure.map_or(now, |departure| departure.at);
+        let free_at = self.trips.answered(departed, now, grant.waited);
+        self.settle(grant, departure, free_at);
+        let lane = &mut self.lanes[grant.lane];
+        if answer.is_refusal {
+            lane.gate.refuse(departed, now, answer.retry_after);
+        } else {
+            lane.gate.admit(departed);
+        }
+        if answer.headers.limit.is_some() {
+            lane.server_limit = answer.headers.limit;
+        }
+        if answer.headers.remaining == Some(0) {
+            self.hold(grant, answer.headers, now);
+        }
+    }
+
+    /// Nothing remains until `Reset`. Where this process has used up the limit that is meant, be it the key's or the
+    /// tenant's, its own exact count already holds the next request.
+    pub(crate) fn hold(&mut self, grant: Grant, headers: RateLimitHeaders, now: Instant) {
+        let lane = &mut self.lanes[grant.lane];
+        let meant =
+            if headers.limit.is_some_and(|limit| limit > grant.limit.key) { &self.window } else { &lane.window };
+        let reset = headers.reset.unwrap_or(WINDOW);
+        if reset > WINDOW || !meant.was_full(grant.at) {
+            lane.gate.close(now, reset);
+        }
+    }
+
+    pub(crate) fn heads(&self) -> Vec<Waker> {
+        self.lanes.iter().filter_map(|lane| lane.queue.values().next()).map(|waiting| waiting.waker.clone()).collect()
+    }
+}
+
+fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
+    match window.ready_at(limit, now) {
+        Some(ready) if ready <= now => Turn::Now,
+        Some(ready) => Turn::At(ready, wait),
+        None => Turn::Behind(wait),
+    }
+}
+
+/// What kept a call waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// A `429`, or `RateLimit-Remaining: 0`.
+    Closed,
+    /// The key's requests of the last second.
+    Key,
+    /// The tenant's requests of the last second.
+    Tenant,
+    /// Calls that came earlier.
+    Queue,
+}
+
+/// What a reply's head says about pacing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) headers: RateLimitHeaders,
+    /// It was a `429`.
+    pub(crate) is_refusal: bool,
+    /// The wait that it asked for, if that could be read.
+    pub(crate) retry_after: Option<Duration>,
+}
