@@ -47,6 +47,12 @@ impl Address {
         })
     }
 
+    /// What the `Host` header says: the port where it is not the scheme's own.
+    pub(crate) fn authority(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     /// Plain http, which is for this machine alone.
     pub(crate) fn is_plain(&self) -> bool {
         self.url.scheme() == "http"

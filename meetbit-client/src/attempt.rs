@@ -77,7 +77,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
     let client = &*plan.client.0;
     let watch = Watch::new(permit);
     let limit = deadline.min(after(client.attempt_timeout));
-    let sent = timeout_at(limit, client.transport.send(plan.outgoing(), &watch)).await;
+    let sent = timeout_at(limit, client.transport.send(plan, &watch)).await;
     let response = sent.unwrap_or(Err(Failure::TIMEOUT));
     if response.is_err() && watch.is_held_back() {
         return Attempt::HeldBack;

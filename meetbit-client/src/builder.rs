@@ -9,6 +9,7 @@ use tower::{Layer, Service};
 
 use crate::address::Address;
 use crate::client::Settings;
+use crate::draft::JSON;
 use crate::header::{KEY_ID, KEY_SECRET, check_text};
 use crate::pacer::Pacer;
 use crate::retry::RetryBudget;
@@ -188,7 +189,7 @@ impl ClientBuilder {
             )
         })?;
         let (id, secret) = credentials.header_values()?;
-        let headers = self.headers(id, secret.clone())?;
+        let headers = self.headers(&address, id, secret.clone())?;
         let layers = std::mem::take(&mut self.layers);
         let (timeout, attempt_timeout, retry, rate_limit) =
             (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
@@ -212,12 +213,16 @@ impl ClientBuilder {
         })))
     }
 
-    fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
+    fn headers(&self, address: &Address, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
         check_text(&self.user_agent).map_err(|why| Error::config(format!("the user agent {why}")))?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
+        let host = HeaderValue::try_from(address.authority())
+            .map_err(|_| Error::config("the base URL has a character that no header may have"))?;
         let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::HOST, host);
         headers.insert(header::ACCEPT, ACCEPT);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::USER_AGENT, user_agent);
         headers.insert(KEY_ID, id);

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use crate::plan::Plan;
-use crate::reply::{Decode, Reply};
+use crate::reply::{Decode, Decoded, Reply};
 use crate::retry_after::RateLimitHeaders;
 use crate::{Endpoint, Error, Permission, RetryPolicy, attempt, header};
 
@@ -291,13 +291,13 @@ impl<T> Sending<T> {
 }
 
 fn decoded<T>(reply: Reply, plan: &Plan, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
-    match decode(&reply) {
-        Ok((data, message)) => {
-            let Reply { status, headers, rate_limit, attempts, body } = reply;
-            Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
-        }
-        Err(undecodable) => Err(undecodable.into_error(plan, &reply)),
-    }
+    let (data, message) = value(&reply, plan, decode)?;
+    let Reply { status, headers, rate_limit, attempts, body } = reply;
+    Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
+}
+
+fn value<T>(reply: &Reply, plan: &Plan, decode: Decode<T>) -> Result<Decoded<T>, Error> {
+    decode(reply).map_err(|undecodable| undecodable.into_error(plan, reply))
 }
 
 fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<Response<T>, Error> {
@@ -322,7 +322,12 @@ impl<T> Future for Receiving<T> {
     type Output = Result<T, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(context).map_ok(|response| response.data)
+        match &mut self.0.0 {
+            Progress::Planned { reply, plan, decode } => {
+                reply.as_mut().poll(context).map(|reply| value(&reply?, plan, *decode).map(|(data, _)| data))
+            }
+            Progress::Ready(result) => Poll::Ready(taken(result).map(|response| response.data)),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Client(pub(crate) Arc<Settings>);
 /// What all clones share.
 pub(crate) struct Settings {
     pub(crate) address: Address,
-    /// Of every request.
+    /// Of every request that has a body of JSON.
     pub(crate) headers: HeaderMap,
     /// The one among them, and like it in memory that is wiped.
     pub(crate) secret: HeaderValue,

@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 use crate::plan::Plan;
 use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, path, reply};
 
+pub(crate) const JSON: &str = "application/json";
+
 /// A request in the making.
 #[derive(Debug)]
 pub struct Draft {
@@ -36,7 +38,7 @@ impl Draft {
             path,
             query: String::new(),
             headers: HeaderMap::new(),
-            content_type: None,
+            media_type: None,
             body: Bytes::new(),
             besides: &[],
             invalid: None,
@@ -88,7 +90,7 @@ impl Draft {
         let mut json = Vec::with_capacity(512);
         let result = serde_json::to_writer(&mut json, value);
         let problem = result.err().map(|error| format!("the body cannot be written as JSON: {error}"));
-        self.plan().set_body("application/json", json.into(), checked, problem);
+        self.plan().set_body(JSON, json.into(), checked, problem);
         self
     }
 
@@ -159,7 +161,7 @@ impl Plan {
     }
 
     fn set_body(&mut self, media_type: &'static str, body: Bytes, checked: Checked, problem: Option<String>) {
-        self.content_type = Some(HeaderValue::from_static(media_type));
+        self.media_type = Some(media_type);
         self.body = body;
         self.invalid = checked.invalid;
         self.besides = checked.permissions;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::Url;
 
+use crate::draft::JSON;
 use crate::transport::Outgoing;
 use crate::{Client, Endpoint, Error, ErrorKind, Permission, RetryPolicy, ValidationError};
 
@@ -19,7 +20,8 @@ pub(crate) struct Plan {
     /// Encoded, without `?`.
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
-    pub(crate) content_type: Option<HeaderValue>,
+    /// Of the body, where there is one.
+    pub(crate) media_type: Option<&'static str>,
     pub(crate) body: Bytes,
     /// What the body needs besides the endpoint's permissions.
     pub(crate) besides: &'static [&'static str],
@@ -60,8 +62,10 @@ impl Plan {
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
         let client = &*self.client.0;
         let mut headers = client.headers.clone();
-        if let Some(media_type) = &self.content_type {
-            headers.insert(header::CONTENT_TYPE, media_type.clone());
+        match self.media_type {
+            Some(JSON) => {}
+            Some(other) => drop(headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(other))),
+            None => drop(headers.remove(header::CONTENT_TYPE)),
         }
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::Url;
 use tower::util::BoxCloneSyncService;
@@ -21,6 +21,7 @@ use crate::body::{self, BodyError};
 use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
 use crate::pacer::Permit;
+use crate::plan::Plan;
 use crate::retry_after::{self, RateLimitHeaders};
 use crate::turns::Answer;
 
@@ -66,19 +67,14 @@ impl Transport {
     }
 
     /// Makes one attempt.
-    pub(crate) async fn send(
-        &self,
-        outgoing: Outgoing<'_>,
-        watch: &Arc<Watch>,
-    ) -> Result<http::Response<Bytes>, Failure> {
+    pub(crate) async fn send(&self, plan: &Plan, watch: &Arc<Watch>) -> Result<http::Response<Bytes>, Failure> {
         match &self.0 {
-            Kind::Http(http) => http.send(outgoing, Some(watch)).await,
+            Kind::Http(http) => http.receive(http.launch(plan.outgoing(), Some(watch)), Some(watch)).await,
             Kind::Service(service) => {
                 if !watch.depart() {
                     return Err(Failure::TIMEOUT.not_sent()); // held back; what the service does cannot be seen
                 }
-                let mut request = outgoing.into_request().map_err(|_| Failure::uri())?;
-                request.extensions_mut().insert(watch.clone());
+                let request = plan.outgoing().watched(watch)?;
                 service.clone().oneshot(request).await.map_err(Failure::foreign)
             }
         }
@@ -126,9 +122,17 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    pub(crate) fn into_request(self) -> http::Result<http::Request<Bytes>> {
+    /// Without `Host`, which is said of the URI alone, lest middleware change only one of the two.
+    pub(crate) fn into_request(mut self) -> http::Result<http::Request<Bytes>> {
+        self.headers.remove(header::HOST);
         let mut request = http::Request::builder().method(self.method).uri(self.url.as_str()).body(self.body)?;
         *request.headers_mut() = self.headers;
+        Ok(request)
+    }
+
+    fn watched(self, watch: &Arc<Watch>) -> Result<http::Request<Bytes>, Failure> {
+        let mut request = self.into_request().map_err(|_| Failure::uri())?;
+        request.extensions_mut().insert(watch.clone());
         Ok(request)
     }
 }
@@ -200,6 +204,8 @@ pub(crate) struct Http {
     pub(crate) max_response_size: usize,
 }
 
+type Sent = Result<reqwest::Response, reqwest::Error>;
+
 /// How long the text of an error may take to arrive; its status says enough.
 const ERROR_TEXT: Duration = Duration::from_secs(5);
 
@@ -208,18 +214,28 @@ impl Http {
     async fn send_request(self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
         let (parts, body) = request.into_parts();
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Failure::uri())?;
-        let outgoing = Outgoing { method: &parts.method, url, headers: parts.headers, body };
-        self.send(outgoing, parts.extensions.get::<Arc<Watch>>()).await
+        let watch = parts.extensions.get::<Arc<Watch>>();
+        let sent = self.launch(Outgoing { method: &parts.method, url, headers: parts.headers, body }, watch);
+        self.receive(sent, watch).await
     }
 
-    async fn send(&self, outgoing: Outgoing<'_>, watch: Option<&Arc<Watch>>) -> Result<http::Response<Bytes>, Failure> {
+    /// Apart from [`receive`](Self::receive), so that the future of a call does not hold the request as well.
+    fn launch(&self, outgoing: Outgoing<'_>, watch: Option<&Arc<Watch>>) -> impl Future<Output = Sent> + use<> {
         let mut request = reqwest::Request::new(outgoing.method.clone(), outgoing.url);
         *request.headers_mut() = outgoing.headers;
         *request.body_mut() = Some(match watch {
             Some(watch) => reqwest::Body::wrap(Departing::new(outgoing.body, watch.clone())),
             None => outgoing.body.into(),
         });
-        let mut response = self.client.execute(request).await.map_err(Failure::sending)?;
+        self.client.execute(request)
+    }
+
+    async fn receive(
+        &self,
+        sent: impl Future<Output = Sent>,
+        watch: Option<&Arc<Watch>>,
+    ) -> Result<http::Response<Bytes>, Failure> {
+        let mut response = sent.await.map_err(Failure::sending)?;
         let status = response.status();
         if let Some(watch) = watch {
             watch.note(status, response.headers());

@@ -129,7 +129,13 @@ impl<T: Validate + ?Sized> Validate for &T {
 #[derive(Debug, Default)]
 #[must_use = "`finish` gives the result"]
 pub struct Checks {
-    found: ValidationError,
+    /// Behind a pointer, since nearly always there is nothing to carry from check to check.
+    found: Option<Box<Found>>,
+}
+
+#[derive(Debug, Default)]
+struct Found {
+    error: ValidationError,
     count: usize,
 }
 
@@ -166,11 +172,12 @@ impl Checks {
     pub fn ensure(mut self, valid: bool, field: &str, text: impl FnOnce() -> String) -> Self {
         if !valid {
             let text = text();
-            if self.count == 0 {
-                self.found.message.clone_from(&text);
+            let Found { error, count } = &mut **self.found.get_or_insert_default();
+            if *count == 0 {
+                error.message.clone_from(&text);
             }
-            self.count += 1;
-            self.found.fields.entry(field.to_owned()).or_default().push(text);
+            *count += 1;
+            error.fields.entry(field.to_owned()).or_default().push(text);
         }
         self
     }
@@ -179,24 +186,39 @@ impl Checks {
     ///
     /// # Errors
     /// At least one check failed.
-    pub fn finish(mut self) -> Result<(), ValidationError> {
-        match self.count {
-            0 => return Ok(()),
+    pub fn finish(self) -> Result<(), ValidationError> {
+        let Some(found) = self.found else { return Ok(()) };
+        let Found { mut error, count } = *found;
+        match count {
             1 => {}
-            2 => self.found.message.push_str(" (and 1 more error)"),
-            n => self.found.message = format!("{} (and {} more errors)", self.found.message, n - 1),
+            2 => error.message.push_str(" (and 1 more error)"),
+            n => error.message = format!("{} (and {} more errors)", error.message, n - 1),
         }
-        Err(self.found)
+        Err(error)
     }
 }
 
 fn can_be_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-    let stray_dot = |part: &str| part.starts_with('.') || part.ends_with('.') || part.contains("..");
-    let blank = |part: &str| part.chars().any(|c| c.is_whitespace() || c.is_control());
-    let local_fits = quoted || !(local.is_empty() || stray_dot(local) || blank(local) || local.contains('@'));
-    local_fits && !(domain.is_empty() || stray_dot(domain) || blank(domain))
+    let blank = |part: &str| {
+        let ascii = part.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
+        ascii || !part.is_ascii() && part.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
+    let local_fits = quoted || !(has_stray_dot(local) || blank(local) || local.contains('@'));
+    local_fits && !(has_stray_dot(domain) || blank(domain))
+}
+
+/// At its start or end, or behind another; nothing but its start and end is one as well.
+fn has_stray_dot(part: &str) -> bool {
+    let mut dot = true;
+    for byte in part.bytes() {
+        if dot && byte == b'.' {
+            return true;
+        }
+        dot = byte == b'.';
+    }
+    dot
 }
 
 fn is_e164(text: &str) -> bool {
