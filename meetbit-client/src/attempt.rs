@@ -90,7 +90,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
             } else if body.len() > client.max_response_size {
                 failure(plan, Failure::TOO_LARGE)
             } else {
-                let rate_limit = watch.head().map(|head| head.rate_limit).unwrap_or_default();
+                let rate_limit = watch.rate_limit();
                 let (status, mut headers) = (head.status, head.headers);
                 conceal(&mut headers, client.secret.as_bytes());
                 return Attempt::Answered(Reply { status, headers, body, rate_limit, attempts: 0 });
@@ -112,7 +112,7 @@ fn conceal(headers: &mut HeaderMap, secret: &[u8]) {
 
 /// The error that a status means, once one has been read that is no success.
 fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)> {
-    let head = watch.head().filter(|head| !head.status.is_success())?;
+    let head = watch.refusal()?;
     let error = reply::refusal(plan, head.status, &head.headers, body);
     let temporary = matches!(
         head.status,

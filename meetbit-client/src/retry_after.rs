@@ -70,12 +70,11 @@ impl RateLimitHeaders {
     pub(crate) fn parse(headers: &HeaderMap) -> Self {
         let mut found = Self::default();
         for (name, value) in headers {
-            let Some(kind) = name.as_str().strip_prefix("ratelimit-") else { continue };
             let least = |known: Option<u32>| count(value).map(|n| known.map_or(n, |known| known.min(n))).or(known);
-            match kind {
-                "limit" => found.limit = least(found.limit),
-                "remaining" => found.remaining = least(found.remaining),
-                "reset" => {
+            match name.as_str() {
+                "ratelimit-limit" => found.limit = least(found.limit),
+                "ratelimit-remaining" => found.remaining = least(found.remaining),
+                "ratelimit-reset" => {
                     let reset = count(value).map(|n| Duration::from_secs(n.into()));
                     found.reset = found.reset.max(reset);
                 }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -143,22 +143,27 @@ impl Outgoing<'_> {
 pub(crate) struct Watch {
     permit: Permit,
     held_back: AtomicBool,
-    head: OnceLock<Head>,
+    head: Mutex<Option<Head>>,
 }
 
 /// What counts of a head.
 #[derive(Debug)]
-pub(crate) struct Head {
+struct Head {
+    rate_limit: RateLimitHeaders,
+    refusal: Option<Refusal>,
+}
+
+/// The head of a reply that is no success.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
-    pub(crate) rate_limit: RateLimitHeaders,
-    /// Of a reply that is no success.
     pub(crate) headers: HeaderMap,
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl Watch {
     pub(crate) fn new(permit: Permit) -> Arc<Self> {
-        Arc::new(Self { permit, held_back: AtomicBool::new(false), head: OnceLock::new() })
+        Arc::new(Self { permit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
     }
 
     /// The request is about to leave; false says that it must not.
@@ -177,23 +182,33 @@ impl Watch {
         self.held_back.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn head(&self) -> Option<&Head> {
-        self.head.get()
+    pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
+        self.head().as_ref().map(|head| head.rate_limit).unwrap_or_default()
+    }
+
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.head().as_ref().and_then(|head| head.refusal.clone())
     }
 
     /// Takes note of the head; the first one counts.
     pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        self.head.get_or_init(|| {
-            let rate_limit = RateLimitHeaders::parse(headers);
-            let (kept, retry_after) = if status.is_success() {
-                (HeaderMap::new(), None)
-            } else {
-                (headers.clone(), retry_after::parse(headers, Timestamp::now()))
-            };
-            let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
-            self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
-            Head { status, rate_limit, headers: kept, retry_after }
+        let mut head = self.head();
+        if head.is_some() {
+            return;
+        }
+        let rate_limit = RateLimitHeaders::parse(headers);
+        let refusal = (!status.is_success()).then(|| {
+            let retry_after = retry_after::parse(headers, Timestamp::now());
+            Refusal { status, headers: headers.clone(), retry_after }
         });
+        let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
+        let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
+        self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
+        *head = Some(Head { rate_limit, refusal });
+    }
+
+    fn head(&self) -> MutexGuard<'_, Option<Head>> {
+        self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -201,24 +201,19 @@ impl Checks {
 fn can_be_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else { return false };
     let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-    let blank = |part: &str| {
-        let ascii = part.bytes().any(|byte| byte <= b' ' || byte == 0x7f);
-        ascii || !part.is_ascii() && part.chars().any(|c| c.is_whitespace() || c.is_control())
-    };
-    let local_fits = quoted || !(has_stray_dot(local) || blank(local) || local.contains('@'));
-    local_fits && !(has_stray_dot(domain) || blank(domain))
+    (quoted || can_be_dotted(local) && !local.contains('@')) && can_be_dotted(domain)
 }
 
-/// At its start or end, or behind another; nothing but its start and end is one as well.
-fn has_stray_dot(part: &str) -> bool {
+/// Words between single dots, with no blank or control character.
+fn can_be_dotted(text: &str) -> bool {
     let mut dot = true;
-    for byte in part.bytes() {
-        if dot && byte == b'.' {
-            return true;
+    for byte in text.bytes() {
+        if byte <= b' ' || byte == 0x7f || dot && byte == b'.' {
+            return false;
         }
         dot = byte == b'.';
     }
-    dot
+    !dot && (text.is_ascii() || !text.chars().any(|c| c.is_whitespace() || c.is_control()))
 }
 
 fn is_e164(text: &str) -> bool {
