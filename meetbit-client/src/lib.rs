@@ -121,6 +121,7 @@ mod transport;
 mod turns;
 mod users;
 mod validation;
+mod watch;
 mod window;
 mod work_hours;
 mod zone_name;
