@@ -220,13 +220,13 @@ impl ClientBuilder {
         let host = HeaderValue::try_from(address.authority())
             .map_err(|_| Error::config("the base URL has a character that no header may have"))?;
         let mut headers = HeaderMap::with_capacity(8);
-        headers.insert(header::HOST, host);
         headers.insert(header::ACCEPT, ACCEPT);
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.insert(header::USER_AGENT, user_agent);
         headers.insert(KEY_ID, id);
         headers.insert(KEY_SECRET, secret);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+        headers.insert(header::HOST, host);
         Ok(headers)
     }
 
