@@ -28,13 +28,13 @@ async fn sent(customer: &NewCustomer) -> (Record, String) {
 fn expected(host: &str, body: &str) -> String {
     [
         "POST /prefix/v2.0/customers HTTP/1.1",
-        &format!("host: {host}"),
         "accept: application/json, */*;q=0.1",
-        "content-type: application/json",
         "accept-encoding: gzip",
         "user-agent: meetbit-client/0.1.0",
         "x-access-key-id: key id",
         "x-access-key-secret: s3#cr*t value",
+        "content-type: application/json",
+        &format!("host: {host}"),
         &format!("content-length: {}", body.len()),
         "",
         body,
