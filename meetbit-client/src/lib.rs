@@ -114,6 +114,7 @@ mod permission;
 mod plan;
 mod private;
 mod rate_limit;
+mod repeated;
 mod reply;
 mod retry;
 mod retry_after;
