@@ -6,8 +6,9 @@ use crate::Client;
 /// wrapper of your own does by handing out the client it holds.
 #[diagnostic::on_unimplemented(
     message = "endpoints are sent through a client, which `{Self}` does not have",
-    label = "the trait of this endpoint needs `: Api`",
-    note = "write `trait Name: meetbit_client::Api {{ .. }}`, or implement `Api` for `{Self}`"
+    label = "does not implement `meetbit_client::Api`",
+    note = "a trait of endpoints is declared with it, `trait Name: meetbit_client::Api {{ .. }}`, and a type of your own, such as \
+            a fake, implements it: `impl meetbit_client::Api for ..`"
 )]
 pub trait Api {
     /// The client that sends what is declared on this type.

@@ -11,7 +11,8 @@ use crate::pacer::{Permit, Refusal};
 use crate::plan::Plan;
 use crate::reply::{self, Reply};
 use crate::retry::{self, Failed, Next};
-use crate::transport::{Failure, Watch};
+use crate::transport::Failure;
+use crate::watch::Watch;
 
 /// Sends a call until it succeeds or must not be sent again.
 pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::transport::Watch;
+use crate::watch::Watch;
 
 /// The body of a request that is watched.
 ///

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_html_form::ser::push_to_string;
 
 use crate::plan::Plan;
+use crate::repeated::Repeated;
 use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, path, reply};
 
 pub(crate) const JSON: &str = "application/json";
@@ -98,7 +100,9 @@ impl Draft {
     #[must_use]
     pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
         let result = serde_html_form::to_string(value);
-        let problem = result.as_ref().err().map(|error| format!("the body cannot be written as a form: {error}"));
+        let problem = result.as_ref().err().map(|error| format!(
+                "the body cannot be written as a form ({error}); it takes a struct or map of scalars and lists of scalars"
+            ));
         let form = result.unwrap_or_default();
         self.plan().set_body("application/x-www-form-urlencoded", form.into(), checked, problem);
         self
@@ -146,13 +150,20 @@ impl Plan {
     /// Appends what `value` is in a query string: pairs of its own if it is a struct or a map, else one under `name`.
     pub(crate) fn push_query<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
         let mut query = String::new();
-        let scalar = serde_html_form::ser::push_to_string(&mut query, [(name, value)]);
-        let result = scalar.or_else(|_| {
+        let scalar = push_to_string(&mut query, [(name, value)]);
+        let pairs = scalar.or_else(|_| {
             query.clear();
-            serde_html_form::ser::push_to_string(&mut query, value)
+            push_to_string(&mut query, value)
+        });
+        let result = pairs.or_else(|error| {
+            query.clear();
+            value.serialize(Repeated { name, query: &mut query }).map_err(|_| error)
         });
         if let Err(error) = result {
-            return self.fail(Error::invalid_request(format!("`{name}` cannot be written as a query: {error}")));
+            return self.fail(Error::invalid_request(format!(
+                "`{name}` cannot be written as a query ({error}); it takes a scalar, a list of scalars, or a struct or map \
+                 of these"
+            )));
         }
         if !self.query.is_empty() && !query.is_empty() {
             self.query.push('&');
@@ -317,6 +328,13 @@ impl<T: Display + ?Sized> HeaderArgument<Displayed> for T {
 impl HeaderArgument<Ready> for HeaderValue {
     fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
         header::custom(HeaderName::from_static(name), self.clone()).map(|(_, value)| Some(value))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl HeaderArgument<Ready> for &HeaderValue {
+    fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
+        (**self).header_value(name)
     }
 }
 

@@ -115,8 +115,8 @@ impl Permit {
 
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
     pub(crate) fn answered(&self, answer: Answer) {
-        if self.answered.swap(true, Ordering::Relaxed) {
-            return;
+        if self.answered.swap(true, Ordering::Relaxed) && !answer.is_refusal {
+            return; // a second answer is news only if it closes the way
         }
         let mut state = lock(&self.tenant.state);
         let departure = *lock(&self.departure);

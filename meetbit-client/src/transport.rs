@@ -5,14 +5,12 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
-use jiff::Timestamp;
+use http::{HeaderMap, Method, header};
 use reqwest::Url;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
@@ -20,10 +18,8 @@ use tower::{Layer, Service, ServiceExt};
 use crate::body::{self, BodyError};
 use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
-use crate::pacer::Permit;
 use crate::plan::Plan;
-use crate::retry_after::{self, RateLimitHeaders};
-use crate::turns::Answer;
+use crate::watch::Watch;
 
 /// Any error of a service.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -134,81 +130,6 @@ impl Outgoing<'_> {
         let mut request = self.into_request().map_err(|_| Failure::uri())?;
         request.extensions_mut().insert(watch.clone());
         Ok(request)
-    }
-}
-
-/// Learns of a reply's head as soon as it has been read, since the pacer must not wait for the body, and a status that
-/// refuses stands even if the body never ends.
-#[derive(Debug)]
-pub(crate) struct Watch {
-    permit: Permit,
-    held_back: AtomicBool,
-    head: Mutex<Option<Head>>,
-}
-
-/// What counts of a head.
-#[derive(Debug)]
-struct Head {
-    rate_limit: RateLimitHeaders,
-    refusal: Option<Refusal>,
-}
-
-/// The head of a reply that is no success.
-#[derive(Clone, Debug)]
-pub(crate) struct Refusal {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) retry_after: Option<Duration>,
-}
-
-impl Watch {
-    pub(crate) fn new(permit: Permit) -> Arc<Self> {
-        Arc::new(Self { permit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
-    }
-
-    /// The request is about to leave; false says that it must not.
-    pub(crate) fn depart(&self) -> bool {
-        let open = self.permit.depart();
-        self.held_back.store(!open, Ordering::Relaxed);
-        open
-    }
-
-    pub(crate) fn has_departed(&self) -> bool {
-        self.permit.has_departed()
-    }
-
-    /// The server has asked to wait since leave was given, and the request did not leave.
-    pub(crate) fn is_held_back(&self) -> bool {
-        self.held_back.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
-        self.head().as_ref().map(|head| head.rate_limit).unwrap_or_default()
-    }
-
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.head().as_ref().and_then(|head| head.refusal.clone())
-    }
-
-    /// Takes note of the head; the first one counts.
-    pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        let mut head = self.head();
-        if head.is_some() {
-            return;
-        }
-        let rate_limit = RateLimitHeaders::parse(headers);
-        let refusal = (!status.is_success()).then(|| {
-            let retry_after = retry_after::parse(headers, Timestamp::now());
-            Refusal { status, headers: headers.clone(), retry_after }
-        });
-        let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
-        let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
-        self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
-        *head = Some(Head { rate_limit, refusal });
-    }
-
-    fn head(&self) -> MutexGuard<'_, Option<Head>> {
-        self.head.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -8,7 +8,7 @@ use syn::{Attribute, ItemTrait, Path, Result, Token, TraitItem};
 use crate::catalogue::Catalogue;
 use crate::conditional::Conditional;
 use crate::mistake::Mistakes;
-use crate::{args, endpoint, implementable};
+use crate::{args, endpoint, implementable, recover};
 
 /// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -21,8 +21,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
-        let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";
-        mistakes.push(syn::Error::new(Span::call_site(), text));
+        // What is wrong in a trait that cannot be read, rustc has said by itself.
+        if !recover::mentions(&item, "trait") {
+            let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";
+            mistakes.push(syn::Error::new(Span::call_site(), text));
+        }
         let mut tokens = mistakes.into_token_stream();
         tokens.extend(item);
         return tokens;
@@ -64,7 +67,10 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     let (parameters, arguments, conditions) = declared.generics.split_for_impl();
     let cfgs = Conditional::cfgs(&declared.attrs);
     let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
-    let allow = is_deprecated.then(|| quote!(#[allow(deprecated)]));
+    let deprecated = is_deprecated.then(|| quote!(deprecated,));
+    // The trait's own lifetimes stand once in each `impl`, with the spans that they have in the trait.
+    let lifetimes = declared.generics.lifetimes().next().is_some().then(|| quote!(single_use_lifetimes,));
+    let allow = (is_deprecated || lifetimes.is_some()).then(|| quote!(#[allow(#deprecated #lifetimes)]));
     let doc = format!("The endpoints that `{ident}` declares, in source order.");
     quote! {
         #(#cfgs)* #allow

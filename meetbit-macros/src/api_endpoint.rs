@@ -16,7 +16,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let args = Args::parse(args, &mut mistakes);
     let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
-        return not_a_method(item);
+        // What is wrong in a method that cannot be read, rustc has said by itself.
+        return if recover::mentions(&item, "fn") { item } else { not_a_method(item) };
     };
     if method.sig.receiver().is_none() && method.default.is_some() {
         strip(&mut method);

@@ -174,7 +174,8 @@ impl Args {
             self.flag(name, text, input, mistakes);
             return Ok(());
         }
-        if !input.peek(Token![=]) {
+        let is_unfinished = input.peek(Token![=]) && ends_after(input);
+        if !input.peek(Token![=]) || is_unfinished {
             let example = match text {
                 "perm" => "perm = \"customers.create.*\"",
                 "timeout" => "timeout = \"5s\"",
@@ -252,6 +253,12 @@ impl Args {
             _ => {}
         }
     }
+}
+
+/// Whether nothing stands between the next token and the end of its part.
+fn ends_after(input: ParseStream) -> bool {
+    let after = input.cursor().token_tree().map(|(_, rest)| rest);
+    after.is_some_and(|rest| rest.eof() || rest.punct().is_some_and(|(punct, _)| punct.as_char() == ','))
 }
 
 /// Reads the value of `crate = path`.

@@ -3,6 +3,7 @@
 use syn::parse::ParseStream;
 use syn::{Attribute, Ident, LitStr, Meta, Result, Token};
 
+use crate::conditional::Conditional;
 use crate::mistake::Mistakes;
 use crate::nearest::nearest;
 
@@ -70,8 +71,19 @@ impl Marked {
 }
 
 fn is_marker(attribute: &Attribute) -> bool {
-    let name = attribute.path().get_ident().map(Ident::to_string);
-    name.is_some_and(|name| !BUILT_IN.contains(&name.as_str()))
+    match attribute.path().get_ident() {
+        Some(name) if name == "cfg_attr" => hidden(attribute).is_some(),
+        Some(name) => !BUILT_IN.contains(&name.to_string().as_str()),
+        None => hidden(attribute).is_some(),
+    }
+}
+
+/// The marker that an attribute has under a condition, or behind a path.
+fn hidden(attribute: &Attribute) -> Option<String> {
+    let nested = Conditional::read(attribute).map(|conditional| conditional.attributes).unwrap_or_default();
+    let paths = nested.iter().map(Meta::path).chain([attribute.path()]);
+    let mut names = paths.filter_map(|path| path.segments.last()).map(|segment| segment.ident.to_string());
+    names.find(|name| MARKERS.contains(&name.as_str()))
 }
 
 impl Marker {
@@ -82,13 +94,16 @@ impl Marker {
             "header" => header(attribute),
             "body" => body(attribute),
             "form" => form(attribute),
-            _ => Err(syn::Error::new_spanned(attribute, unknown(&name))),
+            _ => Err(syn::Error::new_spanned(attribute, unknown(&name, hidden(attribute)))),
         };
         parsed.map_err(|error| mistakes.push(error)).ok()
     }
 }
 
-fn unknown(name: &str) -> String {
+fn unknown(name: &str, hidden: Option<String>) -> String {
+    if let Some(marker) = hidden {
+        return format!("a marker stands alone, with no path before it and no condition; write `#[{marker}]`");
+    }
     if name == "path" {
         return String::from("an argument that is named in the path needs no marker; remove `#[path]`");
     }

@@ -145,7 +145,12 @@ impl Reader<'_> {
 }
 
 fn until_query(text: &str) -> (&str, &str) {
-    text.split_at(text.find(['?', '#']).unwrap_or(text.len()))
+    let mut is_inside = false;
+    let end = text.find(|character| {
+        is_inside = character == '{' || (is_inside && !matches!(character, '}' | '/'));
+        !is_inside && matches!(character, '?' | '#')
+    });
+    text.split_at(end.unwrap_or(text.len()))
 }
 
 /// The name in a placeholder as other libraries write it: `:id`, `<id>`.
@@ -156,9 +161,14 @@ fn foreign_placeholder(segment: &str) -> Option<&str> {
 
 /// The first name in a text, without what stands around it.
 fn first_name(text: &str) -> &str {
-    let text = text.trim_start_matches(|character| !is_name(character));
+    let text = text.trim_start_matches("r#").trim_start_matches(|character| !is_name(character));
     let name = &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())];
-    if name == "_" || name.starts_with(|first: char| first.is_ascii_digit()) { "" } else { name }
+    if ["_", "self", "Self", "super", "crate"].contains(&name) || name.starts_with(|first: char| first.is_ascii_digit())
+    {
+        ""
+    } else {
+        name
+    }
 }
 
 fn is_name(character: char) -> bool {

@@ -1,6 +1,6 @@
 //! What a method becomes whose declaration is wrong: one that can be called and implemented meanwhile.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, FnArg, Pat, Safety, TraitItemFn, parse_quote};
 
@@ -54,6 +54,11 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         let reply = reply::intended(&sig.output);
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
+}
+
+/// Whether a word stands among an item's tokens, outside any brackets.
+pub(crate) fn mentions(item: &TokenStream, word: &str) -> bool {
+    item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(name) if name == word))
 }
 
 fn is_cfg(attribute: &Attribute) -> bool {

@@ -1,6 +1,6 @@
 //! What a method's return type says about the reply.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
@@ -102,6 +102,20 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
         Type::Path(path) => path.path.segments.last(),
         _ => None,
     }
+}
+
+/// The first `&` in a type.
+pub(crate) fn borrow(ty: TokenStream) -> Option<TokenTree> {
+    ty.into_iter().find_map(|token| match token {
+        TokenTree::Punct(ref punct) if punct.as_char() == '&' => Some(token),
+        TokenTree::Group(group) => borrow(group.stream()),
+        _ => None,
+    })
+}
+
+/// Whether a segment is written without arguments, as in `Call` and `Call<>`.
+pub(crate) fn has_no_arguments(segment: &PathSegment) -> bool {
+    arguments_of(segment).next().is_none()
 }
 
 fn only_argument(segment: &PathSegment) -> Option<&Type> {

@@ -61,6 +61,8 @@ pub(crate) fn reply(method: &TraitItemFn, args: &Args, mistakes: &mut Mistakes) 
         (ReturnType::Type(_, ty), Some(reply)) => {
             if matches!(args.verb.get(), Some(Verb::Head)) && reply.form != Form::Empty {
                 mistakes.at(ty, "the reply to `head` has no body; write `-> Call<()>`");
+            } else if let Some(token) = reply::borrow(ty.to_token_stream()) {
+                mistakes.at(token, "a reply owns what it holds; write `String` for `&str` and `Vec<T>` for `&[T]`");
             }
         }
         (ReturnType::Type(_, ty), None) => mistakes.at(ty, not_a_call(ty, &sig.output)),
@@ -74,7 +76,7 @@ pub(crate) fn reply(method: &TraitItemFn, args: &Args, mistakes: &mut Mistakes) 
 }
 
 fn not_a_call(ty: &syn::Type, output: &ReturnType) -> String {
-    if reply::last_segment(ty).is_some_and(|segment| segment.ident == "Call" && segment.arguments.is_none()) {
+    if reply::last_segment(ty).is_some_and(|segment| segment.ident == "Call" && reply::has_no_arguments(segment)) {
         return String::from("say what the reply is: `Call<Customer>`, or `Call<()>` where it is empty");
     }
     let reply = reply::shown(&reply::intended(output));

@@ -36,6 +36,8 @@ pub(crate) fn report(template: &Template, candidates: &[Candidate], mistakes: &m
         }
     }
     match (&unknown[..], &free[..]) {
+        // One of them may be what a pattern names.
+        _ if candidates.iter().any(|candidate| candidate.name == "_") => {}
         ([placeholder], [candidate]) if template.is_complete && candidate.may_fill(placeholder) => {
             let name = &candidate.key;
             let text =
@@ -45,7 +47,9 @@ pub(crate) fn report(template: &Template, candidates: &[Candidate], mistakes: &m
         }
         _ => {
             for name in unknown {
-                mistakes.at(&template.literal, format!("`{{{name}}}` has no argument; add one such as `{name}: i64`"));
+                let raw = if syn::parse_str::<Ident>(name).is_ok() { "" } else { "r#" };
+                let text = format!("`{{{name}}}` has no argument; add one such as `{raw}{name}: i64`");
+                mistakes.at(&template.literal, text);
             }
         }
     }
