@@ -26,7 +26,7 @@ fn check(place: &Path) -> io::Result<()> {
     for round in 0..=ROUNDS {
         for (style, seconds) in STYLES.into_iter().zip(&mut seconds) {
             for (endpoints, seconds) in CHECKED.into_iter().zip(seconds) {
-                let place = place.join(format!("check-{}-{endpoints}", style.name().replace(' ', "-")));
+                let place = place.join(style.package("check", endpoints));
                 leaf::library(style, endpoints, &place)?;
                 let took = cargo(&place, &["check", "--quiet"])?;
                 // The first round builds the dependencies.
@@ -57,13 +57,14 @@ fn release(place: &Path) -> io::Result<()> {
         let mut sizes = [0.0; RELEASED.len()];
         let mut least = [f64::MAX; RELEASED.len()];
         for (i, endpoints) in RELEASED.into_iter().enumerate() {
-            let place = place.join(format!("release-{}-{endpoints}", style.name().replace(' ', "-")));
+            let package = style.package("release", endpoints);
+            let place = place.join(&package);
             for round in 0..=2 {
                 leaf::program(style, endpoints, &place)?;
                 let took = cargo(&place, &["build", "--quiet", "--release"])?;
                 least[i] = if round == 0 { f64::MAX } else { least[i].min(took) };
             }
-            sizes[i] = code_size(&target()?.join("release/leaf"))?;
+            sizes[i] = code_size(&target()?.join("release").join(&package))?;
             row.push(format!("{:.2}", least[i]));
         }
         costs.push(least[1]);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Style {
@@ -17,6 +17,10 @@ impl Style {
             Self::Declared => "declared",
             Self::ByHand => "by hand",
         }
+    }
+
+    pub fn package(self, purpose: &str, endpoints: u32) -> String {
+        format!("{purpose}-{}-{endpoints}", self.name().replace(' ', "-"))
     }
 
     fn dependencies(self) -> String {
@@ -35,57 +39,65 @@ impl Style {
         format!("{TYPES}{head}{}{tail}", (0..endpoints).map(each).collect::<String>())
     }
 
-    fn connect(self) -> &'static str {
+    fn connection(self) -> &'static str {
         match self {
-            Self::Declared => "let api = meetbit_client::Client::from_env().unwrap();",
-            Self::ByHand => "let api = Api::new();",
+            Self::Declared => {
+                "type Connection = meetbit_client::Client;\n\n\
+                 fn connection() -> Connection {\n    Connection::from_env().unwrap()\n}"
+            }
+            Self::ByHand => "type Connection = Api;\n\nfn connection() -> Connection {\n    Api::new()\n}",
         }
     }
 }
 
 /// Writes a library without callers.
-pub fn library(style: Style, endpoints: u32, place: &Path) -> io::Result<PathBuf> {
+pub fn library(style: Style, endpoints: u32, place: &Path) -> io::Result<()> {
     write(style, place, "lib.rs", &style.declarations(endpoints))
 }
 
 /// Writes a program that calls each endpoint at one place.
-pub fn program(style: Style, endpoints: u32, place: &Path) -> io::Result<PathBuf> {
+pub fn program(style: Style, endpoints: u32, place: &Path) -> io::Result<()> {
     let mut source = style.declarations(endpoints);
-    let _ = writeln!(
-        source,
-        "#[tokio::main(flavor = \"current_thread\")]\nasync fn main() {{\n    {}\n    \
-         let new = NewThing {{ name: String::new(), note: None }};\n    \
-         let id = match std::env::args().count() {{",
-        style.connect()
-    );
+    source.push_str("\nasync fn call(api: &Connection, which: usize, new: &NewThing) -> bool {\n    match which {\n");
     for i in 0..endpoints {
-        let _ = writeln!(
-            source,
-            "        {i} => {}.ok(),",
-            if i.is_multiple_of(2) {
-                format!("api.create_thing_{i}(7, &new).await.map(|thing| thing.id)")
-            } else {
-                format!("api.list_things_{i}(7, Some(2)).await.map(|things| things.len() as i64)")
-            }
-        );
+        let _ = if i.is_multiple_of(2) {
+            writeln!(source, "        {i} => api.create_thing_{i}(7, new).await.is_ok(),")
+        } else {
+            writeln!(source, "        {i} => api.list_things_{i}(7, Some(2)).await.is_ok(),")
+        };
     }
-    source.push_str("        _ => None,\n    };\n    println!(\"{id:?} {:?}\", new.note);\n}\n");
+    let _ = write!(
+        source,
+        r#"        _ => false,
+    }}
+}}
+
+{}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {{
+    let new = NewThing {{ name: String::new(), note: None }};
+    println!("{{:?}}", call(&connection(), std::env::args().count(), &new).await);
+}}
+"#,
+        style.connection()
+    );
     write(style, place, "main.rs", &source)
 }
 
-fn write(style: Style, place: &Path, file: &str, source: &str) -> io::Result<PathBuf> {
+/// The package has its place's name, since cargo takes two of one name and version for one.
+fn write(style: Style, place: &Path, file: &str, source: &str) -> io::Result<()> {
     fs::create_dir_all(place.join("src"))?;
+    let name = place.file_name().unwrap_or_default().display();
     let manifest = format!(
-        "[package]\nname = \"leaf\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n\
          serde = {{ version = \"1\", features = [\"derive\"] }}\n\
          tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n\n[workspace]\n",
         style.dependencies()
     );
     fs::write(place.join("Cargo.toml"), manifest)?;
     fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("Cargo.lock"), place.join("Cargo.lock"))?;
-    let source_file = place.join("src").join(file);
-    fs::write(&source_file, source)?;
-    Ok(source_file)
+    fs::write(place.join("src").join(file), source)
 }
 
 const TYPES: &str = r"
