@@ -1,7 +1,11 @@
 //! Where requests go: the tenant's domain and the base URL, checked as text before they are parsed and as parts after.
 
-use reqwest::Url;
 use std::net::IpAddr;
+use std::ptr;
+use std::sync::OnceLock;
+
+use http::Uri;
+use reqwest::Url;
 
 use crate::Error;
 
@@ -9,7 +13,7 @@ use crate::Error;
 const API_PATH: &str = "/api/public/v2.0";
 
 /// A checked base URL.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Address {
     /// With the prefix as its path.
     pub(crate) url: Url,
@@ -17,9 +21,47 @@ pub(crate) struct Address {
     pub(crate) prefix: String,
     /// Scheme, host and port: what makes it one server.
     pub(crate) origin: String,
+    fixed: Fixed,
+}
+
+/// Where endpoints without placeholders are: a list with each of them that has been called, which only grows, so that it is
+/// read without a lock. Most of what a request costs before it is sent would be parsing this anew.
+#[derive(Debug, Default)]
+struct Fixed(OnceLock<Box<Place>>);
+
+/// Where an endpoint without placeholders is.
+#[derive(Debug)]
+pub(crate) struct Place {
+    path: &'static str,
+    pub(crate) url: Url,
+    /// The same; `None` where it is longer than a URI may be.
+    pub(crate) uri: Option<Uri>,
+    next: Fixed,
 }
 
 impl Address {
+    /// Where requests to `path` go, which is below the base URL and has no placeholders.
+    pub(crate) fn place(&self, path: &'static str) -> &Place {
+        let mut list = &self.fixed;
+        loop {
+            let place = list.0.get_or_init(|| {
+                let url = self.with_path(&format!("{}{path}", self.prefix));
+                Box::new(Place { path, uri: url.as_str().parse().ok(), url, next: Fixed::default() })
+            });
+            if ptr::eq(place.path, path) {
+                return place;
+            }
+            list = &place.next;
+        }
+    }
+
+    /// The base URL with another path, which is encoded and begins with the prefix.
+    pub(crate) fn with_path(&self, path: &str) -> Url {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        url
+    }
+
     pub(crate) fn new(domain: &str, base_url: Option<&str>) -> Result<Self, Error> {
         check_domain(domain).map_err(|why| {
             Error::config(format!("the tenant's domain {why}; give a plain name such as `acme.example.com`"))
@@ -44,6 +86,7 @@ impl Address {
             prefix: url.path().trim_end_matches('/').to_owned(),
             origin: url.origin().ascii_serialization(),
             url,
+            fixed: Fixed::default(),
         })
     }
 
@@ -222,5 +265,10 @@ mod tests {
         let address = Address::new("acme.example.com", Some("http://127.0.0.1:1/a/b/")).unwrap();
         assert_eq!(address.prefix, "/a/b");
         assert_eq!(address.origin, "http://127.0.0.1:1");
+        let paths = ["/users", "/customers", "/users/roles"];
+        let places = paths.map(|path| address.place(path));
+        assert_eq!(places.map(|place| place.url.path()), ["/a/b/users", "/a/b/customers", "/a/b/users/roles"]);
+        assert!(places.iter().all(|place| place.uri.as_ref().is_some_and(|uri| *uri == *place.url.as_str())));
+        assert!(paths.iter().zip(places).all(|(path, place)| std::ptr::eq(place, address.place(path))), "found again");
     }
 }

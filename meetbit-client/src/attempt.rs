@@ -19,17 +19,17 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     plan.check()?;
     let client = &*plan.client.0;
     let policy = plan.retry.unwrap_or(client.retry);
-    let deadline = after(plan.timeout());
+    let deadline = after(Instant::now(), plan.timeout());
     client.budget.request();
     let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let permit = match permit(&plan, place, deadline, policy.max_wait).await {
-            Ok(permit) => permit,
+        let watch = match permit(&plan, place, deadline, policy.max_wait).await {
+            Ok(permit) => Watch::new(permit),
             Err(refusal) => return Err(refused(&plan, refusal, last, attempts)),
         };
-        let (error, failed) = match attempt(&plan, permit, deadline).await {
+        let (error, failed) = match attempt(&plan, &watch, deadline).await {
             Attempt::Answered(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
             Attempt::HeldBack => continue,
             Attempt::Failed(error, failed) => (error, failed),
@@ -74,11 +74,10 @@ enum Attempt {
 }
 
 /// Makes one attempt, which ends with the call at the latest.
-async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
+async fn attempt(plan: &Plan, watch: &Arc<Watch>, deadline: Instant) -> Attempt {
     let client = &*plan.client.0;
-    let watch = Watch::new(permit);
-    let limit = deadline.min(after(client.attempt_timeout));
-    let sent = timeout_at(limit, client.transport.send(plan, &watch)).await;
+    let limit = deadline.min(after(watch.granted_at(), client.attempt_timeout));
+    let sent = timeout_at(limit, client.transport.send(plan, watch)).await;
     let response = sent.unwrap_or(Err(Failure::TIMEOUT));
     if response.is_err() && watch.is_held_back() {
         return Attempt::HeldBack;
@@ -87,7 +86,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
         Ok((head, body)) => {
             watch.note(head.status, &head.headers);
             if !head.status.is_success() {
-                rejection(plan, &watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT))
+                rejection(plan, watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT))
             } else if body.len() > client.max_response_size {
                 failure(plan, Failure::TOO_LARGE)
             } else {
@@ -99,7 +98,7 @@ async fn attempt(plan: &Plan, permit: Permit, deadline: Instant) -> Attempt {
         }
         Err(failed) => {
             let failed = if watch.has_departed() { failed } else { failed.not_sent() };
-            rejection(plan, &watch, b"").unwrap_or_else(|| failure(plan, failed))
+            rejection(plan, watch, b"").unwrap_or_else(|| failure(plan, failed))
         }
     };
     Attempt::Failed(error, failed)
@@ -179,10 +178,10 @@ fn refused(plan: &Plan, refusal: Refusal, last: Option<Error>, attempts: u32) ->
     })
 }
 
-/// So long from now; a time without end is a century.
-fn after(limit: Duration) -> Instant {
+/// So long from then; a time without end is a century.
+fn after(start: Instant, limit: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    Instant::now() + limit.min(CENTURY)
+    start + limit.min(CENTURY)
 }
 
 /// Whole seconds, rounded up: nobody should come back early.

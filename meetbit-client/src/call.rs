@@ -104,8 +104,7 @@ impl<T> Call<T> {
             return Err(Error::invalid_request("a ready call has no request"));
         };
         plan.check()?;
-        let request = plan.outgoing().into_request();
-        request.map_err(|_| Error::invalid_request("the address of the request is longer than a URI may be"))
+        plan.request().map_err(|_| Error::invalid_request("the address of the request is longer than a URI may be"))
     }
 
     /// Sends it and gives the whole reply.
@@ -291,7 +290,7 @@ impl<T> Sending<T> {
 }
 
 fn decoded<T>(reply: Reply, plan: &Plan, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
-    let (data, message) = value(&reply, plan, decode)?;
+    let Decoded { message, data } = value(&reply, plan, decode)?;
     let Reply { status, headers, rate_limit, attempts, body } = reply;
     Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
 }
@@ -324,7 +323,7 @@ impl<T> Future for Receiving<T> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0.0 {
             Progress::Planned { reply, plan, decode } => {
-                reply.as_mut().poll(context).map(|reply| value(&reply?, plan, *decode).map(|(data, _)| data))
+                reply.as_mut().poll(context).map(|reply| value(&reply?, plan, *decode).map(|decoded| decoded.data))
             }
             Progress::Ready(result) => Poll::Ready(taken(result).map(|response| response.data)),
         }

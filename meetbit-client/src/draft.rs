@@ -31,13 +31,10 @@ impl Draft {
     /// Starts the request of `endpoint`.
     #[must_use]
     pub fn new(client: &Client, endpoint: &'static Endpoint) -> Self {
-        let prefix = &client.0.address.prefix;
-        let mut path = String::with_capacity(prefix.len() + endpoint.path().len() + 32);
-        path.push_str(prefix);
         let plan = Plan {
             client: client.clone(),
             endpoint,
-            path,
+            path: String::new(),
             query: String::new(),
             headers: HeaderMap::new(),
             media_type: None,
@@ -62,9 +59,15 @@ impl Draft {
 
     fn fill(&mut self, segment: Result<String, fmt::Error>) {
         let rest = self.rest;
-        match path::fill(&mut self.plan().path, rest, segment) {
+        let plan = self.plan();
+        if plan.path.is_empty() {
+            let prefix = &plan.client.0.address.prefix;
+            plan.path.reserve(prefix.len() + rest.len() + 32);
+            plan.path.push_str(prefix);
+        }
+        match path::fill(&mut plan.path, rest, segment) {
             Ok(rest) => self.rest = rest,
-            Err(why) => self.plan().fail(Error::invalid_request(why)),
+            Err(why) => plan.fail(Error::invalid_request(why)),
         }
     }
 
@@ -137,7 +140,10 @@ impl Draft {
 
     fn finish(mut self) -> Arc<Plan> {
         let rest = self.rest;
-        self.plan().path.push_str(rest);
+        let path = &mut self.plan().path;
+        if !path.is_empty() {
+            path.push_str(rest);
+        }
         self.plan
     }
 

@@ -109,6 +109,10 @@ impl Permit {
         departed.is_some()
     }
 
+    pub(crate) fn granted_at(&self) -> Instant {
+        self.grant.at
+    }
+
     pub(crate) fn has_departed(&self) -> bool {
         lock(&self.departure).is_some()
     }

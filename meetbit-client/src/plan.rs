@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::uri::InvalidUri;
+use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::Url;
 
 use crate::draft::JSON;
@@ -15,7 +16,7 @@ use crate::{Client, Endpoint, Error, ErrorKind, Permission, RetryPolicy, Validat
 pub(crate) struct Plan {
     pub(crate) client: Client,
     pub(crate) endpoint: &'static Endpoint,
-    /// Encoded, with the base URL's prefix.
+    /// Encoded, with the base URL's prefix; empty where the template has no placeholders.
     pub(crate) path: String,
     /// Encoded, without `?`.
     pub(crate) query: String,
@@ -60,8 +61,21 @@ impl Plan {
     }
 
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
-        let client = &*self.client.0;
-        let mut headers = client.headers.clone();
+        Outgoing { method: self.endpoint.method(), url: self.url(), headers: self.headers(), body: self.body.clone() }
+    }
+
+    /// The same, without `Host`, which is said of the URI alone, lest middleware change only one of the two.
+    pub(crate) fn request(&self) -> Result<http::Request<Bytes>, InvalidUri> {
+        let mut request = http::Request::new(self.body.clone());
+        *request.method_mut() = self.endpoint.method().clone();
+        *request.uri_mut() = self.uri()?;
+        *request.headers_mut() = self.headers();
+        request.headers_mut().remove(header::HOST);
+        Ok(request)
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = self.client.0.headers.clone();
         match self.media_type {
             Some(JSON) => {}
             Some(other) => drop(headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(other))),
@@ -70,21 +84,27 @@ impl Plan {
         for (name, value) in &self.headers {
             headers.insert(name, value.clone());
         }
-        Outgoing {
-            method: self.endpoint.method(),
-            url: self.url(&client.address.url),
-            headers,
-            body: self.body.clone(),
-        }
+        headers
     }
 
-    fn url(&self, base: &Url) -> Url {
-        let mut url = base.clone();
-        url.set_path(&self.path);
+    fn url(&self) -> Url {
+        let address = &self.client.0.address;
+        let mut url = match &*self.path {
+            "" => address.place(self.endpoint.path()).url.clone(),
+            path => address.with_path(path),
+        };
         if !self.query.is_empty() {
             url.set_query(Some(&self.query));
         }
         url
+    }
+
+    fn uri(&self) -> Result<Uri, InvalidUri> {
+        let known = match (&*self.path, &*self.query) {
+            ("", "") => self.client.0.address.place(self.endpoint.path()).uri.clone(),
+            _ => None,
+        };
+        known.map_or_else(|| self.url().as_str().parse(), Ok)
     }
 
     /// Keeps the first problem.

@@ -26,15 +26,13 @@ pub(crate) struct Reply {
 /// How the value of a call is read from a reply: the only step that is generic in its type.
 pub(crate) type Decode<T> = fn(&Reply) -> Result<Decoded<T>, Undecodable>;
 
-/// A value, and MeetBit's message about it.
-pub(crate) type Decoded<T> = (T, Option<String>);
-
+/// A value, and MeetBit's message about it: its envelope, `{"message": .., "data": ..}`.
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]
-struct Envelope<T> {
-    message: Option<String>,
+pub(crate) struct Decoded<T> {
+    pub(crate) message: Option<String>,
     #[serde(deserialize_with = "present")]
-    data: T,
+    pub(crate) data: T,
 }
 
 /// Makes serde ask for the field even where its type is an `Option`.
@@ -45,36 +43,37 @@ fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> R
 /// MeetBit's envelope, `{"message": .., "data": ..}`; no content with `202` or `204` counts as `null`.
 pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Undecodable> {
     if let Some(null) = no_content(reply) {
-        return json(null).map(|data| (data, None));
+        return json(null).map(|data| Decoded { message: None, data });
     }
     let text = text(reply)?;
     if text.trim_start().starts_with('[') {
         // serde would take its elements for the fields in their order
         return Err(Undecodable("an array at the top level, expected an object".to_owned()));
     }
-    json::<Envelope<T>>(text).map(|envelope| (envelope.data, envelope.message))
+    json(text)
 }
 
 /// The value itself, without an envelope.
 pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Undecodable> {
     let text = no_content(reply).map_or_else(|| text(reply), Ok)?;
-    json(text).map(|data| (data, None))
+    json(text).map(|data| Decoded { message: None, data })
 }
 
 /// Nothing is expected; a body, where there is one, must still be JSON, since a page of HTML is no success.
 pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, Undecodable> {
     if reply.body.is_empty() {
-        return Ok(((), None));
+        return Ok(Decoded { message: None, data: () });
     }
     let text = text(reply)?;
     json::<IgnoredAny>(text)?;
-    Ok(((), serde_json::from_str::<Envelope<IgnoredAny>>(text).ok().and_then(|envelope| envelope.message)))
+    let envelope = serde_json::from_str::<Decoded<IgnoredAny>>(text).ok();
+    Ok(Decoded { message: envelope.and_then(|envelope| envelope.message), data: () })
 }
 
 /// The body as it came.
 #[expect(clippy::unnecessary_wraps, reason = "it is one of the `Decode` functions")]
 pub(crate) fn bytes(reply: &Reply) -> Result<Decoded<Bytes>, Undecodable> {
-    Ok((reply.body.clone(), None))
+    Ok(Decoded { message: None, data: reply.body.clone() })
 }
 
 fn no_content(reply: &Reply) -> Option<&'static str> {

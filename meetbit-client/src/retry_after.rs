@@ -88,8 +88,11 @@ impl RateLimitHeaders {
 /// The first number of a value; what follows (`10, 10;w=1`) describes policies.
 fn count(value: &HeaderValue) -> Option<u32> {
     let bytes = value.as_bytes();
-    if (1..10).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_digit) {
-        return Some(bytes.iter().fold(0, |n, digit| 10 * n + u32::from(digit - b'0')));
+    if (1..10).contains(&bytes.len()) {
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+        if let Some(number) = bytes.iter().try_fold(0, |n, byte| Some(10 * n + digit(byte)?)) {
+            return Some(number);
+        }
     }
     let text = value.to_str().ok()?.split([',', ';']).next()?.trim();
     seconds(text).map(|duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX))

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, Method};
 use reqwest::Url;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
@@ -35,7 +35,15 @@ pub struct Transport(Kind);
 #[derive(Clone)]
 enum Kind {
     Http(Http),
-    Service(BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>),
+    Service(Foreign),
+}
+
+/// Middleware, or what stands in the network's place.
+#[derive(Clone)]
+struct Foreign {
+    service: BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>,
+    /// [`Http`] comes behind it, which takes the [`Watch`] from the request.
+    reaches_http: bool,
 }
 
 impl Transport {
@@ -49,7 +57,7 @@ impl Transport {
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        Self(Kind::Service(BoxCloneSyncService::new(service.map_err(Into::into))))
+        Self(Kind::Service(Foreign::new(service, false)))
     }
 
     pub(crate) fn layered<L>(self, layer: &L) -> Self
@@ -59,20 +67,18 @@ impl Transport {
         <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
         <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
     {
-        Self::service(layer.layer(self))
+        let reaches_http = match &self.0 {
+            Kind::Http(_) => true,
+            Kind::Service(inner) => inner.reaches_http,
+        };
+        Self(Kind::Service(Foreign::new(layer.layer(self), reaches_http)))
     }
 
     /// Makes one attempt.
     pub(crate) async fn send(&self, plan: &Plan, watch: &Arc<Watch>) -> Result<http::Response<Bytes>, Failure> {
         match &self.0 {
             Kind::Http(http) => http.receive(http.launch(plan.outgoing(), Some(watch)), Some(watch)).await,
-            Kind::Service(service) => {
-                if !watch.depart() {
-                    return Err(Failure::TIMEOUT.not_sent()); // held back; what the service does cannot be seen
-                }
-                let request = plan.outgoing().watched(watch)?;
-                service.clone().oneshot(request).await.map_err(Failure::foreign)
-            }
+            Kind::Service(foreign) => foreign.launch(plan, watch)?.await.map_err(Failure::foreign),
         }
     }
 }
@@ -94,7 +100,7 @@ impl Service<http::Request<Bytes>> for Transport {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match &mut self.0 {
             Kind::Http(_) => Poll::Ready(Ok(())),
-            Kind::Service(service) => service.poll_ready(context),
+            Kind::Service(foreign) => foreign.service.poll_ready(context),
         }
     }
 
@@ -104,8 +110,35 @@ impl Service<http::Request<Bytes>> for Transport {
                 let http = http.clone();
                 Box::pin(async move { http.send_request(request).await.map_err(Into::into) })
             }
-            Kind::Service(service) => service.call(request),
+            Kind::Service(foreign) => foreign.service.call(request),
         }
+    }
+}
+
+impl Foreign {
+    fn new<S>(service: S, reaches_http: bool) -> Self
+    where
+        S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        Self { service: BoxCloneSyncService::new(service.map_err(Into::into)), reaches_http }
+    }
+
+    /// Hands the request over. What is done with it cannot be seen, so that it leaves now or not at all.
+    fn launch(
+        &self,
+        plan: &Plan,
+        watch: &Arc<Watch>,
+    ) -> Result<impl Future<Output = Result<http::Response<Bytes>, BoxError>> + use<>, Failure> {
+        if !watch.depart() {
+            return Err(Failure::TIMEOUT.not_sent());
+        }
+        let mut request = plan.request().map_err(|_| Failure::uri())?;
+        if self.reaches_http {
+            request.extensions_mut().insert(watch.clone());
+        }
+        Ok(self.service.clone().oneshot(request))
     }
 }
 
@@ -115,22 +148,6 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) url: Url,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
-}
-
-impl Outgoing<'_> {
-    /// Without `Host`, which is said of the URI alone, lest middleware change only one of the two.
-    pub(crate) fn into_request(mut self) -> http::Result<http::Request<Bytes>> {
-        self.headers.remove(header::HOST);
-        let mut request = http::Request::builder().method(self.method).uri(self.url.as_str()).body(self.body)?;
-        *request.headers_mut() = self.headers;
-        Ok(request)
-    }
-
-    fn watched(self, watch: &Arc<Watch>) -> Result<http::Request<Bytes>, Failure> {
-        let mut request = self.into_request().map_err(|_| Failure::uri())?;
-        request.extensions_mut().insert(watch.clone());
-        Ok(request)
-    }
 }
 
 /// The network, through reqwest.

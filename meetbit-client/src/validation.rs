@@ -152,8 +152,12 @@ impl Checks {
 
     /// A string has at most `max` characters (not bytes).
     pub fn max_length(self, field: &str, value: Option<&str>, max: usize) -> Self {
-        let too_long = value.is_some_and(|text| text.len() > max && text.chars().nth(max).is_some());
-        self.ensure(!too_long, field, || format!("The {field} field must not be greater than {max} characters."))
+        match value {
+            Some(text) if text.len() > max && text.chars().nth(max).is_some() => {
+                self.ensure(false, field, || format!("The {field} field must not be greater than {max} characters."))
+            }
+            _ => self,
+        }
     }
 
     /// A string can be an e-mail address: a local part, `@` and a domain, with no blank or stray dot.
@@ -206,14 +210,11 @@ fn can_be_email(text: &str) -> bool {
 
 /// Words between single dots, with no blank or control character.
 fn can_be_dotted(text: &str) -> bool {
-    let mut dot = true;
-    for byte in text.bytes() {
-        if byte <= b' ' || byte == 0x7f || dot && byte == b'.' {
-            return false;
-        }
-        dot = byte == b'.';
+    let mut bad = text.is_empty() || text.starts_with('.') || text.ends_with('.') || text.contains("..");
+    for &byte in text.as_bytes() {
+        bad |= byte <= b' ' || byte == 0x7f; // with no branch, so that many are taken at a time
     }
-    !dot && (text.is_ascii() || !text.chars().any(|c| c.is_whitespace() || c.is_control()))
+    !bad && (text.is_ascii() || !text.chars().any(|c| c.is_whitespace() || c.is_control()))
 }
 
 fn is_e164(text: &str) -> bool {

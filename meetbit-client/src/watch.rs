@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::pacer::Permit;
 use crate::retry_after::{self, RateLimitHeaders};
@@ -39,6 +40,10 @@ pub(crate) struct Refusal {
 impl Watch {
     pub(crate) fn new(permit: Permit) -> Arc<Self> {
         Arc::new(Self { permit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
+    }
+
+    pub(crate) fn granted_at(&self) -> Instant {
+        self.permit.granted_at()
     }
 
     /// The request is about to leave; false says that it must not.
