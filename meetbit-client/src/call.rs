@@ -133,7 +133,7 @@ impl<T> Call<T> {
 
     /// Sends it even if the request's own checks say that it cannot be valid.
     pub fn unchecked(self) -> Self {
-        self.change(|plan| plan.invalid = None)
+        self.change(|plan| plan.checked.disregard())
     }
 
     /// A header for this call, in the place of one with the same name. The key headers, `Host` and what frames a message

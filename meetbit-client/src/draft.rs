@@ -18,14 +18,9 @@ use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, pa
 
 pub(crate) const JSON: &str = "application/json";
 
-/// A request in the making.
+/// A request in the making: a pointer, so that each step takes little code where it is used.
 #[derive(Debug)]
-pub struct Draft {
-    /// Behind a pointer from the start, so that no step moves it.
-    plan: Arc<Plan>,
-    /// What is left of the path template.
-    rest: &'static str,
-}
+pub struct Draft(Arc<Plan>);
 
 impl Draft {
     /// Starts the request of `endpoint`.
@@ -35,17 +30,17 @@ impl Draft {
             client: client.clone(),
             endpoint,
             path: String::new(),
+            rest: endpoint.path(),
             query: String::new(),
             headers: HeaderMap::new(),
             media_type: None,
             body: Bytes::new(),
-            besides: &[],
-            invalid: None,
+            checked: Checked::default(),
             problem: None,
             timeout: None,
             retry: None,
         };
-        Self { plan: Arc::new(plan), rest: endpoint.path() }
+        Self(Arc::new(plan))
     }
 
     /// Fills the next placeholder.
@@ -58,21 +53,21 @@ impl Draft {
     }
 
     fn fill(&mut self, segment: Result<String, fmt::Error>) {
-        let rest = self.rest;
         let plan = self.plan();
         if plan.path.is_empty() {
             let prefix = &plan.client.0.address.prefix;
-            plan.path.reserve(prefix.len() + rest.len() + 32);
+            plan.path.reserve(prefix.len() + plan.rest.len() + 32);
             plan.path.push_str(prefix);
         }
-        match path::fill(&mut plan.path, rest, segment) {
-            Ok(rest) => self.rest = rest,
+        match path::fill(&mut plan.path, plan.rest, segment) {
+            Ok(rest) => plan.rest = rest,
             Err(why) => plan.fail(Error::invalid_request(why)),
         }
     }
 
     /// Adds to the query: under `name`, or a struct's or map's own names.
     #[must_use]
+    #[inline(never)] // it would take twice the code in each endpoint
     pub fn query<T: QueryArgument + ?Sized>(mut self, name: &str, value: &T) -> Self {
         self.plan().push_query(name, value);
         self
@@ -139,16 +134,15 @@ impl Draft {
     }
 
     fn finish(mut self) -> Arc<Plan> {
-        let rest = self.rest;
-        let path = &mut self.plan().path;
-        if !path.is_empty() {
-            path.push_str(rest);
+        let plan = self.plan();
+        if !plan.path.is_empty() {
+            plan.path.push_str(plan.rest);
         }
-        self.plan
+        self.0
     }
 
     fn plan(&mut self) -> &mut Plan {
-        Arc::make_mut(&mut self.plan)
+        Arc::make_mut(&mut self.0)
     }
 }
 
@@ -180,19 +174,39 @@ impl Plan {
     fn set_body(&mut self, media_type: &'static str, body: Bytes, checked: Checked, problem: Option<String>) {
         self.media_type = Some(media_type);
         self.body = body;
-        self.invalid = checked.invalid;
-        self.besides = checked.permissions;
+        self.checked = checked;
         if let Some(problem) = problem {
             self.fail(Error::invalid_request(problem));
         }
     }
 }
 
-/// What a body says of itself.
-#[derive(Debug, Default)]
-pub struct Checked {
+/// What a body says of itself: nothing, for the most part.
+#[derive(Clone, Debug, Default)]
+pub struct Checked(Option<Box<Said>>);
+
+#[derive(Clone, Debug)]
+struct Said {
     invalid: Option<ValidationError>,
     permissions: &'static [&'static str],
+}
+
+impl Checked {
+    pub(crate) fn invalid(&self) -> Option<&ValidationError> {
+        self.0.as_ref()?.invalid.as_ref()
+    }
+
+    /// What it needs besides the endpoint's permissions.
+    pub(crate) fn permissions(&self) -> &'static [&'static str] {
+        self.0.as_ref().map_or(&[], |said| said.permissions)
+    }
+
+    /// Lets it pass as it is.
+    pub(crate) fn disregard(&mut self) {
+        if let Some(said) = &mut self.0 {
+            said.invalid = None;
+        }
+    }
 }
 
 // The name is one that no trait of a user has: a by-value method of a blanket trait in scope would win over it.
@@ -205,7 +219,8 @@ impl<T: Validate + ?Sized> Check<'_, T> {
     /// What the type says.
     #[must_use]
     pub fn __validate(&self) -> Checked {
-        Checked { invalid: self.0.validate().err(), permissions: self.0.permissions() }
+        let (invalid, permissions) = (self.0.validate().err(), self.0.permissions());
+        Checked((invalid.is_some() || !permissions.is_empty()).then(|| Box::new(Said { invalid, permissions })))
     }
 }
 

@@ -7,9 +7,9 @@ use http::uri::InvalidUri;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use reqwest::Url;
 
-use crate::draft::JSON;
+use crate::draft::{Checked, JSON};
 use crate::transport::Outgoing;
-use crate::{Client, Endpoint, Error, ErrorKind, Permission, RetryPolicy, ValidationError};
+use crate::{Client, Endpoint, Error, ErrorKind, Permission, RetryPolicy};
 
 /// Everything that [`Call`](crate::Call) knows of its request.
 #[derive(Clone, Debug)]
@@ -18,16 +18,16 @@ pub(crate) struct Plan {
     pub(crate) endpoint: &'static Endpoint,
     /// Encoded, with the base URL's prefix; empty where the template has no placeholders.
     pub(crate) path: String,
+    /// What is left of the template, as long as its placeholders are being filled.
+    pub(crate) rest: &'static str,
     /// Encoded, without `?`.
     pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     /// Of the body, where there is one.
     pub(crate) media_type: Option<&'static str>,
     pub(crate) body: Bytes,
-    /// What the body needs besides the endpoint's permissions.
-    pub(crate) besides: &'static [&'static str],
-    /// What the request's own checks found.
-    pub(crate) invalid: Option<ValidationError>,
+    /// What the body says of itself.
+    pub(crate) checked: Checked,
     /// The first thing that makes it impossible to send.
     pub(crate) problem: Option<Error>,
     pub(crate) timeout: Option<Duration>,
@@ -40,7 +40,7 @@ impl Plan {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
-        match &self.invalid {
+        match self.checked.invalid() {
             None => Ok(()),
             Some(invalid) => {
                 let error =
@@ -52,7 +52,7 @@ impl Plan {
 
     /// What the role of the access key needs.
     pub(crate) fn permissions(&self) -> impl Iterator<Item = Permission> + use<> {
-        self.endpoint.permissions().chain(self.besides.iter().map(|text| Permission::literal(text)))
+        self.endpoint.permissions().chain(self.checked.permissions().iter().map(|text| Permission::literal(text)))
     }
 
     /// The time limit of the whole call.

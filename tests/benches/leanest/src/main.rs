@@ -6,26 +6,30 @@ use workload::{Customer, Envelope, KEY_ID, KEY_SECRET, NewCustomer, REPLY};
 
 struct Api {
     client: Client,
-    url: Url,
+    base_url: Url,
+    path: String,
     headers: HeaderMap,
     ada: NewCustomer,
 }
 
 impl Api {
     fn new(url: &str) -> Self {
-        let url = Url::parse(&format!("{url}/customers")).expect("a URL");
+        let base_url = Url::parse(url).expect("a URL");
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert("x-access-key-id", HeaderValue::from_static(KEY_ID));
         headers.insert("x-access-key-secret", HeaderValue::from_static(KEY_SECRET));
-        Self { client: Client::new(), url, headers, ada: NewCustomer::ada() }
+        let path = format!("{}/customers", base_url.path());
+        Self { client: Client::new(), base_url, path, headers, ada: NewCustomer::ada() }
     }
 
     fn request(&self) -> Request {
+        let mut url = self.base_url.clone();
+        url.set_path(&self.path);
         let mut body = Vec::with_capacity(512);
         serde_json::to_writer(&mut body, &self.ada).expect("it can be written");
-        let mut request = Request::new(Method::POST, self.url.clone());
+        let mut request = Request::new(Method::POST, url);
         *request.headers_mut() = self.headers.clone();
         *request.body_mut() = Some(body.into());
         request

@@ -74,7 +74,7 @@ pub fn program(style: Style, endpoints: u32, place: &Path) -> io::Result<()> {
 
 {}
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() {{
     let new = NewThing {{ name: String::new(), note: None }};
     println!("{{:?}}", call(&connection(), std::env::args().count(), &new).await);
@@ -92,7 +92,7 @@ fn write(style: Style, place: &Path, file: &str, source: &str) -> io::Result<()>
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{}\n\
          serde = {{ version = \"1\", features = [\"derive\"] }}\n\
-         tokio = {{ version = \"1\", features = [\"macros\", \"rt\"] }}\n\n[workspace]\n",
+         tokio = {{ version = \"1\", features = [\"macros\", \"rt-multi-thread\"] }}\n\n[workspace]\n",
         style.dependencies()
     );
     fs::write(place.join("Cargo.toml"), manifest)?;
