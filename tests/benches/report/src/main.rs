@@ -1,10 +1,12 @@
 //! Measures and prints the tables of `meetbit-client/BENCHMARKS.md`.
 //!
-//! `cargo run --manifest-path tests/benches/Cargo.toml -p report [calls] [compile] [waiters] [rate]`: all four where none is named.
+//! `cargo run --manifest-path tests/benches/Cargo.toml -p report [calls] [waiters] [pages] [rate] [compile]`: all of them
+//! where none is named.
 
 mod calls;
 mod compile;
 mod leaf;
+mod pages;
 mod program;
 mod rate;
 mod table;
@@ -21,6 +23,9 @@ fn main() -> io::Result<()> {
     }
     if wanted("waiters") {
         waiters::report()?;
+    }
+    if wanted("pages") {
+        pages::report()?;
     }
     if wanted("rate") {
         rate::report()?;
