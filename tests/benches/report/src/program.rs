@@ -12,10 +12,10 @@ pub fn build(package: &str) -> io::Result<PathBuf> {
     Ok(target.join("release"))
 }
 
-/// Where this program's own build is put, and with it every other.
+/// Where this program's own build is put, in `release/deps`, and with it every other.
 pub fn target() -> io::Result<PathBuf> {
     let program = std::env::current_exe()?;
-    program.ancestors().nth(2).map(Path::to_owned).ok_or_else(|| io::Error::other("not run by cargo"))
+    program.ancestors().nth(3).map(Path::to_owned).ok_or_else(|| io::Error::other("not run by `cargo bench`"))
 }
 
 /// Runs it and gives what it prints.
