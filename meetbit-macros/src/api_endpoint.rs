@@ -15,7 +15,7 @@ use crate::{expand, recover};
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut mistakes = Mistakes::default();
     let args = Args::parse(args, &mut mistakes);
-    let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
+    let Ok((visibility, mut method)) = recover::read(&item, |item| declaration.parse2(item)) else {
         // What is wrong in a method that cannot be read, rustc has said by itself.
         return if recover::mentions(&item, "fn") { item } else { not_a_method(item) };
     };

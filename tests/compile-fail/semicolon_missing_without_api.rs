@@ -1,0 +1,15 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint(get, "/events/{id}")]
+    fn event(&self, id: i64) -> Call<String>;
+
+    #[api_endpoint(get, "/events")]
+    fn list(&self) -> Call<String>
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list();
+}
