@@ -9,8 +9,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use crate::envelope::Decoded;
 use crate::plan::Plan;
-use crate::reply::{Decode, Decoded, Reply};
+use crate::reply::{Decode, Reply};
 use crate::retry_after::RateLimitHeaders;
 use crate::{Endpoint, Error, Permission, RetryPolicy, attempt, header};
 
@@ -113,10 +114,7 @@ impl<T> Call<T> {
     /// See [`ErrorKind`](crate::ErrorKind). [`Error::outcome`] tells whether the server may have acted.
     pub fn send(self) -> Sending<T> {
         match self.0 {
-            State::Planned { plan, decode } => {
-                let reply = Box::pin(instrumented(plan.clone()));
-                Sending(Progress::Planned { reply, plan, decode })
-            }
+            State::Planned { plan, decode } => Sending(Progress::Planned { reply: start(plan.clone()), plan, decode }),
             State::Ready(result) => Sending(Progress::Ready(result)),
         }
     }
@@ -174,6 +172,14 @@ impl<T> Call<T> {
         }
         self
     }
+}
+
+/// A call under way, up to its reply.
+type Exchange = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+/// Not generic, so that the state machine in the box is compiled here, and not once more in each crate that makes calls.
+fn start(plan: Arc<Plan>) -> Exchange {
+    Box::pin(instrumented(plan))
 }
 
 #[cfg(not(feature = "tracing"))]
@@ -265,7 +271,7 @@ pub struct Response<T> {
 pub struct Sending<T>(Progress<T>);
 
 enum Progress<T> {
-    Planned { reply: Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>, plan: Arc<Plan>, decode: Decode<T> },
+    Planned { reply: Exchange, plan: Arc<Plan>, decode: Decode<T> },
     Ready(Arc<Mutex<Option<Result<T, Error>>>>),
 }
 
@@ -284,7 +290,7 @@ impl<T> Sending<T> {
             Progress::Planned { reply, plan, decode } => {
                 reply.as_mut().poll(context).map(|reply| decoded(reply?, plan, *decode))
             }
-            Progress::Ready(result) => Poll::Ready(taken(result).map(|response| (response, Bytes::new()))),
+            Progress::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), Bytes::new()))),
         }
     }
 }
@@ -299,18 +305,23 @@ fn value<T>(reply: &Reply, plan: &Plan, decode: Decode<T>) -> Result<Decoded<T>,
     decode(reply).map_err(|undecodable| undecodable.into_error(plan, reply))
 }
 
-fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<Response<T>, Error> {
+fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<T, Error> {
     let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let taken = taken
-        .unwrap_or_else(|| Err(Error::invalid_request("the result of this ready call was taken by a clone of it")));
-    taken.map(|data| Response {
-        data,
-        message: None,
-        status: StatusCode::OK,
-        headers: HeaderMap::new(),
-        rate_limit: RateLimitHeaders::default(),
-        attempts: 0,
-    })
+    taken.unwrap_or_else(|| Err(Error::invalid_request("the result of this ready call was taken by a clone of it")))
+}
+
+impl<T> Response<T> {
+    /// That of a ready call.
+    fn ready(data: T) -> Self {
+        Self {
+            data,
+            message: None,
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            rate_limit: RateLimitHeaders::default(),
+            attempts: 0,
+        }
+    }
 }
 
 /// The future of a call that is awaited for its value alone.
@@ -325,7 +336,7 @@ impl<T> Future for Receiving<T> {
             Progress::Planned { reply, plan, decode } => {
                 reply.as_mut().poll(context).map(|reply| value(&reply?, plan, *decode).map(|decoded| decoded.data))
             }
-            Progress::Ready(result) => Poll::Ready(taken(result).map(|response| response.data)),
+            Progress::Ready(result) => Poll::Ready(taken(result)),
         }
     }
 }

@@ -46,13 +46,12 @@ impl Draft {
     /// Fills the next placeholder.
     #[must_use]
     pub fn path<T: PathArgument + ?Sized>(mut self, value: &T) -> Self {
-        let mut text = String::new();
-        let written = write!(text, "{value}");
-        self.fill(written.map(|()| text));
+        self.fill(&value);
         self
     }
 
-    fn fill(&mut self, segment: Result<String, fmt::Error>) {
+    fn fill(&mut self, value: &dyn Display) {
+        let segment = displayed(value);
         let plan = self.plan();
         if plan.path.is_empty() {
             let prefix = &plan.client.0.address.prefix;
@@ -88,28 +87,22 @@ impl Draft {
     #[must_use]
     pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
         let mut json = Vec::with_capacity(512);
-        let result = serde_json::to_writer(&mut json, value);
-        let problem = result.err().map(|error| format!("the body cannot be written as JSON: {error}"));
-        self.plan().set_body(JSON, json.into(), checked, problem);
+        let written = serde_json::to_writer(&mut json, value);
+        self.plan().set_json(json, written, checked);
         self
     }
 
     /// A form as the body, with what it says of itself.
     #[must_use]
     pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
-        let result = serde_html_form::to_string(value);
-        let problem = result.as_ref().err().map(|error| format!(
-                "the body cannot be written as a form ({error}); it takes a struct or map of scalars and lists of scalars"
-            ));
-        let form = result.unwrap_or_default();
-        self.plan().set_body("application/x-www-form-urlencoded", form.into(), checked, problem);
+        self.plan().set_form(serde_html_form::to_string(value), checked);
         self
     }
 
     /// Bytes as the body.
     #[must_use]
     pub fn bytes<T: BytesArgument + ?Sized>(mut self, media_type: &'static str, value: &T) -> Self {
-        self.plan().set_body(media_type, Bytes::copy_from_slice(value.as_ref()), Checked::default(), None);
+        self.plan().set_body(media_type, Bytes::copy_from_slice(value.as_ref()), Checked::default());
         self
     }
 
@@ -159,6 +152,10 @@ impl Plan {
             query.clear();
             value.serialize(Repeated { name, query: &mut query }).map_err(|_| error)
         });
+        self.add_query(name, &query, result);
+    }
+
+    fn add_query(&mut self, name: &str, query: &str, result: Result<(), serde_html_form::ser::Error>) {
         if let Err(error) = result {
             return self.fail(Error::invalid_request(format!(
                 "`{name}` cannot be written as a query ({error}); it takes a scalar, a list of scalars, or a struct or map \
@@ -168,17 +165,37 @@ impl Plan {
         if !self.query.is_empty() && !query.is_empty() {
             self.query.push('&');
         }
-        self.query.push_str(&query);
+        self.query.push_str(query);
     }
 
-    fn set_body(&mut self, media_type: &'static str, body: Bytes, checked: Checked, problem: Option<String>) {
+    fn set_json(&mut self, json: Vec<u8>, written: serde_json::Result<()>, checked: Checked) {
+        self.set_body(JSON, json.into(), checked);
+        if let Err(error) = written {
+            self.fail(Error::invalid_request(format!("the body cannot be written as JSON: {error}")));
+        }
+    }
+
+    fn set_form(&mut self, written: Result<String, serde_html_form::ser::Error>, checked: Checked) {
+        let form = written.unwrap_or_else(|error| {
+            self.fail(Error::invalid_request(format!(
+                "the body cannot be written as a form ({error}); it takes a struct or map of scalars and lists of scalars"
+            )));
+            String::new()
+        });
+        self.set_body("application/x-www-form-urlencoded", form.into(), checked);
+    }
+
+    fn set_body(&mut self, media_type: &'static str, body: Bytes, checked: Checked) {
         self.media_type = Some(media_type);
         self.body = body;
         self.checked = checked;
-        if let Some(problem) = problem {
-            self.fail(Error::invalid_request(problem));
-        }
     }
+}
+
+/// The text of an argument; not generic, so that it is compiled once.
+fn displayed(value: &dyn Display) -> Result<String, fmt::Error> {
+    let mut text = String::new();
+    write!(text, "{value}").map(|()| text)
 }
 
 /// What a body says of itself: nothing, for the most part.
@@ -339,9 +356,7 @@ pub struct Optional<M>(M);
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> HeaderArgument<Displayed> for T {
     fn header_value(&self, name: &'static str) -> Result<Option<HeaderValue>, Error> {
-        let mut text = String::new();
-        let written = write!(text, "{self}");
-        header::argument(name, written.map(|()| text)).map(Some)
+        header::argument(name, displayed(&self)).map(Some)
     }
 }
 

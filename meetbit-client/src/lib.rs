@@ -99,6 +99,7 @@ mod customers;
 mod departure;
 mod draft;
 mod endpoint;
+mod envelope;
 mod error;
 mod events;
 mod excerpt;

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::envelope::Decoded;
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::json_position::{self, Position};
 use crate::plan::Plan;
@@ -26,36 +26,14 @@ pub(crate) struct Reply {
 /// How the value of a call is read from a reply: the only step that is generic in its type.
 pub(crate) type Decode<T> = fn(&Reply) -> Result<Decoded<T>, Undecodable>;
 
-/// A value, and MeetBit's message about it: its envelope, `{"message": .., "data": ..}`.
-#[derive(Deserialize)]
-#[serde(bound = "T: DeserializeOwned")]
-pub(crate) struct Decoded<T> {
-    pub(crate) message: Option<String>,
-    #[serde(deserialize_with = "present")]
-    pub(crate) data: T,
-}
-
-/// Makes serde ask for the field even where its type is an `Option`.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-    T::deserialize(deserializer)
-}
-
 /// MeetBit's envelope, `{"message": .., "data": ..}`; no content with `202` or `204` counts as `null`.
 pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Undecodable> {
-    if let Some(null) = no_content(reply) {
-        return json(null).map(|data| Decoded { message: None, data });
-    }
-    let text = text(reply)?;
-    if text.trim_start().starts_with('[') {
-        // serde would take its elements for the fields in their order
-        return Err(Undecodable("an array at the top level, expected an object".to_owned()));
-    }
-    json(text)
+    json(no_content(reply).map_or_else(|| text(reply), |()| Ok(r#"{"data":null}"#))?)
 }
 
 /// The value itself, without an envelope.
 pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Undecodable> {
-    let text = no_content(reply).map_or_else(|| text(reply), Ok)?;
+    let text = no_content(reply).map_or_else(|| text(reply), |()| Ok("null"))?;
     json(text).map(|data| Decoded { message: None, data })
 }
 
@@ -76,9 +54,9 @@ pub(crate) fn bytes(reply: &Reply) -> Result<Decoded<Bytes>, Undecodable> {
     Ok(Decoded { message: None, data: reply.body.clone() })
 }
 
-fn no_content(reply: &Reply) -> Option<&'static str> {
+fn no_content(reply: &Reply) -> Option<()> {
     let status = matches!(reply.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT);
-    (status && reply.body.is_empty()).then_some("null")
+    (status && reply.body.is_empty()).then_some(())
 }
 
 fn text(reply: &Reply) -> Result<&str, Undecodable> {
