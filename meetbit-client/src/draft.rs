@@ -10,11 +10,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_html_form::ser::push_to_string;
 
 use crate::plan::Plan;
-use crate::repeated::Repeated;
-use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, path, reply};
+use crate::{Call, Client, Endpoint, Error, Validate, ValidationError, header, pairs, path, reply};
 
 pub(crate) const JSON: &str = "application/json";
 
@@ -86,8 +84,7 @@ impl Draft {
     /// A JSON body, with what it says of itself.
     #[must_use]
     pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
-        let mut json = Vec::with_capacity(512);
-        let written = serde_json::to_writer(&mut json, value);
+        let (json, written) = json(value);
         self.plan().set_json(json, written, checked);
         self
     }
@@ -95,7 +92,8 @@ impl Draft {
     /// A form as the body, with what it says of itself.
     #[must_use]
     pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
-        self.plan().set_form(serde_html_form::to_string(value), checked);
+        let (json, written) = json(value);
+        self.plan().set_form(&json, written, checked);
         self
     }
 
@@ -142,30 +140,18 @@ impl Draft {
 impl Plan {
     /// Appends what `value` is in a query string: pairs of its own if it is a struct or a map, else one under `name`.
     pub(crate) fn push_query<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        let mut query = String::new();
-        let scalar = push_to_string(&mut query, [(name, value)]);
-        let pairs = scalar.or_else(|_| {
-            query.clear();
-            push_to_string(&mut query, value)
-        });
-        let result = pairs.or_else(|error| {
-            query.clear();
-            value.serialize(Repeated { name, query: &mut query }).map_err(|_| error)
-        });
-        self.add_query(name, &query, result);
+        let (json, written) = json(value);
+        self.add_query(name, &json, written);
     }
 
-    fn add_query(&mut self, name: &str, query: &str, result: Result<(), serde_html_form::ser::Error>) {
-        if let Err(error) = result {
-            return self.fail(Error::invalid_request(format!(
+    fn add_query(&mut self, name: &str, json: &[u8], written: serde_json::Result<()>) {
+        let added = written.map_err(|error| error.to_string());
+        if let Err(error) = added.and_then(|()| pairs::append(&mut self.query, Some(name), json)) {
+            self.fail(Error::invalid_request(format!(
                 "`{name}` cannot be written as a query ({error}); it takes a scalar, a list of scalars, or a struct or map \
                  of these"
             )));
         }
-        if !self.query.is_empty() && !query.is_empty() {
-            self.query.push('&');
-        }
-        self.query.push_str(query);
     }
 
     fn set_json(&mut self, json: Vec<u8>, written: serde_json::Result<()>, checked: Checked) {
@@ -175,13 +161,14 @@ impl Plan {
         }
     }
 
-    fn set_form(&mut self, written: Result<String, serde_html_form::ser::Error>, checked: Checked) {
-        let form = written.unwrap_or_else(|error| {
+    fn set_form(&mut self, json: &[u8], written: serde_json::Result<()>, checked: Checked) {
+        let mut form = String::new();
+        let added = written.map_err(|error| error.to_string());
+        if let Err(error) = added.and_then(|()| pairs::append(&mut form, None, json)) {
             self.fail(Error::invalid_request(format!(
                 "the body cannot be written as a form ({error}); it takes a struct or map of scalars and lists of scalars"
             )));
-            String::new()
-        });
+        }
         self.set_body("application/x-www-form-urlencoded", form.into(), checked);
     }
 
@@ -190,6 +177,13 @@ impl Plan {
         self.body = body;
         self.checked = checked;
     }
+}
+
+/// The JSON of an argument, as far as it could be written: all that is generic in the type of one that is serialized.
+fn json<T: Serialize + ?Sized>(value: &T) -> (Vec<u8>, serde_json::Result<()>) {
+    let mut json = Vec::with_capacity(512);
+    let written = serde_json::to_writer(&mut json, value);
+    (json, written)
 }
 
 /// The text of an argument; not generic, so that it is compiled once.

@@ -100,5 +100,5 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// The query of a request; of a repeated name the last value counts, as in PHP.
 fn query(request: &Request) -> Sent {
     let query = request.head.query.as_deref().unwrap_or_default();
-    Sent::query(serde_html_form::from_str::<Vec<(String, String)>>(query).unwrap_or_default())
+    Sent::query(form_urlencoded::parse(query.as_bytes()).into_owned())
 }
