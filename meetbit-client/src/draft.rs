@@ -259,7 +259,8 @@ impl Unchecked {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a segment of a path",
     label = "does not implement `std::fmt::Display`",
-    note = "a path argument is an id, a string or another type that implements `std::fmt::Display`"
+    note = "a path argument is an id, a string or another type that implements `std::fmt::Display`; a type parameter needs the \
+            bound `T: std::fmt::Display`"
 )]
 pub trait PathArgument: Display {}
 
@@ -270,7 +271,7 @@ impl<T: Display + ?Sized> PathArgument for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a query",
     label = "does not implement `serde::Serialize`",
-    note = "derive it: `#[derive(serde::Serialize)]`"
+    note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
 )]
 pub trait QueryArgument: Serialize {}
 
@@ -281,7 +282,7 @@ impl<T: Serialize + ?Sized> QueryArgument for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a JSON body",
     label = "does not implement `serde::Serialize`",
-    note = "derive it: `#[derive(serde::Serialize)]`"
+    note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
 )]
 pub trait BodyArgument: Serialize {}
 
@@ -292,7 +293,7 @@ impl<T: Serialize + ?Sized> BodyArgument for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a form",
     label = "does not implement `serde::Serialize`",
-    note = "derive it: `#[derive(serde::Serialize)]`"
+    note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
 )]
 pub trait FormArgument: Serialize {}
 
@@ -314,7 +315,8 @@ impl<T: AsRef<[u8]> + ?Sized> BytesArgument for T {}
 #[diagnostic::on_unimplemented(
     message = "a reply cannot be read as `{Self}`",
     label = "does not implement `serde::de::DeserializeOwned`",
-    note = "derive it, `#[derive(serde::Deserialize)]`, with no borrowed fields"
+    note = "derive it, `#[derive(serde::Deserialize)]`, with no borrowed fields; a type parameter needs the bound \
+            `T: serde::de::DeserializeOwned`"
 )]
 pub trait Reply: DeserializeOwned {}
 

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -86,6 +87,8 @@ impl std::error::Error for ValidationError {}
 /// checked before anything is sent; [`Call::unchecked`](crate::Call::unchecked) sends it all the same. Refuse only what
 /// is sure to be refused.
 ///
+/// A generic argument is checked where its bound says so: `#[body] room: &T` with `T: Serialize + Validate`.
+///
 /// ```
 /// use meetbit_client::{Checks, Validate, ValidationError};
 ///
@@ -115,13 +118,51 @@ pub trait Validate {
     }
 }
 
-impl<T: Validate + ?Sized> Validate for &T {
+macro_rules! validate_behind {
+    ($($pointer:ty),*) => {$(
+        impl<T: Validate + ?Sized> Validate for $pointer {
+            fn validate(&self) -> Result<(), ValidationError> {
+                (**self).validate()
+            }
+
+            fn permissions(&self) -> &'static [&'static str] {
+                (**self).permissions()
+            }
+        }
+    )*};
+}
+
+validate_behind!(&T, Box<T>, Arc<T>);
+
+/// What is absent is valid.
+impl<T: Validate> Validate for Option<T> {
     fn validate(&self) -> Result<(), ValidationError> {
-        (**self).validate()
+        self.as_ref().map_or(Ok(()), Validate::validate)
     }
 
     fn permissions(&self) -> &'static [&'static str] {
-        (**self).permissions()
+        self.as_ref().map_or(&[], Validate::permissions)
+    }
+}
+
+/// Says what is wrong with the first that is not valid.
+impl<T: Validate> Validate for [T] {
+    fn validate(&self) -> Result<(), ValidationError> {
+        self.iter().try_for_each(Validate::validate)
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        self.iter().map(Validate::permissions).find(|needed| !needed.is_empty()).unwrap_or_default()
+    }
+}
+
+impl<T: Validate> Validate for Vec<T> {
+    fn validate(&self) -> Result<(), ValidationError> {
+        self.as_slice().validate()
+    }
+
+    fn permissions(&self) -> &'static [&'static str] {
+        self.as_slice().permissions()
     }
 }
 

@@ -1,9 +1,10 @@
 //! `#[api]`, from tokens to tokens: the trait as it is written, its impl for `Client`, and its catalogue.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, ItemTrait, Path, Result, Token, TraitItem};
+use syn::spanned::Spanned;
+use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
 
 use crate::catalogue::Catalogue;
 use crate::conditional::Conditional;
@@ -31,10 +32,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return tokens;
     };
     let krate = endpoint::krate(given.as_ref());
+    refuse_second(&mut declared.attrs, &mut mistakes);
     implementable::repair(&mut declared, &krate, &mut mistakes);
     let catalogue = Catalogue::read(&declared, given.as_ref(), &mut mistakes);
     if let Some(given) = &given {
-        crate::conditional::hand_down(&mut declared, given);
+        hand_down(&mut declared, given);
     }
     let implementations = implementations(&declared, &krate, &catalogue);
     if !mistakes.is_empty() {
@@ -46,26 +48,76 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Reads `crate = path` or nothing.
 fn arguments(input: ParseStream) -> Result<Option<Path>> {
-    if input.is_empty() {
-        return Ok(None);
+    let mut path = None;
+    if input.peek(Token![crate]) && input.peek2(Token![=]) {
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        path = Some(args::krate(input)?);
+        input.parse::<Option<Token![,]>>()?;
     }
-    if !(input.peek(Token![crate]) && input.peek2(Token![=])) {
+    if !input.is_empty() {
         let text = "`#[api]` takes nothing but `crate = path::to::meetbit_client`; the rest belongs into `#[api_endpoint(..)]`";
         let error = input.error(text);
         input.parse::<TokenStream>()?;
         return Err(error);
     }
-    input.parse::<Token![crate]>()?;
-    input.parse::<Token![=]>()?;
-    let path = args::krate(input)?;
-    input.parse::<Option<Token![,]>>()?;
-    Ok(Some(path))
+    Ok(path)
+}
+
+fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
+    attributes.retain(|attribute| {
+        let is_second = attribute.path().segments.last().is_some_and(|segment| segment.ident == "api");
+        if is_second {
+            mistakes.at(attribute, "a trait has one `#[api]`; remove this one");
+        }
+        !is_second
+    });
+}
+
+/// Gives `crate = path` to every `#[api_endpoint]` of a trait that does not say it itself.
+fn hand_down(declared: &mut ItemTrait, krate: &Path) {
+    for item in &mut declared.items {
+        let TraitItem::Fn(method) = item else { continue };
+        let is_open = method.default.is_none();
+        for attribute in &mut method.attrs {
+            Conditional::change(&mut attribute.meta, &|meta| {
+                if endpoint::is_endpoint(meta, is_open) {
+                    complete(meta, krate);
+                }
+            });
+        }
+    }
+}
+
+fn complete(meta: &mut Meta, krate: &Path) {
+    match meta {
+        Meta::List(list) => {
+            let is_stated = |token: TokenTree| matches!(&token, TokenTree::Ident(name) if name == "crate");
+            if !list.tokens.clone().into_iter().any(is_stated) {
+                let (tokens, comma) = (&list.tokens, separator(&list.tokens));
+                let option = quote_spanned!(list.path.span()=> crate = #krate);
+                list.tokens = quote!(#tokens #comma #option);
+            }
+        }
+        Meta::Path(path) => {
+            let option = quote_spanned!(path.span()=> crate = #krate);
+            *meta = parse_quote!(#path(#option));
+        }
+        Meta::NameValue(_) => {}
+    }
+}
+
+fn separator(tokens: &TokenStream) -> Option<Token![,]> {
+    let last = tokens.clone().into_iter().last()?;
+    let is_comma = matches!(&last, TokenTree::Punct(punct) if punct.as_char() == ',');
+    (!is_comma).then(Default::default)
 }
 
 fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalogue) -> TokenStream {
     let ItemTrait { ident, vis, .. } = declared;
     let (parameters, arguments, conditions) = declared.generics.split_for_impl();
     let cfgs = Conditional::cfgs(&declared.attrs);
+    let allowed = Conditional::allowed(&declared.attrs);
     let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
     let deprecated = is_deprecated.then(|| quote!(deprecated,));
     // The trait's own lifetimes stand once in each `impl`, with the spans that they have in the trait.
@@ -73,10 +125,10 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     let allow = (is_deprecated || lifetimes.is_some()).then(|| quote!(#[allow(#deprecated #lifetimes)]));
     let doc = format!("The endpoints that `{ident}` declares, in source order.");
     quote! {
-        #(#cfgs)* #allow
+        #(#[cfg(#cfgs)])* #(#allowed)* #allow
         impl #parameters #ident #arguments for #krate::Client #conditions {}
 
-        #(#cfgs)* #allow
+        #(#[cfg(#cfgs)])* #(#allowed)* #allow
         impl #parameters dyn #ident #arguments #conditions {
             #[doc = #doc]
             #[allow(dead_code)]

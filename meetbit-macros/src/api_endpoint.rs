@@ -19,13 +19,14 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         // What is wrong in a method that cannot be read, rustc has said by itself.
         return if recover::mentions(&item, "fn") { item } else { not_a_method(item) };
     };
-    if method.sig.receiver().is_none() && method.default.is_some() {
+    let is_public = !matches!(visibility, Visibility::Inherited);
+    if (method.sig.receiver().is_none() || is_public) && method.default.is_some() {
         strip(&mut method);
         let TraitItemFn { attrs, sig, default, .. } = method;
         return not_a_method(quote!(#(#attrs)* #visibility #sig #default));
     }
     refuse_second(&mut method.attrs, &mut mistakes);
-    if !matches!(visibility, Visibility::Inherited) {
+    if is_public {
         let text = format!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
         mistakes.at(visibility, text);
     }
@@ -65,7 +66,7 @@ fn strip(function: &mut TraitItemFn) {
 
 fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
     attributes.retain(|attribute| {
-        let is_second = endpoint::is_attribute(attribute.path());
+        let is_second = endpoint::is_named(attribute.path());
         if is_second {
             mistakes.at(attribute, "a method is one endpoint; remove this attribute or declare another method");
         }

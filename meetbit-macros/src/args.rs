@@ -15,6 +15,8 @@ use crate::{permission, timeout};
 /// The options that may follow the path.
 const OPTIONS: [&str; 5] = ["perm", "idempotent", "raw", "timeout", "crate"];
 
+const UNQUOTED: &str = "the path stands in quotes: `\"/customers\"`";
+
 /// What the attribute says, as far as it can be read.
 #[derive(Default)]
 pub(crate) struct Args {
@@ -74,6 +76,12 @@ impl Args {
         args
     }
 
+    /// Whether tokens say all that an endpoint needs.
+    pub(crate) fn are_complete(tokens: &TokenStream) -> bool {
+        let args = Self::parse(tokens.clone(), &mut Mistakes::default());
+        args.verb.get().is_some() && args.template.get().is_some()
+    }
+
     fn read(&mut self, input: ParseStream, mistakes: &mut Mistakes) {
         let first = input.cursor().token_tree().map_or_else(Span::call_site, |(token, _)| token.span());
         while !input.is_empty() {
@@ -83,6 +91,9 @@ impl Args {
             } else if !input.is_empty() && !input.peek(Token![,]) {
                 mistakes.push(input.error("separate the parts with a comma"));
                 if !input.peek(Lit) && !input.peek(Ident::peek_any) {
+                    if self.template.is_missing() {
+                        self.template = Slot::Wrong;
+                    }
                     skip_item(input);
                 }
             }
@@ -101,6 +112,9 @@ impl Args {
         } else if input.peek(Ident::peek_any) {
             let name = input.call(Ident::parse_any)?;
             self.named(&name, input, mistakes)?;
+        } else if self.verb.get().is_some() && self.template.is_missing() && !input.peek(Token![,]) {
+            self.template = Slot::Wrong;
+            return Err(input.error(UNQUOTED));
         } else {
             return Err(
                 input.error(format!("write an option here, or nothing; the options are {}", list(&OPTIONS, "and")))
@@ -117,11 +131,23 @@ impl Args {
                 let verb = verb.name();
                 return mistakes.at(literal, format!("the HTTP method is written without quotes: `{verb}`"));
             }
+            if let Some((verb, path)) =
+                text.split_once(' ').filter(|(verb, _)| Verb::named(&verb.to_lowercase()).is_some())
+            {
+                self.template = Slot::Wrong;
+                let verb = verb.to_lowercase();
+                return mistakes.at(
+                    literal,
+                    format!("the HTTP method stands before the path, without quotes: `{verb}, \"{path}\"`"),
+                );
+            }
             mistakes.at(&literal, format!("the HTTP method comes before the path: `get, \"{text}\"`"));
         }
-        if self.template.is_missing() {
+        if self.template.get().is_none() {
             self.template = Slot::Right(Template::parse(literal, mistakes));
             self.mistakes_before_options = mistakes.len();
+        } else if permission::is_right(&text) {
+            mistakes.at(literal, format!("a permission is an option; write `perm = \"{text}\"`"));
         } else {
             mistakes.at(literal, "an endpoint has one path; remove this one");
         }
@@ -137,8 +163,10 @@ impl Args {
         if is_stuck && (Verb::named(&text).is_some() || is_position(&text)) {
             if self.verb.is_missing() || self.template.is_missing() {
                 mistakes.at(name, "the HTTP method and the path stand first, without names: `get, \"/customers\"`");
+                (self.verb, self.template) = (Slot::Wrong, Slot::Wrong);
+            } else if self.verb.get().is_some() && self.template.get().is_some() {
+                mistakes.at(name, unknown_option(&text));
             }
-            (self.verb, self.template) = (Slot::Wrong, Slot::Wrong);
             skip_item(input);
             return Ok(());
         }
@@ -156,6 +184,9 @@ impl Args {
         } else if self.template.is_missing() && is_path_expression(&text, input) {
             self.template = Slot::Wrong;
             mistakes.at(name, "the path is a string literal, which the macro can read: `\"/customers\"`");
+        } else if self.template.is_missing() && !has_value && nearest(&text, OPTIONS).is_none() {
+            self.template = Slot::Wrong;
+            mistakes.at(name, UNQUOTED);
         } else {
             mistakes.at(name, unknown_option(&text));
         }

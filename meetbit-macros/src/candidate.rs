@@ -1,10 +1,11 @@
 //! An argument as it is declared, before it is known where it goes.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Pat, PatType, Type};
 
+use crate::conditional::Conditional;
 use crate::marker::{Marked, Marker};
 use crate::mistake::Mistakes;
 use crate::reply::{bare, last_segment};
@@ -18,7 +19,9 @@ pub(crate) struct Candidate {
     pub(crate) is_reference: bool,
     /// Whether its type is written like those that stand in a path.
     pub(crate) is_scalar: bool,
-    pub(crate) cfgs: Vec<Attribute>,
+    /// The predicates under which it exists, and the first attribute that says so.
+    pub(crate) cfgs: Vec<TokenStream>,
+    pub(crate) cfg: Option<Attribute>,
     pub(crate) mistakes: Mistakes,
 }
 
@@ -37,7 +40,8 @@ impl Candidate {
             marked,
             is_reference: matches!(bare(&argument.ty), Type::Reference(reference) if reference.mutability.is_none()),
             is_scalar: is_scalar(&argument.ty),
-            cfgs: argument.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+            cfgs: Conditional::cfgs(&argument.attrs),
+            cfg: argument.attrs.iter().find(|attribute| !Conditional::cfgs([*attribute]).is_empty()).cloned(),
             mistakes,
         }
     }

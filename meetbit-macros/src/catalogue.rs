@@ -2,11 +2,11 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{Attribute, ItemTrait, Meta, Path, TraitItem};
+use syn::{ItemTrait, Path, TraitItem};
 
 use crate::args::Args;
 use crate::conditional::Conditional;
-use crate::endpoint::{Metadata, is_attribute};
+use crate::endpoint::{self, Metadata};
 use crate::expand;
 use crate::mistake::Mistakes;
 
@@ -16,7 +16,7 @@ pub(crate) struct Catalogue {
 }
 
 struct Entry {
-    /// The conditions under which the endpoint exists.
+    /// The predicates under which the endpoint exists.
     cfgs: Vec<TokenStream>,
     metadata: Metadata,
 }
@@ -27,12 +27,13 @@ impl Catalogue {
         let mut catalogue = Self { entries: Vec::new() };
         for item in &declared.items {
             let TraitItem::Fn(method) = item else { continue };
-            for (condition, tokens) in attributes(&method.attrs) {
+            for Conditional { predicate, meta } in endpoint::attributes(method) {
+                let tokens = meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
                 let mut args = Args::parse(tokens, &mut Mistakes::default());
                 args.krate = args.krate.or_else(|| krate.cloned());
                 if let Some(metadata) = Metadata::new(args, &method.sig.ident) {
                     let mut cfgs = Conditional::cfgs(&method.attrs);
-                    cfgs.extend(condition);
+                    cfgs.extend(predicate);
                     catalogue.add(Entry { cfgs, metadata }, mistakes);
                 }
             }
@@ -41,7 +42,8 @@ impl Catalogue {
     }
 
     fn add(&mut self, entry: Entry, mistakes: &mut Mistakes) {
-        if let Some(earlier) = self.entries.iter().find(|earlier| earlier.is_same(&entry)) {
+        let is_sound = entry.metadata.template.is_sound;
+        if let Some(earlier) = self.entries.iter().find(|earlier| is_sound && earlier.is_same(&entry)) {
             let Metadata { verb, template, .. } = &entry.metadata;
             let text = format!(
                 "`{} {}` is declared twice; call `{}` or remove one of the two",
@@ -53,24 +55,6 @@ impl Catalogue {
         }
         self.entries.push(entry);
     }
-}
-
-/// What the `#[api_endpoint]`s among the attributes say, each with the condition under which it stands.
-fn attributes(attributes: &[Attribute]) -> Vec<(Option<TokenStream>, TokenStream)> {
-    let mut found = Vec::new();
-    for attribute in attributes {
-        if is_attribute(attribute.path()) {
-            found.push((None, tokens(&attribute.meta)));
-        } else if let Some(Conditional { predicate, attributes }) = Conditional::read(attribute) {
-            let nested = attributes.iter().filter(|meta| is_attribute(meta.path()));
-            found.extend(nested.map(|meta| (Some(quote!(#[cfg(#predicate)])), tokens(meta))));
-        }
-    }
-    found
-}
-
-fn tokens(meta: &Meta) -> TokenStream {
-    meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default()
 }
 
 impl Entry {
@@ -88,7 +72,7 @@ impl ToTokens for Catalogue {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         for Entry { cfgs, metadata } in &self.entries {
             let endpoint = expand::metadata(metadata);
-            tokens.extend(quote!(#(#cfgs)* &#endpoint,));
+            tokens.extend(quote!(#(#[cfg(#cfgs)])* &#endpoint,));
         }
     }
 }

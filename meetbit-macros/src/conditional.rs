@@ -2,87 +2,85 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::parse::ParseStream;
+use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
+use syn::{Attribute, Meta, Result, Token};
 
-use crate::endpoint::is_attribute;
-
-/// The content of a `#[cfg_attr(predicate, attribute, ..)]`.
+/// An attribute, and the condition under which it stands where it is written in a `#[cfg_attr]`.
 pub(crate) struct Conditional {
-    pub(crate) predicate: TokenStream,
-    pub(crate) attributes: Punctuated<Meta, Token![,]>,
+    pub(crate) predicate: Option<TokenStream>,
+    pub(crate) meta: Meta,
 }
 
 impl Conditional {
-    /// Reads an attribute that is a `#[cfg_attr]`.
-    pub(crate) fn read(attribute: &Attribute) -> Option<Self> {
-        if !attribute.path().is_ident("cfg_attr") {
-            return None;
-        }
-        attribute.parse_args_with(Self::parse).ok()
-    }
-
-    fn parse(input: ParseStream) -> Result<Self> {
-        let mut predicate = TokenStream::new();
-        while !input.is_empty() && !input.peek(Token![,]) {
-            predicate.extend([input.parse::<TokenTree>()?]);
-        }
-        input.parse::<Token![,]>()?;
-        Ok(Self { predicate, attributes: Punctuated::parse_terminated(input)? })
-    }
-
-    /// The conditions among an item's attributes, to be repeated on what is derived from the item.
-    pub(crate) fn cfgs(attributes: &[Attribute]) -> Vec<TokenStream> {
-        let mut cfgs = Vec::new();
+    /// The attributes of an item, with those that stand in a `#[cfg_attr]`.
+    pub(crate) fn all<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> Vec<Self> {
+        let mut all = Vec::new();
         for attribute in attributes {
-            if attribute.path().is_ident("cfg") {
-                cfgs.push(attribute.to_token_stream());
-            } else if let Some(Self { predicate, attributes }) = Self::read(attribute) {
-                let nested = attributes.iter().filter(|meta| meta.path().is_ident("cfg"));
-                cfgs.extend(nested.map(|meta| quote!(#[cfg_attr(#predicate, #meta)])));
+            Self::collect(attribute.meta.clone(), None, &mut all);
+        }
+        all
+    }
+
+    fn collect(meta: Meta, outer: Option<TokenStream>, all: &mut Vec<Self>) {
+        match nested(&meta) {
+            None => all.push(Self { predicate: outer, meta }),
+            Some((predicate, attributes)) => {
+                let predicate = outer.map_or_else(|| predicate.clone(), |outer| quote!(all(#outer, #predicate)));
+                for meta in attributes {
+                    Self::collect(meta, Some(predicate.clone()), all);
+                }
             }
         }
-        cfgs
     }
-}
 
-/// Gives `crate = path` to every `#[api_endpoint]` of a trait that does not say it itself.
-pub(crate) fn hand_down(declared: &mut ItemTrait, krate: &Path) {
-    let methods = declared.items.iter_mut().filter_map(|item| match item {
-        TraitItem::Fn(method) => Some(method),
-        _ => None,
-    });
-    for attribute in methods.flat_map(|method| &mut method.attrs) {
-        if is_attribute(attribute.path()) {
-            complete(&mut attribute.meta, krate);
-        } else if let Some(Conditional { predicate, mut attributes }) = Conditional::read(attribute) {
-            attributes.iter_mut().filter(|meta| is_attribute(meta.path())).for_each(|meta| complete(meta, krate));
-            attribute.meta = parse_quote!(cfg_attr(#predicate, #attributes));
+    /// What the `#[cfg]`s among an item's attributes say, to be repeated on what is derived from the item.
+    pub(crate) fn cfgs<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> Vec<TokenStream> {
+        let cfgs = Self::all(attributes).into_iter().filter(|conditional| conditional.meta.path().is_ident("cfg"));
+        let predicates = cfgs.filter_map(|Self { predicate, meta }| {
+            let cfg = &meta.require_list().ok()?.tokens;
+            Some(predicate.map_or_else(|| cfg.clone(), |predicate| quote!(any(not(#predicate), #cfg))))
+        });
+        predicates.collect()
+    }
+
+    /// The lints that an item allows, or expects, to be allowed on what is derived from the item.
+    pub(crate) fn allowed(attributes: &[Attribute]) -> Vec<TokenStream> {
+        let levels = Self::all(attributes).into_iter().filter_map(|Self { predicate, meta }| {
+            let list =
+                meta.require_list().ok().filter(|list| list.path.is_ident("allow") || list.path.is_ident("expect"))?;
+            let lints = &list.tokens;
+            Some(match predicate {
+                None => quote!(#[allow(#lints)]),
+                Some(predicate) => quote!(#[cfg_attr(#predicate, allow(#lints))]),
+            })
+        });
+        levels.collect()
+    }
+
+    /// Changes an attribute, or each of those in it that stand under a condition.
+    pub(crate) fn change(meta: &mut Meta, change: &impl Fn(&mut Meta)) {
+        let Some((predicate, mut attributes)) = nested(meta) else {
+            return change(meta);
+        };
+        attributes.iter_mut().for_each(|meta| Self::change(meta, change));
+        if let Meta::List(list) = meta {
+            list.tokens = quote!(#predicate, #attributes);
         }
     }
 }
 
-fn complete(meta: &mut Meta, krate: &Path) {
-    match meta {
-        Meta::List(list) => {
-            let is_stated = list
-                .tokens
-                .clone()
-                .into_iter()
-                .any(|token| matches!(&token, TokenTree::Ident(name) if name == "crate"));
-            if !is_stated {
-                let (tokens, comma) = (&list.tokens, separator(&list.tokens));
-                list.tokens = quote!(#tokens #comma crate = #krate);
-            }
-        }
-        Meta::Path(path) => *meta = parse_quote!(#path(crate = #krate)),
-        Meta::NameValue(_) => {}
-    }
+/// The content of a `#[cfg_attr(predicate, attribute, ..)]`.
+fn nested(meta: &Meta) -> Option<(TokenStream, Punctuated<Meta, Token![,]>)> {
+    let list = meta.require_list().ok().filter(|list| list.path.is_ident("cfg_attr"))?;
+    read.parse2(list.tokens.clone()).ok()
 }
 
-fn separator(tokens: &TokenStream) -> Option<Token![,]> {
-    let last = tokens.clone().into_iter().last()?;
-    let is_comma = matches!(&last, TokenTree::Punct(punct) if punct.as_char() == ',');
-    (!is_comma).then(Default::default)
+fn read(input: ParseStream) -> Result<(TokenStream, Punctuated<Meta, Token![,]>)> {
+    let mut predicate = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<TokenTree>()?.to_tokens(&mut predicate);
+    }
+    input.parse::<Token![,]>()?;
+    Ok((predicate, Punctuated::parse_terminated(input)?))
 }

@@ -3,9 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, LitStr, Path, Token, TraitItemFn};
+use syn::{Ident, LitStr, Meta, Path, Token, TraitItemFn};
 
 use crate::args::Args;
+use crate::conditional::Conditional;
 use crate::mistake::Mistakes;
 use crate::path::Template;
 use crate::placement::Placement;
@@ -39,8 +40,8 @@ pub(crate) struct Metadata {
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) is_reference: bool,
-    /// The `#[cfg]`s under which a query or header argument exists.
-    pub(crate) cfgs: Vec<Attribute>,
+    /// The predicates under which a query or header argument exists.
+    pub(crate) cfgs: Vec<TokenStream>,
 }
 
 /// Where an argument outside the path goes.
@@ -90,7 +91,18 @@ pub(crate) fn krate(given: Option<&Path>) -> TokenStream {
     given.map_or_else(|| quote!(::meetbit_client), ToTokens::to_token_stream)
 }
 
-/// Whether an attribute's path is that of `#[api_endpoint]`, however it is qualified.
-pub(crate) fn is_attribute(path: &Path) -> bool {
+/// The `#[api_endpoint]`s of a method, however they are qualified; under another name it is known by what it says.
+pub(crate) fn attributes(method: &TraitItemFn) -> Vec<Conditional> {
+    let mut attributes = Conditional::all(&method.attrs);
+    attributes.retain(|attribute| is_endpoint(&attribute.meta, method.default.is_none()));
+    attributes
+}
+
+pub(crate) fn is_endpoint(meta: &Meta, may_be_renamed: bool) -> bool {
+    let is_renamed = || may_be_renamed && meta.require_list().is_ok_and(|list| Args::are_complete(&list.tokens));
+    is_named(meta.path()) || is_renamed()
+}
+
+pub(crate) fn is_named(path: &Path) -> bool {
     path.segments.last().is_some_and(|segment| segment.ident == "api_endpoint")
 }

@@ -92,11 +92,10 @@ impl Argument {
         if self.cfgs.is_empty() {
             return value;
         }
-        let predicates = self.cfgs.iter().filter_map(|cfg| cfg.meta.require_list().ok()).map(|list| &list.tokens);
         let cfgs = &self.cfgs;
         quote!({
-            #(#cfgs)* { #value }
-            #[cfg(not(all(#(#predicates),*)))] { &::core::option::Option::<&str>::None }
+            #(#[cfg(#cfgs)])* { #value }
+            #[cfg(not(all(#(#cfgs),*)))] { &::core::option::Option::<&str>::None }
         })
     }
 }

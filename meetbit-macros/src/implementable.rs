@@ -3,13 +3,15 @@
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericParam, Ident, ItemTrait, ReturnType, TraitItem, TraitItemFn, TypeParamBound, WherePredicate,
-    parse_quote,
+    Attribute, FnArg, GenericParam, Ident, ItemTrait, Meta, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
+    TypeParamBound, WhereClause, WherePredicate, parse_quote,
 };
 
-use crate::conditional::Conditional;
-use crate::endpoint::is_attribute;
+use crate::endpoint;
 use crate::mistake::Mistakes;
+use crate::nearest::misspelling;
+use crate::signature;
+use crate::verb::Verb;
 
 /// Records what keeps a trait from being implemented, and puts it right so that nothing else fails.
 pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &mut Mistakes) {
@@ -20,7 +22,8 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
     let is_marker = |bound| {
         bound_name(bound).is_none_or(|name| ["Send", "Sync", "Unpin", "Debug"].iter().any(|marker| name == marker))
     };
-    if declared.supertraits.iter().all(is_marker) {
+    let own = self_bounds(declared.generics.where_clause.as_ref());
+    if declared.supertraits.iter().chain(own).all(is_marker) {
         let text = format!("the methods need the client; write `trait {}: Api`", declared.ident);
         mistakes.at(&declared.ident, text);
         declared.colon_token.get_or_insert_default();
@@ -28,7 +31,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
     }
     declared.items.retain_mut(|item| match item {
         TraitItem::Fn(method) => {
-            repair_method(method, mistakes);
+            repair_method(method, krate, mistakes);
             true
         }
         TraitItem::Macro(item) => {
@@ -48,32 +51,63 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, mistakes: &m
 
 /// Removes supertraits that no `dyn` has.
 fn refuse_sized(declared: &mut ItemTrait, mistakes: &mut Mistakes) {
-    let supertraits = std::mem::take(&mut declared.supertraits);
-    declared.supertraits = supertraits
-        .into_iter()
-        .filter(|bound| {
-            let name = bound_name(bound)
-                .filter(|name| ["Sized", "Clone", "Copy", "Default"].iter().any(|other| name == other));
-            if let Some(name) = name {
-                mistakes.at(bound, format!("`{name}` keeps the trait from being used as `dyn`; remove it"));
-            }
-            name.is_none()
-        })
-        .collect();
+    const TRAITS: [&str; 8] = ["Sized", "Clone", "Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord"];
+    let mut is_right = |bound: &TypeParamBound| {
+        let name = bound_name(bound).filter(|name| TRAITS.iter().any(|other| name == other));
+        if let Some(name) = name {
+            mistakes.at(bound, format!("`{name}` keeps the trait from being used as `dyn`; remove it"));
+        }
+        name.is_none()
+    };
+    declared.supertraits = std::mem::take(&mut declared.supertraits).into_iter().filter(&mut is_right).collect();
+    let conditions = declared.generics.where_clause.iter_mut().flat_map(|clause| &mut clause.predicates);
+    for condition in conditions.filter_map(of_self) {
+        condition.bounds = std::mem::take(&mut condition.bounds).into_iter().filter(&mut is_right).collect();
+    }
 }
 
-fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
-    match bound {
-        TypeParamBound::Trait(bound) => bound.path.segments.last().map(|segment| &segment.ident),
+/// What a `where` clause says of `Self`.
+fn self_bounds(clause: Option<&WhereClause>) -> impl Iterator<Item = &TypeParamBound> {
+    let conditions = clause.into_iter().flat_map(|clause| &clause.predicates);
+    conditions
+        .filter_map(|condition| match condition {
+            WherePredicate::Type(condition) if is_self(&condition.bounded_ty) => Some(&condition.bounds),
+            _ => None,
+        })
+        .flatten()
+}
+
+fn of_self(condition: &mut WherePredicate) -> Option<&mut PredicateType> {
+    match condition {
+        WherePredicate::Type(condition) if is_self(&condition.bounded_ty) => Some(condition),
         _ => None,
     }
 }
 
-fn repair_method(method: &mut TraitItemFn, mistakes: &mut Mistakes) {
-    let is_endpoint = method.attrs.iter().any(|attribute| {
-        let nested = Conditional::read(attribute).map(|conditional| conditional.attributes);
-        is_attribute(attribute.path()) || nested.iter().flatten().any(|meta| is_attribute(meta.path()))
-    });
+fn is_self(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident("Self"))
+}
+
+fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
+    match bound {
+        TypeParamBound::Trait(bound) if bound.maybe.is_none() => {
+            bound.path.segments.last().map(|segment| &segment.ident)
+        }
+        _ => None,
+    }
+}
+
+fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, mistakes: &mut Mistakes) {
+    if method.default.is_none() {
+        method.attrs.iter_mut().for_each(|attribute| repair_attribute(attribute, krate, mistakes));
+    }
+    let is_endpoint = !endpoint::attributes(method).is_empty();
+    if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
+        // Where it expands, it cannot tell that it stands in a trait.
+        signature::check_body(method, mistakes);
+        method.default = None;
+        method.semi_token = Some(syn::token::Semi::default());
+    }
     if !is_endpoint && method.default.is_none() {
         let text = "a method of an `#[api]` trait has `#[api_endpoint(get, \"/path\")]` or a body";
         mistakes.at(&method.sig.ident, text);
@@ -87,6 +121,28 @@ fn repair_method(method: &mut TraitItemFn, mistakes: &mut Mistakes) {
         let text = "this keeps the trait from being used as `dyn`; write `where Self: Sized` after the return type";
         mistakes.at(reason, text);
         method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
+    }
+}
+
+/// Puts an attribute right that was meant for `#[api_endpoint]`.
+fn repair_attribute(attribute: &mut Attribute, krate: &TokenStream, mistakes: &mut Mistakes) {
+    let Some(name) = attribute.path().get_ident().cloned() else { return };
+    let text = name.to_string();
+    if let (Some(_), Meta::List(list)) = (Verb::named(&text), &attribute.meta) {
+        let tokens = &list.tokens;
+        mistakes.at(
+            &attribute.meta,
+            format!("there is one attribute for all HTTP methods; write `#[api_endpoint({text}, {tokens})]`"),
+        );
+        attribute.meta = parse_quote!(#krate::api_endpoint(#name, #tokens));
+    } else if !endpoint::is_named(attribute.path()) && misspelling(&text, ["api_endpoint"]).is_some() {
+        mistakes.at(&name, format!("`#[{text}]` is not an attribute; write `#[api_endpoint]`"));
+        let path = parse_quote!(#krate::api_endpoint);
+        match &mut attribute.meta {
+            Meta::Path(wrong) => *wrong = path,
+            Meta::List(list) => list.path = path,
+            Meta::NameValue(pair) => pair.path = path,
+        }
     }
 }
 
@@ -111,12 +167,13 @@ fn undispatchable(method: &TraitItemFn, is_endpoint: bool) -> Option<TokenStream
 }
 
 /// Whether a type mentions `impl` or `Self`.
-fn is_opaque(ty: TokenStream) -> bool {
+pub(crate) fn is_opaque(ty: TokenStream) -> bool {
     let mut tokens = ty.into_iter().peekable();
     while let Some(token) = tokens.next() {
         let found = match token {
             TokenTree::Ident(word) if word == "Self" => {
                 !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':')
+                    && !matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as")
             }
             TokenTree::Ident(word) => word == "impl",
             TokenTree::Group(group) => is_opaque(group.stream()),
@@ -131,12 +188,6 @@ fn is_opaque(ty: TokenStream) -> bool {
 
 /// Whether a method says `where Self: Sized`.
 fn is_sized(method: &TraitItemFn) -> bool {
-    let conditions = method.sig.generics.where_clause.iter().flat_map(|clause| &clause.predicates);
-    conditions.into_iter().any(|condition| match condition {
-        WherePredicate::Type(condition) => {
-            let is_self = matches!(&condition.bounded_ty, syn::Type::Path(path) if path.path.is_ident("Self"));
-            is_self && condition.bounds.iter().any(|bound| bound.to_token_stream().to_string().ends_with("Sized"))
-        }
-        _ => false,
-    })
+    let mut bounds = self_bounds(method.sig.generics.where_clause.as_ref());
+    bounds.any(|bound| bound_name(bound).is_some_and(|name| name == "Sized"))
 }

@@ -80,9 +80,9 @@ fn is_marker(attribute: &Attribute) -> bool {
 
 /// The marker that an attribute has under a condition, or behind a path.
 fn hidden(attribute: &Attribute) -> Option<String> {
-    let nested = Conditional::read(attribute).map(|conditional| conditional.attributes).unwrap_or_default();
-    let paths = nested.iter().map(Meta::path).chain([attribute.path()]);
-    let mut names = paths.filter_map(|path| path.segments.last()).map(|segment| segment.ident.to_string());
+    let all = Conditional::all([attribute]);
+    let last = all.iter().filter_map(|conditional| conditional.meta.path().segments.last());
+    let mut names = last.map(|segment| segment.ident.to_string());
     names.find(|name| MARKERS.contains(&name.as_str()))
 }
 

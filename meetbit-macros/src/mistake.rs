@@ -30,9 +30,9 @@ impl Mistakes {
         self.errors.is_empty() && self.left_to_rustc.is_none()
     }
 
-    /// Records a mistake that rustc itself explains best, given an expression that contains it.
-    pub(crate) fn leave_to_rustc(&mut self, expression: TokenStream) {
-        self.left_to_rustc = Some(expression);
+    /// Records a mistake that rustc itself explains best, given an item that contains it.
+    pub(crate) fn leave_to_rustc(&mut self, item: TokenStream) {
+        self.left_to_rustc = Some(item);
     }
 
     pub(crate) fn left_to_rustc(&self) -> Option<&TokenStream> {

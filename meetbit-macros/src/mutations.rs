@@ -16,7 +16,7 @@ const ENDPOINTS: [(&str, &str); 4] = [
     ),
     (
         r#"put, "/files/{type}""#,
-        r#"pub async fn put(self, r#type: impl Display, #[body(raw = "text/csv; a=b")] mut c: Vec<u8>) -> Result<Bytes, Error> {}"#,
+        r#"async fn put(self, r#type: impl Display, #[body(raw = "text/csv; a=b")] mut c: Vec<u8>) -> Result<Bytes, Error> {}"#,
     ),
     (
         r#"delete, "/a/{b}/{c}""#,
@@ -34,7 +34,7 @@ const TRAIT: (&str, &str) = (
 );
 
 /// Pieces that mutations put in: what the grammar knows, and what it does not.
-const WORDS: [&str; 24] = [
+const WORDS: [&str; 27] = [
     "get",
     "post",
     "perm",
@@ -59,6 +59,9 @@ const WORDS: [&str; 24] = [
     "mut",
     "Sized",
     "dyn",
+    "url",
+    "path",
+    "verb",
 ];
 const TEXTS: [&str; 24] = [
     "",
@@ -100,13 +103,26 @@ fn any_tokens_are_answered_with_tokens() {
     }
 }
 
-/// Asserts that what comes out is one method, with a body and no markers, beside the mistakes.
+#[test]
+fn any_word_behind_the_path_is_an_option_or_a_mistake() {
+    let item: TokenStream = "fn get(&self) -> Call<T>;".parse().unwrap();
+    for word in WORDS {
+        for value in ["", "= \"a.b.c\"", "(\"/b\")"] {
+            let args = format!("get, \"/a\", {word} {value}");
+            usable(&api_endpoint::expand(args.parse().unwrap(), item.clone()));
+        }
+    }
+}
+
+/// Asserts that what comes out is one method, with a body and no markers, beside the mistakes; without any it is an endpoint.
 fn usable(tokens: &TokenStream) {
     let text = tokens.to_string();
     let holder: syn::ItemTrait = syn::parse2(quote::quote!(trait Holder { #tokens })).expect(&text);
     let methods: Vec<_> = holder.items.iter().filter(|item| matches!(item, syn::TraitItem::Fn(_))).collect();
     let [syn::TraitItem::Fn(method)] = methods[..] else { panic!("{text}") };
     assert!(method.default.is_some() && method.sig.receiver().is_some(), "{text}");
+    let has_mistakes = text.contains("compile_error") || text.contains("format_args");
+    assert!(has_mistakes || !text.contains("unimplemented"), "{text}");
     let arguments = method.sig.inputs.iter().filter_map(|input| match input {
         syn::FnArg::Typed(argument) => Some(argument),
         syn::FnArg::Receiver(_) => None,

@@ -1,6 +1,8 @@
 //! The path template of an endpoint.
 
-use syn::LitStr;
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::{Ident, LitStr};
 
 use crate::mistake::Mistakes;
 
@@ -102,12 +104,13 @@ impl Reader<'_> {
     }
 
     fn placeholder(&mut self, text: &str) {
-        let name = first_name(text);
+        let whole = whole_name(text);
+        let name = whole.as_deref().unwrap_or_else(|| first_name(text));
         if name.is_empty() {
             self.is_complete = false;
             return self.wrong("a placeholder holds the name of an argument; write `{id}` for the argument `id`");
         }
-        if name != text {
+        if name != text && text.is_ascii() {
             self.wrong(&format!("`{{{text}}}` is not a placeholder; write `{{{name}}}`"));
         }
         if self.placeholders.iter().any(|placeholder| placeholder == name) {
@@ -157,6 +160,14 @@ fn until_query(text: &str) -> (&str, &str) {
 fn foreign_placeholder(segment: &str) -> Option<&str> {
     let angled = || segment.strip_prefix('<')?.strip_suffix('>');
     segment.strip_prefix(':').or_else(angled).filter(|name| !name.is_empty() && name.chars().all(is_name))
+}
+
+/// The name that a text is as a whole: a Rust identifier, as rustc spells it, or one in kebab-case.
+fn whole_name(text: &str) -> Option<String> {
+    let name = if text.is_ascii() { text.replace('-', "_") } else { text.to_owned() };
+    let is_plain = !name.starts_with("r#") && !name.contains(char::is_whitespace);
+    let name = Ident::parse_any.parse_str(&name).ok().filter(|_| is_plain)?.to_string();
+    (!first_name(&name).is_empty() || !name.is_ascii()).then_some(name)
 }
 
 /// The first name in a text, without what stands around it.

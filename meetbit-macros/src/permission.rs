@@ -17,16 +17,19 @@ pub(crate) fn check(literal: &LitStr, mistakes: &mut Mistakes) {
         };
         return mistakes.at(literal, text);
     };
-    for (part, role) in [(resource, "resource"), (verb, "verb")] {
-        if !is_word(part) {
-            let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part:?}`");
-            mistakes.at(literal, text);
-        }
-    }
-    if !is_word(scope) && !is_id(scope) {
+    if let Some((part, role)) = [(resource, "resource"), (verb, "verb")].into_iter().find(|(part, _)| !is_word(part)) {
+        let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part:?}`");
+        mistakes.at(literal, text);
+    } else if !is_word(scope) && !is_id(scope) {
         let text = format!("the scope of a permission is an id, a snake_case word or `*`, not `{scope:?}`");
         mistakes.at(literal, text);
     }
+}
+
+/// Whether a text is a permission.
+pub(crate) fn is_right(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    matches!(parts[..], [resource, verb, scope] if is_word(resource) && is_word(verb) && (is_word(scope) || is_id(scope)))
 }
 
 fn is_word(part: &str) -> bool {

@@ -149,7 +149,7 @@ impl Placer<'_> {
     }
 
     fn refuse_cfg(&mut self, candidate: &Candidate) {
-        if let Some(cfg) = candidate.cfgs.first() {
+        if let Some(cfg) = &candidate.cfg {
             let text =
                 "only a query or header argument can be left out; declare the method twice, with a `#[cfg]` on each";
             self.mistakes.at(cfg, text);

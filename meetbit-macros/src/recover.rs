@@ -2,8 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::quote;
-use syn::{Attribute, FnArg, Pat, Result, Safety, TraitItemFn, parse_quote};
+use syn::{FnArg, Pat, Result, Safety, TraitItemFn, parse_quote};
 
+use crate::conditional::Conditional;
 use crate::mistake::Mistakes;
 use crate::reply::{self, Reply};
 use crate::signature;
@@ -17,8 +18,8 @@ pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, mistakes
     });
     let used = arguments.filter_map(|argument| match &*argument.pat {
         Pat::Ident(name) => {
-            let (cfgs, name) = (argument.attrs.iter().filter(|attribute| is_cfg(attribute)), &name.ident);
-            Some(quote!(#(#cfgs)* &#name))
+            let (cfgs, name) = (Conditional::cfgs(&argument.attrs), &name.ident);
+            Some(quote!(#(#[cfg(#cfgs)])* &#name))
         }
         _ => None,
     });
@@ -28,7 +29,8 @@ pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, mistakes
         #mistakes
         #(#attrs)*
         #sig {
-            let _ = (#(#used,)* #left_to_rustc);
+            #left_to_rustc
+            let _ = (#(#used,)*);
             ::core::unimplemented!()
         }
     }
@@ -50,7 +52,7 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
             }
         }
     }
-    if Reply::read(&sig.output, false).is_none() {
+    if Reply::read(&sig.output, false).is_none() || reply::is_unusable(&sig.output) {
         let reply = reply::intended(&sig.output);
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
@@ -101,8 +103,4 @@ fn is(token: &TokenTree, punctuation: char) -> bool {
 /// Whether a word stands among an item's tokens, outside any brackets.
 pub(crate) fn mentions(item: &TokenStream, word: &str) -> bool {
     item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(name) if name == word))
-}
-
-fn is_cfg(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg")
 }

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
+use syn::{GenericArgument, Path, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
 
 /// How a reply is decoded, with the span of the type that it becomes.
 pub(crate) struct Reply {
@@ -32,11 +32,25 @@ impl Reply {
         let last = last_segment(inner);
         let form = match inner {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Form::Empty,
-            _ if last.is_some_and(|segment| segment.ident == "Bytes" && segment.arguments.is_none()) => Form::Bytes,
+            _ if is_bytes(inner) => Form::Bytes,
             _ if is_raw => Form::Value,
             _ => Form::Envelope,
         };
         Some(Self { form, span: last.map_or_else(|| inner.span(), |segment| segment.ident.span()) })
+    }
+}
+
+/// Whether a type is `Bytes`, unless its path says that it is the author's own.
+fn is_bytes(ty: &Type) -> bool {
+    let own = |path: &Path| {
+        path.segments.first().is_some_and(|first| ["self", "super", "crate"].iter().any(|own| first.ident == own))
+    };
+    match ty {
+        Type::Path(ty) => {
+            !own(&ty.path)
+                && ty.path.segments.last().is_some_and(|last| last.ident == "Bytes" && last.arguments.is_none())
+        }
+        _ => false,
     }
 }
 
@@ -53,11 +67,23 @@ fn inside(ty: &Type) -> Type {
         Type::Reference(reference) => inside(&reference.elem),
         Type::ImplTrait(future) => output(&future.bounds),
         Type::TraitObject(future) => output(&future.bounds),
+        Type::Slice(slice) => {
+            let element = &slice.elem;
+            parse_quote!(::std::vec::Vec<#element>)
+        }
+        Type::Path(path) if path.path.is_ident("str") => parse_quote!(::std::string::String),
+        Type::Never(_) => parse_quote!(()),
+        Type::Infer(_) => parse_quote!(Customer),
         ty => match last_segment(ty) {
             Some(segment) if is_wrapper(segment) => first_argument(segment).map_or_else(|| parse_quote!(()), inside),
-            _ => ty.clone(),
+            Some(segment) => first_argument(segment).filter(|ty| is_call(ty)).map_or_else(|| ty.clone(), inside),
+            None => ty.clone(),
         },
     }
+}
+
+fn is_call(ty: &Type) -> bool {
+    last_segment(ty).is_some_and(|segment| segment.ident == "Call")
 }
 
 fn is_wrapper(segment: &PathSegment) -> bool {
@@ -104,11 +130,32 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// The first `&` in a type.
-pub(crate) fn borrow(ty: TokenStream) -> Option<TokenTree> {
+/// What is borrowed in a return type: the first `&`, or a `str` or a slice that is the whole reply.
+pub(crate) fn borrow(ty: &Type) -> Option<TokenStream> {
+    let reply =
+        || last_segment(ty).and_then(only_argument).filter(|reply| is_unsized(reply)).map(ToTokens::to_token_stream);
+    ampersand(ty.to_token_stream()).map(TokenStream::from).or_else(reply)
+}
+
+fn is_unsized(ty: &Type) -> bool {
+    match bare(ty) {
+        Type::Slice(_) => true,
+        Type::Path(path) => path.path.is_ident("str"),
+        _ => false,
+    }
+}
+
+/// Whether the reply of a `Call` keeps rustc from compiling a method with any body.
+pub(crate) fn is_unusable(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, ty) = output else { return false };
+    let reply = last_segment(ty).and_then(only_argument);
+    reply.is_some_and(|reply| is_unsized(reply) || matches!(bare(reply), Type::ImplTrait(_)))
+}
+
+fn ampersand(ty: TokenStream) -> Option<TokenTree> {
     ty.into_iter().find_map(|token| match token {
         TokenTree::Punct(ref punct) if punct.as_char() == '&' => Some(token),
-        TokenTree::Group(group) => borrow(group.stream()),
+        TokenTree::Group(group) => ampersand(group.stream()),
         _ => None,
     })
 }

@@ -2,9 +2,11 @@
 
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Receiver, ReceiverKind, ReturnType, Safety, Token, TraitItemFn};
+use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Token, TraitItemFn};
 
 use crate::args::Args;
+use crate::implementable;
+use crate::marker::Marked;
 use crate::mistake::Mistakes;
 use crate::reply::{self, Form, Reply};
 use crate::verb::Verb;
@@ -24,6 +26,9 @@ pub(crate) fn check_qualifiers(method: &TraitItemFn, mistakes: &mut Mistakes) {
     if let Some(abi) = &sig.abi {
         refuse(abi, "extern");
     }
+    if let Some(token) = &sig.variadic {
+        refuse(token, "...");
+    }
     if let Some(token) = &sig.asyncness {
         let reply = reply::shown(&reply::intended(&sig.output));
         let text = format!(
@@ -35,14 +40,16 @@ pub(crate) fn check_qualifiers(method: &TraitItemFn, mistakes: &mut Mistakes) {
 }
 
 /// The `self` of `&self`.
-pub(crate) fn receiver(method: &TraitItemFn, mistakes: &mut Mistakes) -> Option<Token![self]> {
-    let Some(receiver) = method.sig.receiver() else {
+pub(crate) fn receiver(method: &mut TraitItemFn, mistakes: &mut Mistakes) -> Option<Token![self]> {
+    let Some(FnArg::Receiver(receiver)) = method.sig.inputs.first_mut() else {
         let text = "an endpoint is called on a client; write `&self` as its first argument";
         mistakes.at(&method.sig.ident, text);
         return None;
     };
-    if !is_shared(receiver) {
-        mistakes.at(receiver, "an endpoint borrows the client that it is called on; write `&self`");
+    if !matches!(Marked::take(&mut receiver.attrs, &mut Mistakes::default()), Marked::Unmarked) {
+        mistakes.at(&*receiver, "`self` is the client, which needs no marker; write `&self`");
+    } else if !is_shared(receiver) {
+        mistakes.at(&*receiver, "an endpoint borrows the client that it is called on; write `&self`");
     }
     Some(receiver.self_token)
 }
@@ -61,7 +68,10 @@ pub(crate) fn reply(method: &TraitItemFn, args: &Args, mistakes: &mut Mistakes) 
         (ReturnType::Type(_, ty), Some(reply)) => {
             if matches!(args.verb.get(), Some(Verb::Head)) && reply.form != Form::Empty {
                 mistakes.at(ty, "the reply to `head` has no body; write `-> Call<()>`");
-            } else if let Some(token) = reply::borrow(ty.to_token_stream()) {
+            } else if implementable::is_opaque(ty.to_token_stream()) {
+                let text = "the type of a reply is known where it is declared; write its name, or a type parameter of the method";
+                mistakes.at(ty, text);
+            } else if let Some(token) = reply::borrow(ty) {
                 mistakes.at(token, "a reply owns what it holds; write `String` for `&str` and `Vec<T>` for `&[T]`");
             }
         }

@@ -77,7 +77,15 @@ fn leave_to_rustc(template: &Template, misspelt: &[(&String, &Ident)], mistakes:
     let Some((_, argument)) = misspelt.first() else { return };
     let others = template.placeholders.iter().filter(|name| misspelt.iter().all(|(wrong, _)| wrong != name));
     let others = others.map(|name| Ident::new(name, Span::call_site()));
+    let arguments = misspelt.iter().map(|(_, argument)| argument);
     let mut literal = template.literal.clone();
     literal.set_span(literal.span().resolved_at(argument.span()));
-    mistakes.leave_to_rustc(quote!(::core::format_args!(#literal #(, #others = "")*)));
+    mistakes.leave_to_rustc(quote! {
+        // In a module, so that a constant of the placeholder's name is not taken for the argument.
+        mod arguments {
+            fn of_the_path(#(#arguments: ()),*) {
+                let _ = ::core::format_args!(#literal #(, #others = "")*);
+            }
+        }
+    });
 }

@@ -18,7 +18,8 @@ fn every_message_has_a_case() {
 }
 
 /// Cases with more than one mistake, and how many.
-const SEVERAL: [(&str, usize); 9] = [
+const SEVERAL: [(&str, usize); 10] = [
+    ("api_endpoint_with_a_body_and_without_self", 2),
     ("argument_not_marked_beside_a_placeholder_without_argument", 2),
     ("arguments_not_in_the_path", 2),
     ("broken_methods_of_a_broken_trait", 4),
