@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::{Error, ErrorKind, Outcome};
@@ -17,19 +19,31 @@ use crate::watch::Watch;
 /// Sends a call until it succeeds or must not be sent again.
 pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     plan.check()?;
+    if Handle::try_current().is_err() {
+        let message =
+            "a call is sent in an async runtime of tokio's; without one, use `wait` of the feature `blocking`";
+        return Err(Error::invalid_request(message).with(|e| e.endpoint(plan.endpoint)));
+    }
     let client = &*plan.client.0;
     let policy = plan.retry.unwrap_or(client.retry);
-    let deadline = after(Instant::now(), plan.timeout());
+    let started = Instant::now();
+    let deadline = after(started, plan.timeout());
     client.budget.request();
     let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
+    if client.idle.ends(started) {
+        yield_now().await; // lets the runtime see which connections have been closed since it last looked
+    }
     loop {
         let watch = match permit(&plan, place, deadline, policy.max_wait).await {
-            Ok(permit) => Watch::new(permit),
+            Ok(permit) => {
+                let limit = deadline.min(after(permit.granted_at(), client.attempt_timeout));
+                Watch::new(permit, limit)
+            }
             Err(refusal) => return Err(refused(&plan, refusal, last, attempts)),
         };
-        let (error, failed) = match attempt(&plan, &watch, deadline).await {
+        let (error, failed) = match attempt(&plan, &watch).await {
             Attempt::Answered(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
             Attempt::HeldBack => continue,
             Attempt::Failed(error, failed) => (error, failed),
@@ -74,21 +88,19 @@ enum Attempt {
 }
 
 /// Makes one attempt, which ends with the call at the latest.
-async fn attempt(plan: &Plan, watch: &Arc<Watch>, deadline: Instant) -> Attempt {
+async fn attempt(plan: &Plan, watch: &Arc<Watch>) -> Attempt {
     let client = &*plan.client.0;
-    let limit = deadline.min(after(watch.granted_at(), client.attempt_timeout));
-    let sent = timeout_at(limit, client.transport.send(plan, watch)).await;
+    let sent = timeout_at(watch.limit(), client.transport.send(plan, watch)).await;
     let response = sent.unwrap_or(Err(Failure::TIMEOUT));
     if response.is_err() && watch.is_held_back() {
         return Attempt::HeldBack;
     }
     let (error, failed) = match response.map(http::Response::into_parts) {
         Ok((head, body)) => {
-            watch.note(head.status, &head.headers);
             if !head.status.is_success() {
-                rejection(plan, watch, &body).unwrap_or_else(|| failure(plan, Failure::TIMEOUT))
+                rejection(plan, watch, &body).unwrap_or_else(|| failure(plan, watch, Failure::TIMEOUT))
             } else if body.len() > client.max_response_size {
-                failure(plan, Failure::TOO_LARGE)
+                failure(plan, watch, Failure::TOO_LARGE)
             } else {
                 let rate_limit = watch.rate_limit();
                 let (status, mut headers) = (head.status, head.headers);
@@ -98,7 +110,7 @@ async fn attempt(plan: &Plan, watch: &Arc<Watch>, deadline: Instant) -> Attempt 
         }
         Err(failed) => {
             let failed = if watch.has_departed() { failed } else { failed.not_sent() };
-            rejection(plan, watch, b"").unwrap_or_else(|| failure(plan, failed))
+            rejection(plan, watch, b"").unwrap_or_else(|| failure(plan, watch, failed))
         }
     };
     Attempt::Failed(error, failed)
@@ -139,10 +151,11 @@ fn rate_limited(plan: &Plan, error: Error) -> Error {
     })
 }
 
-fn failure(plan: &Plan, failure: Failure) -> (Error, Failed) {
+fn failure(plan: &Plan, watch: &Watch, failure: Failure) -> (Error, Failed) {
     let Failure { kind, outcome, temporary, message, source } = failure;
     let error = Error::new(kind, message).with(|e| {
         let e = e.outcome(outcome).endpoint(plan.endpoint);
+        let e = watch.status().into_iter().fold(e, super::error::Details::status);
         source.into_iter().fold(e, super::error::Details::source)
     });
     (error, Failed { kind, outcome, temporary, asked: Duration::ZERO })

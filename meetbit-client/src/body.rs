@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
+use tokio::time::{Instant, timeout_at};
 
 /// Why a body could not be read whole.
 #[derive(Debug)]
@@ -32,6 +33,21 @@ pub(crate) async fn read(response: &mut reqwest::Response, max: usize) -> Result
         sink.write(&chunk)?;
     }
     sink.finish()
+}
+
+/// The most of an error's text that is read, decompressed; far less of it is kept.
+const TEXT: usize = 64 * 1024;
+
+/// Reads the text of an error as far as it can be had by then: what breaks off or is too long still says something.
+pub(crate) async fn read_text(response: &mut reqwest::Response, until: Instant) -> Bytes {
+    let Ok(encoding) = Encoding::of(response.headers()) else { return Bytes::new() };
+    let mut sink = Sink::new(encoding, None, TEXT);
+    while let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await {
+        if sink.write(&chunk).is_err() {
+            break;
+        }
+    }
+    sink.into_read()
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,6 +100,17 @@ impl Sink {
             }
         }
     }
+
+    /// What has been read, whether it is whole or not.
+    fn into_read(self) -> Bytes {
+        match self {
+            Self::Identity(capped) => capped.bytes.into(),
+            Self::Gzip(mut decoder) => {
+                let _broken = decoder.try_finish();
+                std::mem::take(&mut decoder.get_mut().bytes).into()
+            }
+        }
+    }
 }
 
 fn gzip_error(capped: &Capped, error: io::Error) -> BodyError {
@@ -98,9 +125,10 @@ struct Capped {
 }
 
 impl Capped {
-    /// Beyond this the whole limit is reserved at once: doubling would hold half as much again while it copies. Memory
-    /// that is reserved but not written to costs nothing.
+    /// Beyond this the whole limit is reserved at once, up to another: doubling would hold half as much again while it
+    /// copies. Memory that is reserved but not written to costs nothing.
     const SMALL: usize = 1024 * 1024;
+    const LARGE: usize = 16 * Self::SMALL;
 
     fn announced(mut self, length: Option<u64>) -> Self {
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
@@ -114,10 +142,12 @@ impl Write for Capped {
         let length = self.bytes.len() + chunk.len();
         if length > self.max {
             self.overflown = true;
+            self.bytes.extend_from_slice(&chunk[..self.max - self.bytes.len()]);
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         if length > self.bytes.capacity() && length > Self::SMALL {
-            self.bytes.reserve_exact(self.max - self.bytes.len());
+            let capacity = length.saturating_mul(2).max(Self::LARGE).min(self.max);
+            self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(chunk);
         Ok(chunk.len())

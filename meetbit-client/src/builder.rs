@@ -11,6 +11,7 @@ use crate::address::Address;
 use crate::client::Settings;
 use crate::draft::JSON;
 use crate::header::{KEY_ID, KEY_SECRET, check_text};
+use crate::idle::Idle;
 use crate::pacer::Pacer;
 use crate::retry::RetryBudget;
 use crate::transport::{BoxError, Http, Transport};
@@ -106,7 +107,7 @@ impl ClientBuilder {
     /// How long an unused connection is kept (4 seconds by default). Servers close idle connections too, and a create
     /// sent on one that the server is closing ends ambiguously: keep it shorter than the server does.
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
-        self.idle_timeout = idle;
+        self.idle_timeout = idle.min(Duration::from_secs(24 * 60 * 60)); // the pool adds it to the time of day
         self
     }
 
@@ -200,6 +201,7 @@ impl ClientBuilder {
         };
         Ok(Client(Arc::new(Settings {
             pacer: Pacer::shared(&address.origin, credentials.id()),
+            idle: Idle::new(),
             address,
             headers,
             secret,

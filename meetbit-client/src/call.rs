@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::envelope::Decoded;
 use crate::plan::Plan;
-use crate::reply::{Decode, Reply};
+use crate::reply::{self, Decode, Reply};
 use crate::retry_after::RateLimitHeaders;
 use crate::{Endpoint, Error, Permission, RetryPolicy, attempt, header};
 
@@ -297,6 +297,7 @@ impl<T> Sending<T> {
 
 fn decoded<T>(reply: Reply, plan: &Plan, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
     let Decoded { message, data } = value(&reply, plan, decode)?;
+    let message = message.map(|message| reply::concealed(plan, message));
     let Reply { status, headers, rate_limit, attempts, body } = reply;
     Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use crate::address::Address;
+use crate::idle::Idle;
 use crate::pacer::Pacer;
 use crate::retry::RetryBudget;
 use crate::transport::Transport;
@@ -41,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) budget: RetryBudget,
     pub(crate) rate_limit: RateLimit,
     pub(crate) pacer: Pacer,
+    pub(crate) idle: Idle,
     pub(crate) transport: Transport,
     pub(crate) max_response_size: usize,
 }

@@ -90,7 +90,8 @@ impl Validate for NewCustomer {
             .email("email", self.email.as_deref())
             .max_length("email", self.email.as_deref(), 255)
             .phone("contact_number", self.contact_number.as_deref());
-        let parts = self.address.iter().flat_map(Address::parts);
+        let Some(address) = &self.address else { return checks.finish() };
+        let parts = address.parts().into_iter();
         parts.fold(checks, |checks, (name, part)| checks.max_length(name, part, 255)).finish()
     }
 }

@@ -42,19 +42,16 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Envelope<T> {
         let (mut message, mut data) = (None, None);
         while let Some(key) = map.next_key()? {
             match key {
-                Key::Message => fill("message", &mut message, map.next_value()?)?,
-                Key::Data => fill("data", &mut data, map.next_value()?)?,
+                Key::Message if message.is_some() => return Err(Error::duplicate_field("message")),
+                Key::Message => message = Some(map.next_value()?),
+                Key::Data if data.is_some() => return Err(Error::duplicate_field("data")),
+                Key::Data => data = Some(map.next_value()?),
                 Key::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        let data = data.ok_or_else(|| Error::missing_field("data"))?;
-        Ok(Decoded { message: message.flatten(), data })
-    }
-}
-
-fn fill<V, E: Error>(name: &'static str, field: &mut Option<V>, value: V) -> Result<(), E> {
-    match field.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(E::duplicate_field(name)),
+        match data {
+            Some(data) => Ok(Decoded { message: message.flatten(), data }),
+            None => Err(Error::missing_field("data")),
+        }
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn custom(name: HeaderName, value: HeaderValue) -> Result<(HeaderName
     if RESERVED.contains(&name) || name.as_str().starts_with("proxy-") {
         return Err(Error::invalid_request(format!("the header `{name}` is set by the client and cannot be replaced")));
     }
-    match value.to_str().map_or(Ok(()), check_text) {
+    match check_text(&String::from_utf8_lossy(value.as_bytes())) {
         Ok(()) => Ok((name, value)),
         Err(why) => Err(Error::invalid_request(format!("the value of the header `{name}` {why}"))),
     }

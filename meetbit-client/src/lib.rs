@@ -105,6 +105,7 @@ mod events;
 mod excerpt;
 mod gate;
 mod header;
+mod idle;
 mod json_position;
 mod model;
 mod online_conferences;

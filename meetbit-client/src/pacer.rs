@@ -126,7 +126,7 @@ impl Permit {
         let departure = *lock(&self.departure);
         state.answered(self.grant, departure, answer, Instant::now());
         let wakers = if answer.is_refusal {
-            state.lanes[self.grant.lane].queue.values().map(|waiting| waiting.waker.clone()).collect()
+            state.lanes[self.grant.lane].queue.values().map(Waiting::waker).collect()
         } else {
             state.heads()
         };
@@ -198,6 +198,7 @@ impl Acquire<'_> {
                 let tenant = pacer.tenant.clone();
                 return Ok(Ok(Permit { tenant, grant, departure: Mutex::new(None), answered: AtomicBool::new(false) }));
             }
+            Turn::At(at, Wait::Queue) => (at.min(self.deadline), Wait::Queue),
             Turn::At(at, wait) => (at, wait),
             Turn::Behind(wait) => (self.deadline, wait),
         };
@@ -224,7 +225,7 @@ impl Acquire<'_> {
     fn join(&mut self, state: &mut State, waker: &Waker, now: Instant) -> Result<(), Refusal> {
         let lane = self.pacer.lane;
         if let Some(waiting) = state.lanes[lane].queue.get_mut(&self.place) {
-            waiting.waker.clone_from(waker);
+            waiting.renew(waker);
             return Ok(());
         }
         if state.lanes[lane].queue.len() >= self.limit.queue {
@@ -233,7 +234,7 @@ impl Acquire<'_> {
         if state.earliest(lane, self.limit, now) >= self.deadline {
             return Err(Refusal::TooLate);
         }
-        state.lanes[lane].queue.insert(self.place, Waiting { limit: self.limit, waker: waker.clone() });
+        state.lanes[lane].queue.insert(self.place, Waiting::new(self.limit, waker.clone()));
         self.queued = true;
         Ok(())
     }
@@ -439,6 +440,37 @@ mod tests {
         }
         assert_eq!(*lock(&order), [1, 2]);
         assert_eq!((start.elapsed().as_secs(), pacer.status(limit).waiting), (2, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_who_is_not_polled_is_passed_over_and_keeps_its_place() {
+        let keys = [Pacer::shared("set aside", "a"), Pacer::shared("set aside", "b")];
+        let (limit, start) = (RateLimit::per_second(1).tenant(1), Instant::now());
+        send(&keys[0], limit, Answer::default()).await;
+        let ask = |key: &Pacer| {
+            let key = key.clone();
+            async move { key.acquire(key.place(), limit, start + LIMIT, LIMIT).await.unwrap().permit }
+        };
+        let mut set_aside: Vec<_> = (0..2).map(|_| Box::pin(ask(&keys[0]))).collect();
+        for call in &mut set_aside {
+            assert!(timeout(Duration::ZERO, call).await.is_err());
+        }
+        for key in &keys {
+            let before = Instant::now();
+            let permit = timeout(5 * SECOND, ask(key)).await.expect("a turn");
+            assert!(Instant::now() >= before + SECOND, "the limit holds");
+            assert!(permit.depart());
+            permit.answered(Answer::default());
+        }
+        advance(SECOND).await;
+        let waiting = tokio::spawn(ask(&keys[1]));
+        tokio::task::yield_now().await;
+        let permit = set_aside.remove(0).await;
+        assert!(!waiting.is_finished(), "it is the first again");
+        assert!(permit.depart());
+        permit.answered(Answer::default());
+        drop(set_aside);
+        waiting.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -24,10 +24,13 @@ pub(crate) fn fill<'t>(
     Ok(rest)
 }
 
+/// Encoded more often than this, a value is no name of anything, and telling what it is costs time without end.
+const MOST_ENCODINGS: usize = 8;
+
 /// Refuses what would reach another endpoint, however often something on the way decodes it.
 fn check(segment: String) -> Result<String, &'static str> {
     let mut text = Cow::Borrowed(&*segment);
-    loop {
+    for _ in 0..=MOST_ENCODINGS {
         match &*text {
             "" => return Err("is empty"),
             "." | ".." => return Err("is `.` or `..`, which would name another path"),
@@ -41,6 +44,7 @@ fn check(segment: String) -> Result<String, &'static str> {
             }
         }
     }
+    Err("is percent-encoded many times over")
 }
 
 #[cfg(test)]
@@ -67,6 +71,14 @@ mod tests {
         }
         assert!(filled("...").is_ok());
         assert!(filled("a.b").is_ok());
+    }
+
+    #[test]
+    fn promise_21_a_value_that_is_encoded_many_times_is_refused_at_once() {
+        let nested = |times| format!("%{}41", "25".repeat(times));
+        assert!(filled(&nested(7)).is_ok());
+        assert!(filled(&nested(8)).unwrap_err().ends_with("is percent-encoded many times over"));
+        assert!(filled(&nested(100_000)).is_err());
     }
 
     #[test]

@@ -51,6 +51,11 @@ impl RateLimit {
     pub fn unlimited() -> Self {
         Self { tenant: u32::MAX, ..Self::per_second(u32::MAX) }
     }
+
+    /// Whether requests must be counted at all.
+    pub(crate) fn is_counted(self) -> bool {
+        (self.key, self.tenant) != (u32::MAX, u32::MAX)
+    }
 }
 
 /// The vendor's defaults: 5 a second for the key, 10 for the tenant.

@@ -77,8 +77,9 @@ pub(crate) struct Undecodable(String);
 impl Undecodable {
     /// The body is kept for who asks for it, and is in no text.
     pub(crate) fn into_error(self, plan: &Plan, reply: &Reply) -> Error {
-        let message = format!("the reply cannot be read: {}{}", self.0, media_type(reply));
-        let body = Shown { secret: plan.client.0.secret() }.text(&String::from_utf8_lossy(&reply.body), excerpt::KEPT);
+        let shown = Shown { secret: plan.client.0.secret() };
+        let message = format!("the reply cannot be read: {}{}", shown.text(&self.0, excerpt::KEPT), media_type(reply));
+        let body = shown.text(&String::from_utf8_lossy(&reply.body), excerpt::KEPT);
         Error::new(ErrorKind::Decode, message)
             .with(|e| e.endpoint(plan.endpoint).status(reply.status).attempts(reply.attempts).body(body))
     }
@@ -135,8 +136,10 @@ pub(crate) fn refusal(plan: &Plan, status: StatusCode, headers: &HeaderMap, body
             Error::new(ErrorKind::Server, format!("the server failed with {status}{}", shown.said(&text)))
         }
         _ if status.is_redirection() => {
-            let message =
-                format!("the server answered {status}, a redirect{}; it is not followed", shown.target(headers));
+            let message = format!(
+                "the server answered {status}, a redirect{}; it is not followed",
+                shown.target(&plan.client.0.address.url, headers)
+            );
             Error::new(ErrorKind::UnexpectedStatus, message)
         }
         _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", shown.said(&text))),
@@ -159,7 +162,7 @@ fn invalid(text: &str, shown: Shown<'_>) -> Error {
 fn is_access_denied(text: &str) -> bool {
     let json = serde_json::from_str::<serde_json::Value>(text).ok();
     let said = json.as_ref().and_then(|value| value.get("message").unwrap_or(value).as_str()).unwrap_or(text);
-    said.trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
+    said.trim_start_matches('\u{feff}').trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
 }
 
 fn denied(plan: &Plan) -> String {
@@ -167,6 +170,15 @@ fn denied(plan: &Plan) -> String {
     let needed = if needed.is_empty() { "a permission".to_owned() } else { needed.join(" and ") };
     format!("the role of this access key lacks {needed}; grant it in the MeetBit Admin Panel, under Roles")
 }
+
+/// A text of the server's without the secret.
+pub(crate) fn concealed(plan: &Plan, text: String) -> String {
+    let secret = plan.client.0.secret();
+    if text.contains(secret) { text.replace(secret, REDACTED) } else { text }
+}
+
+/// Stands where the secret stood.
+const REDACTED: &str = "[redacted]";
 
 /// How text of the server's is shown: bounded, escaped, and without the secret.
 #[derive(Clone, Copy)]
@@ -179,8 +191,7 @@ impl Shown<'_> {
         let quoted = serde_json::Value::from(self.secret).to_string();
         let spellings =
             [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
-        let redacted =
-            spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, "[redacted]").into());
+        let redacted = spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, REDACTED).into());
         excerpt::of(&redacted, max)
     }
 
@@ -190,10 +201,9 @@ impl Shown<'_> {
         if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {}", self.text(text, 200)) }
     }
 
-    fn target(self, headers: &HeaderMap) -> String {
+    fn target(self, base: &reqwest::Url, headers: &HeaderMap) -> String {
         let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let host =
-            location.and_then(|text| reqwest::Url::parse(text).ok()).and_then(|url| url.host_str().map(str::to_owned));
+        let host = location.and_then(|text| base.join(text).ok()).and_then(|url| url.host_str().map(str::to_owned));
         host.map(|host| format!(" to `{}`", self.text(&host, 255))).unwrap_or_default()
     }
 }

@@ -13,29 +13,39 @@ use jiff::tz::TimeZone;
 /// Seconds count up when fractional and saturate when huge; an HTTP-date is taken against the clock of this machine
 /// and against the reply's own `Date`, whichever gives the longer wait.
 pub(crate) fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
-    let date = headers.get(header::DATE).and_then(http_date);
+    let date = headers.get(header::DATE).and_then(|value| http_date(value.to_str().ok()?));
     let values = headers.get_all(header::RETRY_AFTER);
     values.iter().flat_map(|value| waits(value, now, date)).filter(|wait| !wait.is_zero()).max()
 }
 
 fn waits(value: &HeaderValue, now: Timestamp, date: Option<Timestamp>) -> Vec<Duration> {
-    if let Some(until) = http_date(value) {
+    let wait = |until: Timestamp| {
         let behind = |from: Timestamp| Duration::try_from(until.duration_since(from)).unwrap_or_default();
-        return vec![behind(now).max(date.map(behind).unwrap_or_default())];
-    }
+        behind(now).max(date.map(behind).unwrap_or_default())
+    };
     let Ok(text) = value.to_str() else { return Vec::new() };
-    text.split(',').filter_map(seconds).collect()
+    // A date has a comma behind its weekday, which says nothing that the rest does not; one that is wrong must not make the
+    // day of the month a number of seconds.
+    let part = |part| http_date(part).map(wait).or_else(|| seconds(part));
+    http_date(text).map_or_else(|| text.split(',').filter_map(part).collect(), |until| vec![wait(until)])
 }
 
-/// RFC 9110's `IMF-fixdate`, which is an RFC 2822 date in GMT, and the two obsolete forms that it asks to understand.
-fn http_date(value: &HeaderValue) -> Option<Timestamp> {
-    const OBSOLETE: [&str; 2] = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
-    let text = value.to_str().ok()?.trim();
+/// RFC 9110's `IMF-fixdate`, which is an RFC 2822 date in GMT, the two obsolete forms that it asks to understand, and what
+/// servers make of them.
+fn http_date(text: &str) -> Option<Timestamp> {
+    const OTHERS: [&str; 5] = [
+        "%A, %d-%b-%y %H:%M:%S GMT",
+        "%d-%b-%y %H:%M:%S GMT",
+        "%a %b %e %H:%M:%S %Y",
+        "%d-%b-%Y %H:%M:%S GMT",
+        "%d %b %Y %H:%M:%S",
+    ];
+    let text = text.trim();
     let fixdate = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-    fixdate.or_else(|| OBSOLETE.into_iter().find_map(|format| obsolete_date(format, text)))
+    fixdate.or_else(|| OTHERS.into_iter().find_map(|format| other_date(format, text)))
 }
 
-fn obsolete_date(format: &str, text: &str) -> Option<Timestamp> {
+fn other_date(format: &str, text: &str) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(DateTime::strptime(format, text).ok()?).ok()
 }
 
@@ -123,7 +133,7 @@ mod tests {
 
     #[test]
     fn promise_8_every_retry_after_has_its_reading() {
-        let table: [(&[&str], Option<u64>); 42] = [
+        let table: [(&[&str], Option<u64>); 48] = [
             (&["1"], Some(1)),
             (&["60"], Some(60)),
             (&["007"], Some(7)),
@@ -170,6 +180,12 @@ mod tests {
             (&["Sun, 06 Nov 1994 08:49:47 GMT"], Some(10)),
             (&["Sunday, 06-Nov-94 08:49:47 GMT"], Some(10)),
             (&["Sun Nov  6 08:49:47 1994"], Some(10)),
+            (&["Mon, 06 Nov 1994 08:49:47 GMT"], Some(10)),
+            (&["Monday, 06-Nov-94 08:49:47 GMT"], Some(10)),
+            (&["5, Sun, 06 Nov 1994 08:49:47 GMT"], Some(10)),
+            (&["Sun, 06 Nov 1994 08:49:47 GMT, 15"], Some(15)),
+            (&["Sun, 06 Nov 1994 08:49:47"], Some(10)),
+            (&["Sun, 06-Nov-1994 08:49:47 GMT"], Some(10)),
             (&["Sun, 06 Nov 1994 08:49:37 GMT"], None),
             (&["Sun, 06 Nov 1994 08:49:27 GMT"], None),
         ];

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 use reqwest::Url;
+use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
@@ -19,7 +20,7 @@ use crate::body::{self, BodyError};
 use crate::departure::Departing;
 use crate::error::{ErrorKind, Outcome};
 use crate::plan::Plan;
-use crate::watch::Watch;
+use crate::watch::{Noted, Watch};
 
 /// Any error of a service.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -74,11 +75,17 @@ impl Transport {
         Self(Kind::Service(Foreign::new(layer.layer(self), reaches_http)))
     }
 
-    /// Makes one attempt.
+    /// Makes one attempt, and takes note of the reply's head.
     pub(crate) async fn send(&self, plan: &Plan, watch: &Arc<Watch>) -> Result<http::Response<Bytes>, Failure> {
         match &self.0 {
             Kind::Http(http) => http.receive(http.launch(plan.outgoing(), Some(watch)), Some(watch)).await,
-            Kind::Service(foreign) => foreign.launch(plan, watch)?.await.map_err(Failure::foreign),
+            Kind::Service(foreign) => {
+                let response = foreign.launch(plan, watch)?.await.map_err(Failure::foreign)?;
+                if response.extensions().get::<Noted>().is_none() {
+                    watch.note(response.status(), response.headers());
+                }
+                Ok(response)
+            }
         }
     }
 }
@@ -169,7 +176,9 @@ impl Http {
         let url = Url::parse(&parts.uri.to_string()).map_err(|_| Failure::uri())?;
         let watch = parts.extensions.get::<Arc<Watch>>();
         let sent = self.launch(Outgoing { method: &parts.method, url, headers: parts.headers, body }, watch);
-        self.receive(sent, watch).await
+        let mut response = self.receive(sent, watch).await?;
+        response.extensions_mut().insert(Noted);
+        Ok(response)
     }
 
     /// Apart from [`receive`](Self::receive), so that the future of a call does not hold the request as well.
@@ -196,8 +205,9 @@ impl Http {
         let body = if status.is_success() {
             body::read(&mut response, self.max_response_size).await.map_err(Failure::reading)?
         } else {
-            let text = tokio::time::timeout(ERROR_TEXT, body::read(&mut response, self.max_response_size)).await;
-            text.map(Result::unwrap_or_default).unwrap_or_default()
+            // At the limit of the attempt it ends by itself, since what is within a time limit is polled first.
+            let until = Instant::now() + ERROR_TEXT;
+            body::read_text(&mut response, watch.map_or(until, |watch| until.min(watch.limit()))).await
         };
         let mut whole = http::Response::new(body);
         *whole.status_mut() = status;
@@ -248,6 +258,8 @@ impl Failure {
     fn sending(error: reqwest::Error) -> Self {
         let (kind, outcome, temporary, message) = if error.is_builder() {
             (ErrorKind::InvalidRequest, Outcome::NotSent, false, "the request cannot be made")
+        } else if error.is_timeout() && !error.is_connect() {
+            return Self::TIMEOUT; // one that the author of the HTTP client set
         } else if !error.is_connect() {
             (ErrorKind::Network, Outcome::Unknown, true, "the connection broke before the reply")
         } else if is_tls_refusal(&error) {
@@ -265,6 +277,7 @@ impl Failure {
             BodyError::Encoding => {
                 done(ErrorKind::Decode, "the reply has a content encoding that was not asked for", None)
             }
+            BodyError::Broken(error) if error.is_timeout() => Self::TIMEOUT,
             BodyError::Broken(error) => {
                 done(ErrorKind::Decode, "the reply ended before it was whole", Some(Arc::new(error.without_url())))
             }

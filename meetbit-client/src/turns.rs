@@ -29,10 +29,33 @@ pub(crate) struct Lane {
     pub(crate) queue: BTreeMap<u64, Waiting>,
 }
 
+/// So long may the first in a queue be able to go and not go. Then its task is busy with something else, perhaps with the very
+/// call that waits behind it, and that one goes first.
+const PATIENCE: Duration = Duration::from_millis(250);
+
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) limit: RateLimit,
-    pub(crate) waker: Waker,
+    limit: RateLimit,
+    waker: Waker,
+    /// Since when it is known that it could go.
+    able_since: Option<Instant>,
+    passed_over: bool,
+}
+
+impl Waiting {
+    pub(crate) fn new(limit: RateLimit, waker: Waker) -> Self {
+        Self { limit, waker, able_since: None, passed_over: false }
+    }
+
+    /// Its task asks again.
+    pub(crate) fn renew(&mut self, waker: &Waker) {
+        self.waker.clone_from(waker);
+        (self.able_since, self.passed_over) = (None, false);
+    }
+
+    pub(crate) fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -65,8 +88,13 @@ impl Lane {
         self.server_limit.map_or(limit.key, |server| server.clamp(1, limit.key))
     }
 
-    pub(crate) fn head(&self) -> Option<u64> {
-        self.queue.keys().next().copied()
+    /// The first that has not been passed over.
+    pub(crate) fn head(&self) -> Option<(u64, &Waiting)> {
+        self.queue.iter().map(|(place, waiting)| (*place, waiting)).find(|(_, waiting)| !waiting.passed_over)
+    }
+
+    fn head_before(&self, place: u64) -> Option<(u64, RateLimit)> {
+        self.head().map(|(head, waiting)| (head, waiting.limit)).filter(|(head, _)| *head < place)
     }
 }
 
@@ -86,22 +114,51 @@ impl State {
 
     /// Whether it is the turn of `place`.
     pub(crate) fn turn(&mut self, lane: usize, place: u64, limit: RateLimit, now: Instant) -> Turn {
-        if self.lanes[lane].head().is_some_and(|head| head < place) {
-            return Turn::Behind(Wait::Queue);
+        while let Some((head, head_limit)) = self.lanes[lane].head_before(place) {
+            let until = match self.able(lane, head_limit, now) {
+                Turn::Now => self.bear_with(lane, head, place, now),
+                Turn::At(at, _) => Some(at + patience(head, place)),
+                Turn::Behind(_) => return Turn::Behind(Wait::Queue),
+            };
+            if let Some(until) = until {
+                return Turn::At(until, Wait::Queue);
+            }
         }
-        match self.key_turn(lane, limit, now) {
+        match self.able(lane, limit, now) {
             Turn::Now => {}
             later => return later,
         }
-        match ready(&mut self.window, limit.tenant, now, Wait::Tenant) {
-            Turn::Now => {}
-            later => return later,
+        // Keys take turns in order of arrival where the tenant's limit is what they wait for.
+        for other in (0..self.lanes.len()).filter(|other| *other != lane) {
+            while let Some((head, head_limit)) = self.lanes[other].head_before(place) {
+                if self.key_turn(other, head_limit, now) != Turn::Now {
+                    break;
+                }
+                if let Some(until) = self.bear_with(other, head, place, now) {
+                    return Turn::At(until, Wait::Queue);
+                }
+            }
         }
-        let earlier = (0..self.lanes.len()).any(|other| other != lane && self.head_is_ready_before(other, place, now));
-        if earlier { Turn::Behind(Wait::Queue) } else { Turn::Now }
+        Turn::Now
     }
 
-    pub(crate) fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
+    /// When `place` is to look again whether a head that can go has gone; one that has had its time is passed over.
+    fn bear_with(&mut self, lane: usize, head: u64, place: u64, now: Instant) -> Option<Instant> {
+        let waiting = self.lanes[lane].queue.get_mut(&head)?;
+        let since = *waiting.able_since.get_or_insert(now);
+        waiting.passed_over = now >= since + PATIENCE;
+        (!waiting.passed_over).then(|| since + patience(head, place))
+    }
+
+    /// Whether the limits of key and tenant let a request go.
+    fn able(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
+        match self.key_turn(lane, limit, now) {
+            Turn::Now => ready(&mut self.window, limit.tenant, now, Wait::Tenant),
+            later => later,
+        }
+    }
+
+    fn key_turn(&mut self, lane: usize, limit: RateLimit, now: Instant) -> Turn {
         let lane = &mut self.lanes[lane];
         if let Some(until) = lane.gate.closed_until(now) {
             return Turn::At(until, Wait::Closed);
@@ -110,14 +167,8 @@ impl State {
         ready(&mut lane.window, limit, now, Wait::Key)
     }
 
-    /// Keys take turns in order of arrival where the tenant's limit is what they wait for.
-    pub(crate) fn head_is_ready_before(&mut self, lane: usize, place: u64, now: Instant) -> bool {
-        let head = self.lanes[lane].queue.first_key_value().map(|(head, waiting)| (*head, waiting.limit));
-        head.is_some_and(|(head, limit)| head < place && self.key_turn(lane, limit, now) == Turn::Now)
-    }
-
     pub(crate) fn take(&mut self, lane: usize, limit: RateLimit, waited: bool, now: Instant) -> Grant {
-        if limit.key != u32::MAX {
+        if limit.is_counted() {
             let own = &mut self.lanes[lane];
             own.window.take(own.limit(limit), now);
             self.window.take(limit.tenant, now);
@@ -139,7 +190,7 @@ impl State {
     pub(crate) fn abandon(&mut self, grant: Grant, departure: Option<Departure>, now: Instant) {
         if departure.is_some() {
             self.settle(grant, departure, Trips::abandoned(now));
-        } else if grant.limit.key != u32::MAX {
+        } else if grant.limit.is_counted() {
             self.lanes[grant.lane].window.give_back();
             self.window.give_back();
         }
@@ -154,7 +205,7 @@ impl State {
     }
 
     pub(crate) fn settle(&mut self, grant: Grant, departure: Option<Departure>, free_at: Instant) {
-        if grant.limit.key != u32::MAX {
+        if grant.limit.is_counted() {
             let known = departure.map(|departure| departure.counted_until);
             self.lanes[grant.lane].window.settle(known, free_at);
             self.window.settle(known, free_at);
@@ -195,8 +246,13 @@ impl State {
     }
 
     pub(crate) fn heads(&self) -> Vec<Waker> {
-        self.lanes.iter().filter_map(|lane| lane.queue.values().next()).map(|waiting| waiting.waker.clone()).collect()
+        self.lanes.iter().filter_map(Lane::head).map(|(_, waiting)| waiting.waker()).collect()
     }
+}
+
+/// How long `place` bears with a head before it: those close behind look first, so that not all of a long queue do.
+fn patience(head: u64, place: u64) -> Duration {
+    PATIENCE * u32::try_from(place - head).unwrap_or(u32::MAX).min(8)
 }
 
 fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::excerpt;
+
 /// What is wrong with a request, field by field, whether MeetBit said so or the client stopped it first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ValidationError {
@@ -37,8 +39,8 @@ impl ValidationError {
             let html = body.trim_start().starts_with('<');
             return Self { message: if html { String::new() } else { shown(body.trim()) }, fields: BTreeMap::new() };
         };
-        let mut found = Self::default();
-        found.collect("", value.get("errors").unwrap_or(&Value::Null), &shown);
+        let (mut found, mut left) = (Self::default(), excerpt::KEPT);
+        found.collect("", value.get("errors").unwrap_or(&Value::Null), &mut left, &shown);
         found.message = match value.get("message").unwrap_or(&value) {
             Value::String(text) => shown(text),
             _ => found.fields.values().flatten().next().cloned().unwrap_or_default(),
@@ -46,24 +48,25 @@ impl ValidationError {
         found
     }
 
-    fn collect(&mut self, field: &str, value: &Value, shown: &impl Fn(&str) -> String) {
-        if self.fields.len() == MOST_FIELDS {
-            return;
-        }
+    /// Takes texts until they come to so many bytes `left`, so that a hostile server cannot make an error large.
+    fn collect(&mut self, field: &str, value: &Value, left: &mut usize, shown: &impl Fn(&str) -> String) {
         match value {
-            Value::String(text) => self.fields.entry(shown(field)).or_default().push(shown(text)),
-            Value::Array(items) => items.iter().take(MOST_FIELDS).for_each(|item| self.collect(field, item, shown)),
+            _ if *left == 0 => {}
+            Value::String(text) => {
+                let field = excerpt::of(&shown(field), *left);
+                let text = excerpt::of(&shown(text), *left - field.len());
+                *left = left.saturating_sub(field.len() + text.len() + 1); // so that empty texts end as well
+                self.fields.entry(field).or_default().push(text);
+            }
+            Value::Array(items) => items.iter().for_each(|item| self.collect(field, item, left, shown)),
             Value::Object(entries) => entries.iter().for_each(|(name, value)| {
                 let dot = if field.is_empty() { "" } else { "." };
-                self.collect(&format!("{field}{dot}{name}"), value, shown);
+                self.collect(&format!("{field}{dot}{name}"), value, left, shown);
             }),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
 }
-
-/// More is not read, so that a hostile server cannot make an error large.
-const MOST_FIELDS: usize = 64;
 
 /// Each field and its texts; the message where no field is named.
 impl fmt::Display for ValidationError {

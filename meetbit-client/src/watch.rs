@@ -17,9 +17,15 @@ use crate::turns::Answer;
 #[derive(Debug)]
 pub(crate) struct Watch {
     permit: Permit,
+    /// When the attempt ends at the latest.
+    limit: Instant,
     held_back: AtomicBool,
     head: Mutex<Option<Head>>,
 }
+
+/// Stands among the extensions of a reply whose head has been noted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Noted;
 
 /// What counts of a head.
 #[derive(Debug)]
@@ -38,12 +44,12 @@ pub(crate) struct Refusal {
 }
 
 impl Watch {
-    pub(crate) fn new(permit: Permit) -> Arc<Self> {
-        Arc::new(Self { permit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
+    pub(crate) fn new(permit: Permit, limit: Instant) -> Arc<Self> {
+        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
     }
 
-    pub(crate) fn granted_at(&self) -> Instant {
-        self.permit.granted_at()
+    pub(crate) fn limit(&self) -> Instant {
+        self.limit
     }
 
     /// The request is about to leave; false says that it must not.
@@ -62,6 +68,11 @@ impl Watch {
         self.held_back.load(Ordering::Relaxed)
     }
 
+    /// The status of the head that was read last.
+    pub(crate) fn status(&self) -> Option<StatusCode> {
+        self.head().as_ref().map(|head| head.status)
+    }
+
     pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
         self.head().as_ref().map(|head| head.rate_limit).unwrap_or_default()
     }
@@ -70,12 +81,9 @@ impl Watch {
         self.head().as_ref().and_then(|head| head.refusal.clone())
     }
 
-    /// Takes note of the head, unless that has been done: of another one, where middleware has sent the request again.
+    /// Takes note of a head: of each, where middleware has sent the request again.
     pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
         let mut head = self.head();
-        if head.as_ref().is_some_and(|head| head.status == status) {
-            return;
-        }
         let rate_limit = RateLimitHeaders::parse(headers);
         let refusal = (!status.is_success()).then(|| {
             let retry_after = retry_after::parse(headers, Timestamp::now());

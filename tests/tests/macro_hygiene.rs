@@ -829,6 +829,7 @@ mod attributes {
         #[declared(get, "/shelves/{id}")]
         fn shelf(&self, id: <Self as Numbered>::Id) -> Call<()>;
 
+        #[allow(clippy::unicode_not_nfc, reason = "it is the case")]
         #[declared(get, "/names/{क्रम}/{é}")]
         fn names(&self, क्रम: u8, é: u8) -> Call<()>;
 

@@ -14,7 +14,7 @@ use meetbit_tests::script::{Plan, Script};
 use tower::layer::layer_fn;
 use tower::{BoxError, Service, ServiceExt, service_fn};
 
-/// Sends a request again after a `503`, as careless middleware does.
+/// Sends a request again after a `503`, as careless middleware does, and after a `429` once its wait is over.
 #[derive(Clone)]
 struct Again(Transport);
 
@@ -31,7 +31,14 @@ impl Service<Request<Bytes>> for Again {
         let inner = self.0.clone();
         Box::pin(async move {
             let reply = inner.clone().oneshot(request.clone()).await?;
-            if reply.status() == 503 { inner.oneshot(request).await } else { Ok(reply) }
+            match reply.status().as_u16() {
+                503 => inner.oneshot(request).await,
+                429 => {
+                    tokio::time::sleep(Duration::from_millis(1050)).await;
+                    inner.oneshot(request).await
+                }
+                _ => Ok(reply),
+            }
         })
     }
 }
@@ -70,4 +77,16 @@ async fn a_service_stands_in_for_the_network_and_its_failure_is_unknown() {
     let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Network, Outcome::Unknown, 1));
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the cable is cut");
+}
+
+#[tokio::test]
+async fn a_second_429_closes_the_way_for_as_long_as_it_says() {
+    let script = Script::new().read_request().write(replies::too_many_requests(Some("1"))).read_request();
+    let server = RawServer::start(Plan::scripts([script.write(replies::too_many_requests(Some("60")))]));
+    let client = builder(&server.url()).retry(RetryPolicy::never()).layer(layer_fn(Again)).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(58), "{error}");
+    let other = builder(&server.url()).timeout(Duration::from_secs(5)).build().unwrap();
+    assert_eq!(other.create_customer(&NewCustomer::new()).await.unwrap_err().kind(), ErrorKind::RateLimited);
+    assert_eq!(server.finish().requests.len(), 2);
 }

@@ -117,3 +117,31 @@ fn promise_13_a_reply_of_exactly_the_limit_is_read() {
     let error = runtime.block_on(create(&less, &marker(1)).into_future()).unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::Done));
 }
+
+#[test]
+fn promise_13_a_limit_without_end_is_no_panic() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let body = replies::CUSTOMER.to_owned() + &" ".repeat(20 * MIB);
+    let server = RawServer::start(Plan::respond(move |_| replies::reply(200, &[], &body)));
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for max in [usize::MAX, usize::MAX / 2, 100 * MIB] {
+        let client = builder(&server.url()).max_response_size(max).build().unwrap();
+        let (_, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap());
+        assert!(used.peak_bytes < 100 * MIB, "{}", used.peak_bytes);
+    }
+}
+
+#[test]
+fn promise_13_an_error_of_many_values_takes_no_more_than_its_text() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let values = format!("[{}0]", "0,".repeat(4 * MIB));
+    for status in [400, 401] {
+        let reply = replies::reply(status, &[], &values);
+        let server = RawServer::start(Plan::respond(move |_| reply.clone()));
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = builder(&server.url()).build().unwrap();
+        let (_, used) =
+            allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+        assert!(used.peak_bytes < 10 * MIB, "{} with {status}", used.peak_bytes);
+    }
+}

@@ -4,7 +4,10 @@
 
 use std::{
     env,
+    future::Future,
     sync::Arc,
+    task::{Context, Poll, Waker},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -359,4 +362,40 @@ async fn promise_6_waits_between_attempts_grow_and_a_wait_past_the_deadline_is_n
     let error = client.get_thing("1").retry(brisk().max_attempts(2)).await.unwrap_err();
     assert_eq!(error.attempts(), 2);
     assert!(started.elapsed() >= Duration::from_secs(1), "an asked wait is kept");
+}
+
+#[test]
+fn promise_5_a_connection_that_was_closed_while_nothing_ran_is_not_used() {
+    let server = RawServer::start(Plan::each(|_| Script::new().read_request().write(replies::customer()).close()));
+    let client = client(&server);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    for n in 0..20 {
+        runtime.block_on(create(&client, &marker(n)).into_future()).unwrap();
+        thread::sleep(Duration::from_millis(5)); // the runtime sees nothing meanwhile
+    }
+}
+
+#[test]
+fn promise_14_a_reply_that_nobody_asked_for_is_not_the_next_ones() {
+    let unasked = Script::new().read_request().write(replies::customer()).wait(Duration::from_millis(5));
+    let unasked = unasked.write(replies::customer());
+    let refused = Script::new().read_request().write(replies::reply(401, &[], "Access denied."));
+    let server = RawServer::start(Plan::scripts([unasked, refused]));
+    let client = client(&server);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(create(&client, &marker(0)).into_future()).unwrap();
+    thread::sleep(Duration::from_millis(50)); // the runtime sees nothing meanwhile
+    let error = runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+}
+
+#[test]
+fn a_call_outside_a_runtime_says_so() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let client = client(&server);
+    let mut call = Box::pin(create(&client, &marker(0)).into_future());
+    let context = &mut Context::from_waker(Waker::noop());
+    let Poll::Ready(Err(error)) = call.as_mut().poll(context) else { panic!("it waits") };
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::InvalidRequest, Outcome::NotSent));
+    assert!(error.to_string().contains("runtime"), "{error}");
 }

@@ -390,3 +390,27 @@ async fn promise_7_the_sandbox_punishes_nobody_who_waits() {
     assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
     assert_eq!(sandbox.requests().iter().filter(|request| request.status != Some(http::StatusCode::OK)).count(), 1);
 }
+
+#[tokio::test]
+async fn promise_9_a_call_that_is_not_polled_keeps_nobody_waiting() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let client = limited(&server, RateLimit::per_second(1));
+    create(&client, &marker(0)).await.unwrap();
+    let set_aside = create(&client, &marker(1)).send();
+    tokio::pin!(set_aside);
+    assert!(tokio::time::timeout(Duration::from_millis(10), &mut set_aside).await.is_err());
+    create(&client, &marker(2)).timeout(Duration::from_secs(5)).await.unwrap();
+    set_aside.await.unwrap();
+    assert_eq!(server.finish().busiest(SECOND), 1);
+}
+
+#[tokio::test]
+async fn promise_9_the_tenants_limit_alone_is_kept_too() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let client = limited(&server, RateLimit::unlimited().tenant(2));
+    let started = Instant::now();
+    for n in 0..3 {
+        create(&client, &marker(n)).await.unwrap();
+    }
+    assert!(started.elapsed() > Duration::from_secs(1), "{:?}", started.elapsed());
+}

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::{io::Write, process::Command};
+use std::{
+    io::Write,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -357,4 +361,73 @@ async fn promise_18_proxies_of_the_environment_are_not_used() {
     let done = tokio::task::spawn_blocking(move || child.args(arguments).output().unwrap()).await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
     assert_eq!(server.finish().requests.len(), 1);
+}
+
+#[tokio::test]
+async fn promise_15_the_text_of_an_error_counts_even_where_it_breaks_off() {
+    let denied = |headers: &[(&str, &str)], body: &[u8]| [replies::head(401, headers).as_bytes(), body].concat();
+    let table = [
+        ("one byte short", denied(&[("content-length", "15")], b"Access denied.")),
+        ("no last chunk", denied(&[("transfer-encoding", "chunked")], b"e\r\nAccess denied.\r\n")),
+        ("no end of the gzip", {
+            let text = gzip(b"Access denied.");
+            denied(&[("content-encoding", "gzip"), ("content-length", "99")], &text[..text.len() - 4])
+        }),
+        ("a byte order mark", denied(&[("content-length", "17")], b"\xef\xbb\xbfAccess denied.")),
+    ];
+    for (case, reply) in table {
+        let error = answered(reply).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (PermissionDenied, Rejected), "{case}: {error}");
+    }
+    let invalid = r#"{"message":"No.","errors":{"email":["Taken."]}}"#;
+    let cut = [replies::head(400, &[("content-length", "99")]).as_bytes(), invalid.as_bytes()].concat();
+    assert_eq!(answered(cut).await.unwrap_err().validation().unwrap().get("email").unwrap(), ["Taken."]);
+}
+
+#[tokio::test]
+async fn promise_15_the_text_of_an_error_that_never_ends_counts_in_time() {
+    let head = replies::head(401, &[]) + "Access denied.";
+    let server = RawServer::start(Plan::scripts([Script::new().read_request().write(head).silence()]));
+    let call = create(&client(&server), &marker(1)).timeout(Duration::from_millis(300));
+    let started = Instant::now();
+    let error = call.await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (PermissionDenied, Rejected), "{error}");
+    assert!(started.elapsed() < Duration::from_millis(350), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn promise_13_what_a_400_says_is_bounded_in_all() {
+    let texts = vec!["x".repeat(1000); 16];
+    let errors: std::collections::BTreeMap<_, _> = (0..60).map(|i| (format!("field_{i}"), &texts)).collect();
+    let body = serde_json::json!({ "message": "No.", "errors": errors }).to_string();
+    let error = answered(replies::reply(400, JSON, &body[..60_000])).await.unwrap_err();
+    assert_eq!(error.validation().unwrap().fields().len(), 0, "it is no JSON any more");
+    for nested in [false, true] {
+        let texts = vec!["x".repeat(100); 16];
+        let errors: Vec<_> = (0..30).map(|_| texts.clone()).collect();
+        let errors = if nested { serde_json::json!({ "a": errors }) } else { serde_json::json!(errors) };
+        let body = serde_json::json!({ "message": "No.", "errors": errors }).to_string();
+        let error = answered(replies::reply(400, JSON, body)).await.unwrap_err();
+        let shown = error.to_string().len();
+        assert!((4_000..9_000).contains(&shown), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn promise_14_a_status_that_was_read_is_known_whatever_became_of_the_reply() {
+    let cut = [replies::head(200, &[("content-length", "99")]).as_bytes(), b"{"].concat();
+    let encoded = replies::reply(200, &[("content-encoding", "br")], "x").to_vec();
+    for reply in [cut, encoded] {
+        let error = answered(reply).await.unwrap_err();
+        assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (Decode, Some(200)));
+    }
+}
+
+#[tokio::test]
+async fn promise_17_the_target_of_a_redirect_is_named_however_it_is_written() {
+    for (location, host) in [("//evil.example/x", "evil.example"), ("/elsewhere", "127.0.0.1")] {
+        let error = answered(replies::reply(302, &[("location", location)], "")).await.unwrap_err();
+        assert_eq!(error.kind(), UnexpectedStatus);
+        assert!(error.to_string().contains(&format!("a redirect to `{host}`")), "{error}");
+    }
 }

@@ -76,10 +76,11 @@ impl Server {
     /// Sends what may be sent with a key, and says when to look again.
     fn send(&mut self, lane: usize) -> Option<Instant> {
         loop {
-            let place = self.state.lanes[lane].head().unwrap_or_else(|| {
+            let head = self.state.lanes[lane].head().map(|(place, _)| place);
+            let place = head.unwrap_or_else(|| {
                 self.next_place += 1;
                 let (place, limit) = (self.next_place, self.limit);
-                self.state.lanes[lane].queue.insert(place, Waiting { limit, waker: Waker::noop().clone() });
+                self.state.lanes[lane].queue.insert(place, Waiting::new(limit, Waker::noop().clone()));
                 place
             });
             match self.state.turn(lane, place, self.limit, self.now) {

@@ -1,0 +1,30 @@
+//! How long a client has not been used.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::time::Instant;
+
+/// So many microseconds later a connection may have been closed, without a runtime having seen it that was not driven
+/// meanwhile.
+const QUIET: u64 = 1_000;
+
+/// When a call was last begun.
+#[derive(Debug)]
+pub(crate) struct Idle {
+    start: Instant,
+    /// Microseconds since then; 0 as long as there was none.
+    begun: AtomicU64,
+}
+
+impl Idle {
+    pub(crate) fn new() -> Self {
+        Self { start: Instant::now(), begun: AtomicU64::new(0) }
+    }
+
+    /// Whether it is worth looking what has become of the connections, now that a call begins.
+    pub(crate) fn ends(&self, now: Instant) -> bool {
+        let now = u64::try_from(now.saturating_duration_since(self.start).as_micros()).unwrap_or(u64::MAX);
+        let before = self.begun.swap(now.max(1), Ordering::Relaxed);
+        before > 0 && now > before.saturating_add(QUIET)
+    }
+}
