@@ -819,7 +819,7 @@ mod attributes {
 
     /// What the author allows on the trait holds for its impls; the attribute of the endpoint has another name.
     #[api]
-    #[allow(clippy::type_repetition_in_bounds, reason = "it is the case")]
+    #[allow(clippy::type_repetition_in_bounds, clippy::unicode_not_nfc, reason = "they are the case")]
     #[cfg_attr(all(), allow(non_camel_case_types, reason = "it is the case"))]
     trait Shelves<t: Clone>
     where
@@ -829,7 +829,6 @@ mod attributes {
         #[declared(get, "/shelves/{id}")]
         fn shelf(&self, id: <Self as Numbered>::Id) -> Call<()>;
 
-        #[allow(clippy::unicode_not_nfc, reason = "it is the case")]
         #[declared(get, "/names/{क्रम}/{é}")]
         fn names(&self, क्रम: u8, é: u8) -> Call<()>;
 
