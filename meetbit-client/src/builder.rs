@@ -147,6 +147,9 @@ impl ClientBuilder {
     /// What protects a call is set after it and cannot be switched off here: no redirect, no referer, no retries of
     /// its own, HTTP/1.1, no cookies in logs, no decompression but ours, our connect time limit.
     ///
+    /// Default headers that are given here go out with each request, but for those that the client sets itself. Give none
+    /// that frame a message, such as `Content-Length`: they would cut the body of a create.
+    ///
     /// Proxies: by default none is used, not even one from the environment. A builder given here uses those that it was
     /// given and, as reqwest does, those of the environment, unless it says `no_proxy()`. Plain http, which is for this
     /// machine alone, never goes through a proxy.

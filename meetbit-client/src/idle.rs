@@ -28,3 +28,21 @@ impl Idle {
         before > 0 && now > before.saturating_add(QUIET)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn promise_5_a_client_is_idle_a_millisecond_after_its_last_call() {
+        let idle = Idle::new();
+        let at = |micros| idle.start + Duration::from_micros(micros);
+        let calls = [(0, false), (1_001, false), (2_001, false), (3_002, true), (3_003, false), (10_000, true)];
+        for (micros, ends) in calls {
+            assert_eq!(idle.ends(at(micros)), ends, "{micros}");
+        }
+        assert!(!Idle::new().ends(at(10_000)), "there is no connection before the first call");
+    }
+}

@@ -99,9 +99,10 @@ pub(crate) struct Granted {
 impl Permit {
     /// To be called as late as can be before the request leaves; false says that it must not.
     pub(crate) fn depart(&self) -> bool {
+        let now = Instant::now();
         let mut state = lock(&self.tenant.state);
         let mut departure = lock(&self.departure);
-        let departed = state.depart(self.grant, *departure, Instant::now());
+        let departed = state.depart(self.grant, *departure, now);
         *departure = departed.or(*departure);
         drop(departure);
         let wakers = state.heads();
@@ -122,9 +123,10 @@ impl Permit {
         if self.answered.swap(true, Ordering::Relaxed) && !answer.is_refusal {
             return; // a second answer is news only if it closes the way
         }
+        let now = Instant::now();
         let mut state = lock(&self.tenant.state);
         let departure = *lock(&self.departure);
-        state.answered(self.grant, departure, answer, Instant::now());
+        state.answered(self.grant, departure, answer, now);
         let wakers = if answer.is_refusal {
             state.lanes[self.grant.lane].queue.values().map(Waiting::waker).collect()
         } else {

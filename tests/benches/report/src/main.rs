@@ -1,7 +1,7 @@
 //! Measures and prints the tables of `meetbit-client/BENCHMARKS.md`.
 //!
-//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [waiters] [pages] [rate] [compile]`: all of them where
-//! none is named. It needs valgrind and binutils.
+//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [compile]`: all of them
+//! where none is named. It needs valgrind and binutils.
 
 mod calls;
 mod compile;
@@ -10,6 +10,7 @@ mod pages;
 mod program;
 mod rate;
 mod table;
+mod threads;
 mod valgrind;
 mod waiters;
 
@@ -21,6 +22,9 @@ fn main() -> io::Result<()> {
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     if wanted("calls") {
         calls::report()?;
+    }
+    if wanted("threads") {
+        threads::report()?;
     }
     if wanted("waiters") {
         waiters::report()?;
