@@ -464,11 +464,11 @@ mod tests {
             assert!(permit.depart());
             permit.answered(Answer::default());
         }
-        advance(SECOND).await;
-        let waiting = tokio::spawn(ask(&keys[1]));
+        let again = tokio::spawn(set_aside.remove(0)); // it must wait, as the first once more
         tokio::task::yield_now().await;
-        let permit = set_aside.remove(0).await;
-        assert!(!waiting.is_finished(), "it is the first again");
+        let waiting = tokio::spawn(ask(&keys[0]));
+        let permit = again.await.unwrap();
+        assert!(!waiting.is_finished(), "it came later");
         assert!(permit.depart());
         permit.answered(Answer::default());
         drop(set_aside);

@@ -285,3 +285,28 @@ pub(crate) struct Answer {
     /// The wait that it asked for, if that could be read.
     pub(crate) retry_after: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_9_a_head_that_does_not_go_is_passed_over_until_its_task_asks_again() {
+        let (mut state, limit, start) = (State::default(), RateLimit::default(), Instant::now());
+        let lane = state.lane("key");
+        state.lanes[lane].queue.insert(1, Waiting::new(limit, Waker::noop().clone()));
+        let at = |millis| start + Duration::from_millis(millis);
+        assert_eq!(state.turn(lane, 2, limit, at(0)), Turn::At(at(250), Wait::Queue));
+        assert_eq!(state.turn(lane, 2, limit, at(249)), Turn::At(at(250), Wait::Queue));
+        assert_eq!(state.turn(lane, 2, limit, at(250)), Turn::Now);
+        assert_eq!(state.turn(lane, 1, limit, at(250)), Turn::Now, "it may still go");
+        state.lanes[lane].queue.get_mut(&1).unwrap().renew(Waker::noop());
+        assert_eq!(state.turn(lane, 2, limit, at(250)), Turn::At(at(500), Wait::Queue));
+    }
+
+    #[test]
+    fn promise_9_those_close_behind_look_first() {
+        let ms = |place| patience(5, place).as_millis();
+        assert_eq!([6, 7, 13, 14, 500].map(ms), [250, 500, 2000, 2000, 2000]);
+    }
+}
