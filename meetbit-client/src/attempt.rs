@@ -1,5 +1,6 @@
 //! Carries out a call: deadline, pacer, attempt, decision, and round again.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,11 +33,9 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
-    if client.idle.ends(started) {
-        yield_now().await; // lets the runtime see which connections have been closed since it last looked
-    }
+    let mut was_idle = client.idle.ends(started);
     loop {
-        let watch = match permit(&plan, place, deadline, policy.max_wait).await {
+        let watch = match permit(&plan, place, deadline, policy.max_wait, mem::take(&mut was_idle)).await {
             Ok(permit) => {
                 let limit = deadline.min(after(permit.granted_at(), client.attempt_timeout));
                 Watch::new(permit, limit)
@@ -65,11 +64,21 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     }
 }
 
-async fn permit(plan: &Plan, place: u64, deadline: Instant, max_wait: Duration) -> Result<Permit, Refusal> {
+async fn permit(
+    plan: &Plan,
+    place: u64,
+    deadline: Instant,
+    max_wait: Duration,
+    was_idle: bool,
+) -> Result<Permit, Refusal> {
     let client = &*plan.client.0;
     #[cfg(feature = "tracing")]
     let asked = Instant::now();
-    let granted = client.pacer.acquire(place, client.rate_limit, deadline, max_wait).await?;
+    let mut acquire = client.pacer.acquire(place, client.rate_limit, deadline, max_wait);
+    if was_idle && acquire.arrive() {
+        yield_now().await; // lets the runtime see which connections have been closed since it last looked
+    }
+    let granted = acquire.await?;
     #[cfg(feature = "tracing")]
     if let Some(reason) = granted.waited_for {
         let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);

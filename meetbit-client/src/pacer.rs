@@ -185,6 +185,16 @@ impl Future for Acquire<'_> {
 }
 
 impl Acquire<'_> {
+    /// Takes the first place in an empty queue, so that nobody who comes later goes first meanwhile.
+    pub(crate) fn arrive(&mut self) -> bool {
+        let queue = &mut lock(&self.pacer.tenant.state).lanes[self.pacer.lane].queue;
+        if queue.is_empty() {
+            queue.insert(self.place, Waiting::new(self.limit, Waker::noop().clone()));
+            self.queued = true;
+        }
+        self.queued
+    }
+
     /// A permit, or when to look again.
     fn step(&mut self, waker: &Waker, now: Instant) -> Result<Result<Permit, Instant>, Refusal> {
         let pacer = self.pacer;
@@ -473,6 +483,23 @@ mod tests {
         permit.answered(Answer::default());
         drop(set_aside);
         waiting.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_who_has_arrived_goes_before_those_who_come_later() {
+        let (pacer, limit, start) = (pacer("arrived"), RateLimit::per_second(1), Instant::now());
+        let mut first = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
+        assert!(first.arrive());
+        let mut second = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
+        assert!(!second.arrive(), "somebody waits already");
+        assert!(timeout(Duration::ZERO, &mut second).await.is_err());
+        assert!(first.await.unwrap().permit.depart());
+        second.await.unwrap();
+        assert!(start.elapsed() >= SECOND);
+        let mut gone = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
+        assert!(gone.arrive());
+        drop(gone);
+        assert_eq!(pacer.status(limit).waiting, 0);
     }
 
     #[tokio::test(start_paused = true)]
