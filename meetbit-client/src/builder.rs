@@ -193,7 +193,9 @@ impl ClientBuilder {
             )
         })?;
         let (id, secret) = credentials.header_values()?;
-        let headers = self.headers(&address, id, secret.clone())?;
+        let headers_without_host = self.headers(id, secret.clone())?;
+        let mut headers = headers_without_host.clone();
+        headers.insert(header::HOST, host(&address)?);
         let layers = std::mem::take(&mut self.layers);
         let (timeout, attempt_timeout, retry, rate_limit) =
             (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
@@ -207,6 +209,7 @@ impl ClientBuilder {
             idle: Idle::new(),
             address,
             headers,
+            headers_without_host,
             secret,
             timeout,
             attempt_timeout,
@@ -218,12 +221,10 @@ impl ClientBuilder {
         })))
     }
 
-    fn headers(&self, address: &Address, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
+    fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
         check_text(&self.user_agent).map_err(|why| Error::config(format!("the user agent {why}")))?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
             .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
-        let host = HeaderValue::try_from(address.authority())
-            .map_err(|_| Error::config("the base URL has a character that no header may have"))?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -231,7 +232,6 @@ impl ClientBuilder {
         headers.insert(KEY_ID, id);
         headers.insert(KEY_SECRET, secret);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-        headers.insert(header::HOST, host);
         Ok(headers)
     }
 
@@ -256,6 +256,11 @@ impl ClientBuilder {
 /// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
 /// answer with them.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
+
+fn host(address: &Address) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(address.authority())
+        .map_err(|_| Error::config("the base URL has a character that no header may have"))
+}
 
 /// Plain http stays on this machine; it needs no TLS roots, and loading the system's takes 20 ms.
 fn local(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {

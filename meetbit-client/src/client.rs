@@ -34,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) address: Address,
     /// Of every request that has a body of JSON.
     pub(crate) headers: HeaderMap,
+    pub(crate) headers_without_host: HeaderMap,
     /// The one among them, and like it in memory that is wiped.
     pub(crate) secret: HeaderValue,
     pub(crate) timeout: Duration,

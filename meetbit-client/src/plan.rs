@@ -61,7 +61,8 @@ impl Plan {
     }
 
     pub(crate) fn outgoing(&self) -> Outgoing<'_> {
-        Outgoing { method: self.endpoint.method(), url: self.url(), headers: self.headers(), body: self.body.clone() }
+        let headers = self.headers(&self.client.0.headers);
+        Outgoing { method: self.endpoint.method(), url: self.url(), headers, body: self.body.clone() }
     }
 
     /// The same, without `Host`, which is said of the URI alone, lest middleware change only one of the two.
@@ -69,13 +70,12 @@ impl Plan {
         let mut request = http::Request::new(self.body.clone());
         *request.method_mut() = self.endpoint.method().clone();
         *request.uri_mut() = self.uri()?;
-        *request.headers_mut() = self.headers();
-        request.headers_mut().remove(header::HOST);
+        *request.headers_mut() = self.headers(&self.client.0.headers_without_host);
         Ok(request)
     }
 
-    fn headers(&self) -> HeaderMap {
-        let mut headers = self.client.0.headers.clone();
+    fn headers(&self, usual: &HeaderMap) -> HeaderMap {
+        let mut headers = usual.clone();
         match self.media_type {
             Some(JSON) => {}
             Some(other) => drop(headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(other))),

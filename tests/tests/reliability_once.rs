@@ -371,7 +371,7 @@ fn promise_5_a_connection_that_was_closed_while_nothing_ran_is_not_used() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for n in 0..20 {
         runtime.block_on(create(&client, &marker(n)).into_future()).unwrap();
-        thread::sleep(Duration::from_millis(5)); // the runtime sees nothing meanwhile
+        thread::sleep(Duration::from_millis(20)); // the runtime sees nothing meanwhile
     }
 }
 
