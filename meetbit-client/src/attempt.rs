@@ -75,7 +75,8 @@ async fn permit(
     #[cfg(feature = "tracing")]
     let asked = Instant::now();
     let mut acquire = client.pacer.acquire(place, client.rate_limit, deadline, max_wait);
-    if was_idle && acquire.arrive() {
+    if was_idle {
+        acquire.arrive();
         yield_now().await; // lets the runtime see which connections have been closed since it last looked
     }
     let granted = acquire.await?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::rate_limit::{RateLimit, RateLimitStatus};
-use crate::turns::{Answer, Departure, Grant, Lane, State, Turn, Wait, Waiting};
+use crate::turns::{Answer, Departure, Grant, LOOK, Lane, State, Turn, Wait, Waiting};
 
 /// Every server that a client of this process was built for, by its origin.
 ///
@@ -185,14 +186,14 @@ impl Future for Acquire<'_> {
 }
 
 impl Acquire<'_> {
-    /// Takes the first place in an empty queue, so that nobody who comes later goes first meanwhile.
-    pub(crate) fn arrive(&mut self) -> bool {
+    /// Takes the first place in an empty queue, so that nobody who comes later goes first meanwhile. In another queue the
+    /// place is kept anyway.
+    pub(crate) fn arrive(&mut self) {
         let queue = &mut lock(&self.pacer.tenant.state).lanes[self.pacer.lane].queue;
-        if queue.is_empty() {
+        if queue.is_empty() && self.limit.queue > 0 {
             queue.insert(self.place, Waiting::new(self.limit, Waker::noop().clone()));
             self.queued = true;
         }
-        self.queued
     }
 
     /// A permit, or when to look again.
@@ -212,13 +213,15 @@ impl Acquire<'_> {
             }
             Turn::At(at, Wait::Queue) => (at.min(self.deadline), Wait::Queue),
             Turn::At(at, wait) => (at, wait),
-            Turn::Behind(wait) => (self.deadline, wait),
+            Turn::Behind(wait) => (self.deadline.min(now + LOOK), wait),
         };
         if wake_at > self.deadline {
             return Err(Refusal::TooLate);
         }
         self.waited_for = self.waited_for.filter(|_| wait == Wait::Queue).or(Some(wait));
         self.join(&mut state, waker, now)?;
+        let stirred = mem::take(&mut state.stirred);
+        wake(state, stirred);
         Ok(Err(wake_at))
     }
 
@@ -253,10 +256,11 @@ impl Acquire<'_> {
 
     /// Gives the place back and wakes who is now first.
     fn leave(&mut self, mut state: MutexGuard<'_, State>) {
-        if std::mem::take(&mut self.queued) {
+        if mem::take(&mut self.queued) {
             state.lanes[self.pacer.lane].queue.remove(&self.place);
         }
-        let wakers = state.heads();
+        let mut wakers = mem::take(&mut state.stirred);
+        wakers.extend(state.heads());
         wake(state, wakers);
     }
 }
@@ -485,21 +489,105 @@ mod tests {
         waiting.await.unwrap();
     }
 
+    /// A call that is spawned, and what it was granted; and one that is asked once and set aside.
+    fn ask(pacer: &Pacer, limit: RateLimit) -> impl Future<Output = Result<Permit, Refusal>> + Send + 'static {
+        let (pacer, place, deadline) = (pacer.clone(), pacer.place(), Instant::now() + LIMIT);
+        async move { pacer.acquire(place, limit, deadline, LIMIT).await.map(|granted| granted.permit) }
+    }
+
+    fn leave(permit: &Permit) {
+        assert!(permit.depart());
+        permit.answered(Answer::default());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_a_wake_up_that_a_call_set_aside_got_is_not_lost() {
+        let (pacer, limit, start) = (pacer("lost"), RateLimit::per_second(1), Instant::now());
+        let connecting = ask(&pacer, limit).await.unwrap();
+        let mut set_aside = Box::pin(ask(&pacer, limit));
+        assert!(timeout(Duration::ZERO, &mut set_aside).await.is_err());
+        let live = tokio::spawn(ask(&pacer, limit));
+        advance(Duration::from_millis(100)).await;
+        leave(&connecting);
+        leave(&live.await.unwrap().unwrap());
+        assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+        for _ in 0..6 {
+            let live = tokio::spawn(ask(&pacer, limit));
+            advance(2 * SECOND).await;
+            leave(&live.await.unwrap().unwrap());
+        }
+        assert!(start.elapsed() < 18 * SECOND, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_a_head_that_waits_for_others_to_leave_looks_again() {
+        let (pacer, limit, start) = (pacer("looks"), RateLimit::per_second(1), Instant::now());
+        let early = pacer.place();
+        let connecting = ask(&pacer, limit).await.unwrap();
+        let live = tokio::spawn(ask(&pacer, limit));
+        tokio::task::yield_now().await;
+        let mut set_aside = pacer.acquire(early, limit, start + LIMIT, LIMIT);
+        assert!(timeout(Duration::ZERO, &mut set_aside).await.is_err());
+        leave(&connecting);
+        live.await.unwrap().unwrap();
+        assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_any_number_of_calls_set_aside_is_passed_over_at_once() {
+        let (pacer, limit) = (pacer("many"), RateLimit::default());
+        let mut set_aside: Vec<_> = (0..60).map(|_| Box::pin(ask(&pacer, limit))).collect();
+        for call in &mut set_aside {
+            if let Ok(granted) = timeout(Duration::ZERO, call).await {
+                leave(&granted.unwrap());
+            }
+        }
+        assert_eq!(pacer.status(limit).waiting, 55);
+        let start = Instant::now();
+        ask(&pacer, limit).await.unwrap();
+        assert!(start.elapsed() < 6 * SECOND, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_passing_over_keeps_the_order_of_those_who_live() {
+        let (pacer, limit) = (pacer("order"), RateLimit::per_second(1));
+        leave(&ask(&pacer, limit).await.unwrap());
+        let mut set_aside = Box::pin(ask(&pacer, limit));
+        assert!(timeout(Duration::ZERO, &mut set_aside).await.is_err());
+        (0..10).for_each(|_| assert!(pacer.place() > 0, "another key's"));
+        advance(SECOND + Duration::from_millis(100)).await;
+        let goes = || {
+            let call = ask(&pacer, limit);
+            tokio::spawn(async move {
+                leave(&call.await.unwrap());
+                Instant::now()
+            })
+        };
+        let first = goes();
+        tokio::task::yield_now().await;
+        advance(Duration::from_millis(300)).await;
+        let second = goes();
+        assert!(first.await.unwrap() < second.await.unwrap());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn promise_7_who_has_arrived_goes_before_those_who_come_later() {
         let (pacer, limit, start) = (pacer("arrived"), RateLimit::per_second(1), Instant::now());
         let mut first = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        assert!(first.arrive());
+        first.arrive();
         let mut second = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        assert!(!second.arrive(), "somebody waits already");
+        second.arrive();
+        assert_eq!(pacer.status(limit).waiting, 1, "somebody waits already");
         assert!(timeout(Duration::ZERO, &mut second).await.is_err());
         assert!(first.await.unwrap().permit.depart());
         second.await.unwrap();
         assert!(start.elapsed() >= SECOND);
         let mut gone = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        assert!(gone.arrive());
+        gone.arrive();
         drop(gone);
         assert_eq!(pacer.status(limit).waiting, 0);
+        pacer.acquire(pacer.place(), limit.queue(0), start + LIMIT, LIMIT).arrive();
+        assert_eq!(pacer.status(limit).waiting, 0, "nobody may wait");
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,7 +27,7 @@ pub(crate) fn append(pairs: &mut String, name: Option<&str>, json: &[u8]) -> Res
         }
         (_, Some(name)) => pairs.scalar(name, value),
         (Kind::Null, None) => Ok(()),
-        (_, None) => Err(format!("{value} has no name")),
+        (_, None) => Err("a value that has no name".to_owned()),
     }
 }
 
@@ -47,8 +47,12 @@ impl Pairs<'_> {
     fn element(&mut self, name: Option<&str>, value: &RawValue) -> Result<(), String> {
         match (kind(value), name) {
             (Kind::Array, _) => {
-                let (name, value) = read::<(String, &RawValue)>(value).map_err(|_| "a list in a list".to_owned())?;
-                self.field(&name, value)
+                let (name, value) = read::<(&RawValue, &RawValue)>(value).map_err(|_| "a list in a list".to_owned())?;
+                match kind(name) {
+                    Kind::String => self.field(&read::<String>(name)?, value),
+                    Kind::Other => self.field(name.get(), value),
+                    _ => Err("a list in a list".to_owned()),
+                }
             }
             (_, Some(name)) => self.scalar(name, value),
             (_, None) => Err("a list of values that have no names".to_owned()),
@@ -167,14 +171,15 @@ mod tests {
     fn pairs_stay_pairs() {
         assert_eq!(pairs(Some("n"), [("x", 1), ("y", 2)]).as_deref(), Ok("&x=1&y=2"));
         assert_eq!(pairs(None, vec![("x", ["1", "2"])]).as_deref(), Ok("&x=1&x=2"));
+        assert_eq!(pairs(Some("n"), [(1, "a"), (2, "b")]).as_deref(), Ok("&1=a&2=b"));
     }
 
     #[test]
     fn what_is_no_pair_is_refused_by_name() {
         let deep = BTreeMap::from([("outer", FILTER)]);
         assert_eq!(pairs(None, deep), Err("`outer` is neither a scalar nor a list of scalars".to_owned()));
-        assert_eq!(pairs(Some("n"), [[5, 6]]), Err("a list in a list".to_owned()));
+        assert_eq!(pairs(Some("n"), [[5, 6, 7]]), Err("a list in a list".to_owned()));
         assert_eq!(pairs(None, [1, 2]), Err("a list of values that have no names".to_owned()));
-        assert_eq!(pairs(None, 7), Err("7 has no name".to_owned()));
+        assert_eq!(pairs(None, "private"), Err("a value that has no name".to_owned()));
     }
 }

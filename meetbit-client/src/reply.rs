@@ -28,7 +28,10 @@ pub(crate) type Decode<T> = fn(&Reply) -> Result<Decoded<T>, Undecodable>;
 
 /// MeetBit's envelope, `{"message": .., "data": ..}`; no content with `202` or `204` counts as `null`.
 pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Undecodable> {
-    json(no_content(reply).map_or_else(|| text(reply), |()| Ok(r#"{"data":null}"#))?)
+    match no_content(reply) {
+        None => json(text(reply)?),
+        Some(()) => json(r#"{"data":null}"#).map_err(|_| Undecodable::empty()),
+    }
 }
 
 /// The value itself, without an envelope.
@@ -61,7 +64,7 @@ fn no_content(reply: &Reply) -> Option<()> {
 
 fn text(reply: &Reply) -> Result<&str, Undecodable> {
     if reply.body.is_empty() {
-        return Err(Undecodable("the body is empty".to_owned()));
+        return Err(Undecodable::empty());
     }
     std::str::from_utf8(&reply.body).map_err(|_| Undecodable(format!("the body is not UTF-8{}", media_type(reply))))
 }
@@ -75,6 +78,10 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Undecodable> {
 pub(crate) struct Undecodable(String);
 
 impl Undecodable {
+    fn empty() -> Self {
+        Self("the body is empty".to_owned())
+    }
+
     /// The body is kept for who asks for it, and is in no text.
     pub(crate) fn into_error(self, plan: &Plan, reply: &Reply) -> Error {
         let shown = Shown { secret: plan.client.0.secret() };

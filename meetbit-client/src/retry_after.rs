@@ -24,8 +24,7 @@ fn waits(value: &HeaderValue, now: Timestamp, date: Option<Timestamp>) -> Vec<Du
         behind(now).max(date.map(behind).unwrap_or_default())
     };
     let Ok(text) = value.to_str() else { return Vec::new() };
-    // A date has a comma behind its weekday, which says nothing that the rest does not; one that is wrong must not make the
-    // day of the month a number of seconds.
+    // A date has a comma behind its weekday, which says nothing that the rest does not.
     let part = |part| http_date(part).map(wait).or_else(|| seconds(part));
     http_date(text).map_or_else(|| text.split(',').filter_map(part).collect(), |until| vec![wait(until)])
 }
@@ -41,6 +40,9 @@ fn http_date(text: &str) -> Option<Timestamp> {
         "%d %b %Y %H:%M:%S",
     ];
     let text = text.trim();
+    if !(18..=40).contains(&text.len()) {
+        return None; // no form is as short or as long, and a header of many parts is read as quickly
+    }
     let fixdate = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
     fixdate.or_else(|| OTHERS.into_iter().find_map(|format| other_date(format, text)))
 }
@@ -50,7 +52,7 @@ fn other_date(format: &str, text: &str) -> Option<Timestamp> {
 }
 
 /// A number of seconds, as far as one can be read: digits, perhaps a fraction (which counts as a second more), perhaps
-/// a unit or junk behind.
+/// a unit or junk behind, but no further number: the day of a date that cannot be read is no time to wait.
 fn seconds(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -59,6 +61,10 @@ fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     let fraction = rest.strip_prefix('.').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let behind = rest.strip_prefix('.').unwrap_or(rest).trim_start_matches(|c: char| c.is_ascii_digit());
+    if behind.contains(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
     let whole = whole.parse::<u32>().unwrap_or(u32::MAX);
     Some(Duration::from_secs(whole.saturating_add(u32::from(fraction)).into()))
 }
@@ -133,7 +139,7 @@ mod tests {
 
     #[test]
     fn promise_8_every_retry_after_has_its_reading() {
-        let table: [(&[&str], Option<u64>); 48] = [
+        let table: [(&[&str], Option<u64>); 51] = [
             (&["1"], Some(1)),
             (&["60"], Some(60)),
             (&["007"], Some(7)),
@@ -186,6 +192,10 @@ mod tests {
             (&["Sun, 06 Nov 1994 08:49:47 GMT, 15"], Some(15)),
             (&["Sun, 06 Nov 1994 08:49:47"], Some(10)),
             (&["Sun, 06-Nov-1994 08:49:47 GMT"], Some(10)),
+            // what is no date is no number either
+            (&["Sun, 06 Nov 1994 25:49:47 GMT"], None),
+            (&["Sun, 99 Nov 1994 08:49:47 GMT"], None),
+            (&["1994-11-06T08:49:47Z"], None),
             (&["Sun, 06 Nov 1994 08:49:37 GMT"], None),
             (&["Sun, 06 Nov 1994 08:49:27 GMT"], None),
         ];

@@ -81,7 +81,8 @@ impl Transport {
             Kind::Http(http) => http.receive(http.launch(plan.outgoing(), Some(watch)), Some(watch)).await,
             Kind::Service(foreign) => {
                 let response = foreign.launch(plan, watch)?.await.map_err(Failure::foreign)?;
-                if response.extensions().get::<Noted>().is_none() {
+                let is_noted = response.extensions().get::<Noted>().is_some();
+                if !is_noted || watch.status() != Some(response.status()) {
                     watch.note(response.status(), response.headers());
                 }
                 Ok(response)

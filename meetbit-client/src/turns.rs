@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) window: Window,
     pub(crate) trips: Trips,
     pub(crate) lanes: Vec<Lane>,
+    /// Whom to wake, since the head before them has been passed over.
+    pub(crate) stirred: Vec<Waker>,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +120,7 @@ impl State {
             let until = match self.able(lane, head_limit, now) {
                 Turn::Now => self.bear_with(lane, head, place, now),
                 Turn::At(at, _) => Some(at + patience(head, place)),
-                Turn::Behind(_) => return Turn::Behind(Wait::Queue),
+                Turn::Behind(_) => Some(now + patience(head, place)),
             };
             if let Some(until) = until {
                 return Turn::At(until, Wait::Queue);
@@ -142,12 +144,21 @@ impl State {
         Turn::Now
     }
 
-    /// When `place` is to look again whether a head that can go has gone; one that has had its time is passed over.
+    /// When `place` is to look again whether a head that can go has gone. One that has had its time is passed over, and all that
+    /// wait behind it are woken: those whose tasks ask are the next, and the time of the others runs from now.
     fn bear_with(&mut self, lane: usize, head: u64, place: u64, now: Instant) -> Option<Instant> {
-        let waiting = self.lanes[lane].queue.get_mut(&head)?;
+        let queue = &mut self.lanes[lane].queue;
+        let waiting = queue.get_mut(&head)?;
         let since = *waiting.able_since.get_or_insert(now);
-        waiting.passed_over = now >= since + PATIENCE;
-        (!waiting.passed_over).then(|| since + patience(head, place))
+        if now < since + PATIENCE {
+            return Some(since + patience(head, place));
+        }
+        waiting.passed_over = true;
+        for waiting in queue.values_mut().filter(|waiting| waiting.able_since.is_none()) {
+            waiting.able_since = Some(now);
+            self.stirred.push(waiting.waker());
+        }
+        None
     }
 
     /// Whether the limits of key and tenant let a request go.
@@ -254,6 +265,9 @@ impl State {
 fn patience(head: u64, place: u64) -> Duration {
     PATIENCE * u32::try_from(place - head).unwrap_or(u32::MAX).min(8)
 }
+
+/// So long at the most sleeps a caller that is first and waits for others to leave.
+pub(crate) const LOOK: Duration = Duration::from_secs(2);
 
 fn ready(window: &mut Window, limit: u32, now: Instant, wait: Wait) -> Turn {
     match window.ready_at(limit, now) {

@@ -23,7 +23,7 @@ pub(crate) struct Watch {
     head: Mutex<Option<Head>>,
 }
 
-/// Stands among the extensions of a reply whose head has been noted.
+/// Stands among the extensions of a reply whose head has been noted, though not of one that middleware has made of it or kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Noted;
 

@@ -78,10 +78,10 @@ fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };
-        let is_open = method.default.is_none();
+        let may_be_renamed = endpoint::may_be_renamed(method);
         for attribute in &mut method.attrs {
             Conditional::change(&mut attribute.meta, &|meta| {
-                if endpoint::is_endpoint(meta, is_open) {
+                if endpoint::is_endpoint(meta, may_be_renamed) {
                     complete(meta, krate);
                 }
             });

@@ -93,9 +93,15 @@ pub(crate) fn krate(given: Option<&Path>) -> TokenStream {
 
 /// The `#[api_endpoint]`s of a method, however they are qualified; under another name it is known by what it says.
 pub(crate) fn attributes(method: &TraitItemFn) -> Vec<Conditional> {
-    let mut attributes = Conditional::all(&method.attrs);
-    attributes.retain(|attribute| is_endpoint(&attribute.meta, method.default.is_none()));
+    let (mut attributes, may_be_renamed) = (Conditional::all(&method.attrs), may_be_renamed(method));
+    attributes.retain(|attribute| is_endpoint(&attribute.meta, may_be_renamed));
     attributes
+}
+
+/// Beside an attribute of the right name, any other is somebody else's.
+pub(crate) fn may_be_renamed(method: &TraitItemFn) -> bool {
+    let is_named = |attribute: &Conditional| is_named(attribute.meta.path());
+    method.default.is_none() && !Conditional::all(&method.attrs).iter().any(is_named)
 }
 
 pub(crate) fn is_endpoint(meta: &Meta, may_be_renamed: bool) -> bool {

@@ -95,7 +95,7 @@ impl Argument {
         let cfgs = &self.cfgs;
         quote!({
             #(#[cfg(#cfgs)])* { #value }
-            #[cfg(not(all(#(#cfgs),*)))] { &::core::option::Option::<&str>::None }
+            #[cfg(not(all(#(all(#cfgs)),*)))] { &::core::option::Option::<&str>::None }
         })
     }
 }

@@ -98,7 +98,7 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
 }
 
 fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, mistakes: &mut Mistakes) {
-    if method.default.is_none() {
+    if endpoint::may_be_renamed(method) {
         method.attrs.iter_mut().for_each(|attribute| repair_attribute(attribute, krate, mistakes));
     }
     let is_endpoint = !endpoint::attributes(method).is_empty();

@@ -129,6 +129,14 @@ trait Store<T: Serialize = u8>: Api + Send where T: Clone {
     #[api_endpoint(put, \"/store\",)]
     fn store(&self, #[body] value: &T) -> Call<()>;
 }"
+    an_attribute_of_another_crate: "
+#[api(crate = sdk)]
+trait Rooms: Api {
+    #[route(get, \"/v1/rooms\")]
+    #[patch(since = \"1\")]
+    #[api_endpoint(get, \"/rooms\")]
+    fn rooms(&self) -> Call<Vec<Room>>;
+}"
     a_wrong_method_stays_usable: "
 trait Events: Api {
     #[api_endpoint(post, \"/events/{idd}/{kind}\", prm = \"events.create.*\")]

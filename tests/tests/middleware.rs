@@ -90,3 +90,17 @@ async fn a_second_429_closes_the_way_for_as_long_as_it_says() {
     assert_eq!(other.create_customer(&NewCustomer::new()).await.unwrap_err().kind(), ErrorKind::RateLimited);
     assert_eq!(server.finish().requests.len(), 2);
 }
+
+#[tokio::test]
+async fn a_status_that_middleware_changes_is_the_one_that_counts() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let changed = layer_fn(|inner: Transport| {
+        inner.map_response(|mut reply: Response<Bytes>| {
+            *reply.status_mut() = meetbit_client::http::StatusCode::NOT_FOUND;
+            reply
+        })
+    });
+    let client = builder(&server.url()).layer(changed).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::NotFound, Outcome::Rejected, 1));
+}
