@@ -1,6 +1,6 @@
 //! What a trait must be so that `#[api]` can implement it for `Client` and for `dyn`.
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
     Attribute, FnArg, GenericParam, Ident, ItemTrait, Meta, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
@@ -10,6 +10,7 @@ use syn::{
 use crate::endpoint;
 use crate::mistake::Mistakes;
 use crate::nearest::misspelling;
+use crate::reply;
 use crate::signature;
 use crate::verb::Verb;
 
@@ -163,27 +164,7 @@ fn undispatchable(method: &TraitItemFn, is_endpoint: bool) -> Option<TokenStream
         ReturnType::Type(_, ty) if !is_endpoint => Some(ty.to_token_stream()),
         _ => None,
     };
-    reason.or_else(|| arguments.chain(output).find(|ty| is_opaque(ty.clone())))
-}
-
-/// Whether a type mentions `impl` or `Self`.
-pub(crate) fn is_opaque(ty: TokenStream) -> bool {
-    let mut tokens = ty.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        let found = match token {
-            TokenTree::Ident(word) if word == "Self" => {
-                !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':')
-                    && !matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as")
-            }
-            TokenTree::Ident(word) => word == "impl",
-            TokenTree::Group(group) => is_opaque(group.stream()),
-            _ => false,
-        };
-        if found {
-            return true;
-        }
-    }
-    false
+    reason.or_else(|| arguments.chain(output).find(|ty| reply::is_opaque(ty.clone())))
 }
 
 /// Whether a method says `where Self: Sized`.

@@ -160,6 +160,26 @@ fn ampersand(ty: TokenStream) -> Option<TokenTree> {
     })
 }
 
+/// Whether a type mentions `impl` or `Self`.
+pub(crate) fn is_opaque(ty: TokenStream) -> bool {
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match token {
+            TokenTree::Ident(word) if word == "Self" => {
+                !matches!(tokens.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':')
+                    && !matches!(tokens.peek(), Some(TokenTree::Ident(next)) if next == "as")
+            }
+            TokenTree::Ident(word) => word == "impl",
+            TokenTree::Group(group) => is_opaque(group.stream()),
+            _ => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
 /// Whether a segment is written without arguments, as in `Call` and `Call<>`.
 pub(crate) fn has_no_arguments(segment: &PathSegment) -> bool {
     arguments_of(segment).next().is_none()

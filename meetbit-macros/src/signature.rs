@@ -5,7 +5,6 @@ use syn::spanned::Spanned;
 use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Token, TraitItemFn};
 
 use crate::args::Args;
-use crate::implementable;
 use crate::marker::Marked;
 use crate::mistake::Mistakes;
 use crate::reply::{self, Form, Reply};
@@ -68,7 +67,7 @@ pub(crate) fn reply(method: &TraitItemFn, args: &Args, mistakes: &mut Mistakes) 
         (ReturnType::Type(_, ty), Some(reply)) => {
             if matches!(args.verb.get(), Some(Verb::Head)) && reply.form != Form::Empty {
                 mistakes.at(ty, "the reply to `head` has no body; write `-> Call<()>`");
-            } else if implementable::is_opaque(ty.to_token_stream()) {
+            } else if reply::is_opaque(ty.to_token_stream()) {
                 let text = "the type of a reply is known where it is declared; write its name, or a type parameter of the method";
                 mistakes.at(ty, text);
             } else if let Some(token) = reply::borrow(ty) {
