@@ -586,7 +586,8 @@ mod tests {
         gone.arrive();
         drop(gone);
         assert_eq!(pacer.status(limit).waiting, 0);
-        pacer.acquire(pacer.place(), limit.queue(0), start + LIMIT, LIMIT).arrive();
+        let mut refused = pacer.acquire(pacer.place(), limit.queue(0), start + LIMIT, LIMIT);
+        refused.arrive();
         assert_eq!(pacer.status(limit).waiting, 0, "nobody may wait");
     }
 

@@ -319,6 +319,16 @@ mod tests {
     }
 
     #[test]
+    fn promise_9_behind_a_head_that_waits_for_others_to_leave_one_looks_again() {
+        let (mut state, limit, now) = (State::default(), RateLimit::per_second(1), Instant::now());
+        let lane = state.lane("key");
+        state.take(lane, limit, false, now);
+        state.lanes[lane].queue.insert(1, Waiting::new(limit, Waker::noop().clone()));
+        assert_eq!(state.turn(lane, 1, limit, now), Turn::Behind(Wait::Key));
+        assert_eq!(state.turn(lane, 2, limit, now), Turn::At(now + PATIENCE, Wait::Queue));
+    }
+
+    #[test]
     fn promise_9_those_close_behind_look_first() {
         let ms = |place| patience(5, place).as_millis();
         assert_eq!([6, 7, 13, 14, 500].map(ms), [250, 500, 2000, 2000, 2000]);
