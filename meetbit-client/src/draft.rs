@@ -84,16 +84,14 @@ impl Draft {
     /// A JSON body, with what it says of itself.
     #[must_use]
     pub fn body<T: BodyArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
-        let (json, written) = json(value);
-        self.plan().set_json(json, written, checked);
+        self.plan().set_json(json(value), checked);
         self
     }
 
     /// A form as the body, with what it says of itself.
     #[must_use]
     pub fn form<T: FormArgument + ?Sized>(mut self, value: &T, checked: Checked) -> Self {
-        let (json, written) = json(value);
-        self.plan().set_form(&json, written, checked);
+        self.plan().set_form(json(value), checked);
         self
     }
 
@@ -140,13 +138,11 @@ impl Draft {
 impl Plan {
     /// Appends what `value` is in a query string: pairs of its own if it is a struct or a map, else one under `name`.
     pub(crate) fn push_query<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
-        let (json, written) = json(value);
-        self.add_query(name, &json, written);
+        self.add_query(name, json(value));
     }
 
-    fn add_query(&mut self, name: &str, json: &[u8], written: serde_json::Result<()>) {
-        let added = written.map_err(|error| error.to_string());
-        if let Err(error) = added.and_then(|()| pairs::append(&mut self.query, Some(name), json)) {
+    fn add_query(&mut self, name: &str, json: serde_json::Result<Vec<u8>>) {
+        if let Err(error) = pairs::append(&mut self.query, Some(name), json) {
             self.fail(Error::invalid_request(format!(
                 "`{name}` cannot be written as a query ({error}); it takes a scalar, a list of scalars, or a struct or map \
                  of these"
@@ -154,17 +150,17 @@ impl Plan {
         }
     }
 
-    fn set_json(&mut self, json: Vec<u8>, written: serde_json::Result<()>, checked: Checked) {
-        self.set_body(JSON, json.into(), checked);
-        if let Err(error) = written {
+    fn set_json(&mut self, json: serde_json::Result<Vec<u8>>, checked: Checked) {
+        let body = json.unwrap_or_else(|error| {
             self.fail(Error::invalid_request(format!("the body cannot be written as JSON: {error}")));
-        }
+            Vec::new()
+        });
+        self.set_body(JSON, body.into(), checked);
     }
 
-    fn set_form(&mut self, json: &[u8], written: serde_json::Result<()>, checked: Checked) {
+    fn set_form(&mut self, json: serde_json::Result<Vec<u8>>, checked: Checked) {
         let mut form = String::new();
-        let added = written.map_err(|error| error.to_string());
-        if let Err(error) = added.and_then(|()| pairs::append(&mut form, None, json)) {
+        if let Err(error) = pairs::append(&mut form, None, json) {
             self.fail(Error::invalid_request(format!(
                 "the body cannot be written as a form ({error}); it takes a struct or map of scalars and lists of scalars"
             )));
@@ -179,11 +175,10 @@ impl Plan {
     }
 }
 
-/// The JSON of an argument, as far as it could be written: all that is generic in the type of one that is serialized.
-fn json<T: Serialize + ?Sized>(value: &T) -> (Vec<u8>, serde_json::Result<()>) {
+/// The JSON of an argument: all that is generic in the type of one that is serialized.
+fn json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(512);
-    let written = serde_json::to_writer(&mut json, value);
-    (json, written)
+    serde_json::to_writer(&mut json, value).map(|()| json)
 }
 
 /// The text of an argument; not generic, so that it is compiled once.

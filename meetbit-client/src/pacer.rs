@@ -215,14 +215,11 @@ impl Acquire<'_> {
             Turn::At(at, wait) => (at, wait),
             Turn::Behind(wait) => (self.deadline.min(now + LOOK), wait),
         };
-        if wake_at > self.deadline {
-            return Err(Refusal::TooLate);
-        }
+        let joined = if wake_at > self.deadline { Err(Refusal::TooLate) } else { self.join(&mut state, waker, now) };
         self.waited_for = self.waited_for.filter(|_| wait == Wait::Queue).or(Some(wait));
-        self.join(&mut state, waker, now)?;
         let stirred = mem::take(&mut state.stirred);
         wake(state, stirred);
-        Ok(Err(wake_at))
+        joined.map(|()| Err(wake_at))
     }
 
     /// A closed gate ends the call at once where the wait is more than it may take.

@@ -14,9 +14,10 @@ use serde_json::value::RawValue;
 /// `null` is left out.
 ///
 /// # Errors
-/// What is none of these, in words that fit into brackets.
-pub(crate) fn append(pairs: &mut String, name: Option<&str>, json: &[u8]) -> Result<(), String> {
-    let value: &RawValue = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+/// Why the JSON could not be written, or what is none of these, in words that fit into brackets.
+pub(crate) fn append(pairs: &mut String, name: Option<&str>, json: serde_json::Result<Vec<u8>>) -> Result<(), String> {
+    let json = json.map_err(|error| error.to_string())?;
+    let value: &RawValue = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     let mut pairs = Pairs(Serializer::new(pairs));
     match (kind(value), name) {
         (Kind::Object, _) => {
@@ -130,7 +131,7 @@ mod tests {
 
     fn pairs(name: Option<&str>, value: impl Serialize) -> Result<String, String> {
         let mut pairs = "a=1".to_owned();
-        append(&mut pairs, name, &serde_json::to_vec(&value).unwrap()).map(|()| pairs.split_off("a=1".len()))
+        append(&mut pairs, name, serde_json::to_vec(&value)).map(|()| pairs.split_off("a=1".len()))
     }
 
     #[derive(Serialize)]

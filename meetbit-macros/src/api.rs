@@ -32,7 +32,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return tokens;
     };
     let krate = endpoint::krate(given.as_ref());
-    refuse_second(&mut declared.attrs, &mut mistakes);
+    mistakes.refuse(&mut declared.attrs, "api", "a trait has one `#[api]`; remove this one");
     implementable::repair(&mut declared, &krate, &mut mistakes);
     let catalogue = Catalogue::read(&declared, given.as_ref(), &mut mistakes);
     if let Some(given) = &given {
@@ -62,16 +62,6 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
         return Err(error);
     }
     Ok(path)
-}
-
-fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
-    attributes.retain(|attribute| {
-        let is_second = attribute.path().segments.last().is_some_and(|segment| segment.ident == "api");
-        if is_second {
-            mistakes.at(attribute, "a trait has one `#[api]`; remove this one");
-        }
-        !is_second
-    });
 }
 
 /// Gives `crate = path` to every `#[api_endpoint]` of a trait that does not say it itself.

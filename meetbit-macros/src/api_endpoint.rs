@@ -25,7 +25,8 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         let TraitItemFn { attrs, sig, default, .. } = method;
         return not_a_method(quote!(#(#attrs)* #visibility #sig #default));
     }
-    refuse_second(&mut method.attrs, &mut mistakes);
+    let text = "a method is one endpoint; remove this attribute or declare another method";
+    mistakes.refuse(&mut method.attrs, endpoint::NAME, text);
     if is_public {
         let text = format!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
         mistakes.at(visibility, text);
@@ -62,14 +63,4 @@ fn strip(function: &mut TraitItemFn) {
             Marked::take(&mut argument.attrs, &mut Mistakes::default());
         }
     }
-}
-
-fn refuse_second(attributes: &mut Vec<Attribute>, mistakes: &mut Mistakes) {
-    attributes.retain(|attribute| {
-        let is_second = endpoint::is_named(attribute.path());
-        if is_second {
-            mistakes.at(attribute, "a method is one endpoint; remove this attribute or declare another method");
-        }
-        !is_second
-    });
 }

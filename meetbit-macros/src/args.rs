@@ -146,7 +146,7 @@ impl Args {
         if self.template.get().is_none() {
             self.template = Slot::Right(Template::parse(literal, mistakes));
             self.mistakes_before_options = mistakes.len();
-        } else if permission::is_right(&text) {
+        } else if permission::is_right(&literal) {
             mistakes.at(literal, format!("a permission is an option; write `perm = \"{text}\"`"));
         } else {
             mistakes.at(literal, "an endpoint has one path; remove this one");

@@ -100,15 +100,18 @@ pub(crate) fn attributes(method: &TraitItemFn) -> Vec<Conditional> {
 
 /// Beside an attribute of the right name, any other is somebody else's.
 pub(crate) fn may_be_renamed(method: &TraitItemFn) -> bool {
-    let is_named = |attribute: &Conditional| is_named(attribute.meta.path());
+    let is_named = |attribute: &Conditional| is_named(attribute.meta.path(), NAME);
     method.default.is_none() && !Conditional::all(&method.attrs).iter().any(is_named)
 }
 
 pub(crate) fn is_endpoint(meta: &Meta, may_be_renamed: bool) -> bool {
     let is_renamed = || may_be_renamed && meta.require_list().is_ok_and(|list| Args::are_complete(&list.tokens));
-    is_named(meta.path()) || is_renamed()
+    is_named(meta.path(), NAME) || is_renamed()
 }
 
-pub(crate) fn is_named(path: &Path) -> bool {
-    path.segments.last().is_some_and(|segment| segment.ident == "api_endpoint")
+pub(crate) const NAME: &str = "api_endpoint";
+
+/// Whether a path is that of an attribute, however it is qualified.
+pub(crate) fn is_named(path: &Path, name: &str) -> bool {
+    path.segments.last().is_some_and(|segment| segment.ident == name)
 }

@@ -112,6 +112,7 @@ fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, mistakes: &mut M
     if !is_endpoint && method.default.is_none() {
         let text = "a method of an `#[api]` trait has `#[api_endpoint(get, \"/path\")]` or a body";
         mistakes.at(&method.sig.ident, text);
+        // It never runs, since the mistake keeps the trait from compiling.
         method.default = Some(parse_quote!({ ::core::unimplemented!() }));
         method.semi_token = None;
     }
@@ -136,7 +137,7 @@ fn repair_attribute(attribute: &mut Attribute, krate: &TokenStream, mistakes: &m
             format!("there is one attribute for all HTTP methods; write `#[api_endpoint({text}, {tokens})]`"),
         );
         attribute.meta = parse_quote!(#krate::api_endpoint(#name, #tokens));
-    } else if !endpoint::is_named(attribute.path()) && misspelling(&text, ["api_endpoint"]).is_some() {
+    } else if !endpoint::is_named(attribute.path(), endpoint::NAME) && misspelling(&text, [endpoint::NAME]).is_some() {
         mistakes.at(&name, format!("`#[{text}]` is not an attribute; write `#[api_endpoint]`"));
         let path = parse_quote!(#krate::api_endpoint);
         match &mut attribute.meta {

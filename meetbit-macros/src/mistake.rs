@@ -4,6 +4,9 @@ use std::fmt::Display;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
+use syn::Attribute;
+
+use crate::endpoint;
 
 /// Mistakes in the order in which their tokens stand in the source.
 #[derive(Default)]
@@ -16,6 +19,17 @@ impl Mistakes {
     /// Records that `tokens` are to be changed as `text` says.
     pub(crate) fn at(&mut self, tokens: impl ToTokens, text: impl Display) {
         self.errors.push(syn::Error::new_spanned(tokens, text));
+    }
+
+    /// Records that attributes of this name are to go as `text` says, and removes them.
+    pub(crate) fn refuse(&mut self, attributes: &mut Vec<Attribute>, name: &str, text: &str) {
+        attributes.retain(|attribute| {
+            let is_refused = endpoint::is_named(attribute.path(), name);
+            if is_refused {
+                self.at(attribute, text);
+            }
+            !is_refused
+        });
     }
 
     pub(crate) fn push(&mut self, error: syn::Error) {

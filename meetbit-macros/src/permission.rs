@@ -27,9 +27,10 @@ pub(crate) fn check(literal: &LitStr, mistakes: &mut Mistakes) {
 }
 
 /// Whether a text is a permission.
-pub(crate) fn is_right(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('.').collect();
-    matches!(parts[..], [resource, verb, scope] if is_word(resource) && is_word(verb) && (is_word(scope) || is_id(scope)))
+pub(crate) fn is_right(literal: &LitStr) -> bool {
+    let mut found = Mistakes::default();
+    check(literal, &mut found);
+    found.is_empty()
 }
 
 fn is_word(part: &str) -> bool {

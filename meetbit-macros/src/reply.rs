@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{GenericArgument, Path, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
+use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
 
 /// How a reply is decoded, with the span of the type that it becomes.
 pub(crate) struct Reply {
@@ -28,7 +28,7 @@ impl Reply {
     /// Reads `-> Call<T>`; any other type is none.
     pub(crate) fn read(output: &ReturnType, is_raw: bool) -> Option<Self> {
         let ReturnType::Type(_, ty) = output else { return None };
-        let inner = bare(only_argument(last_segment(ty).filter(|segment| segment.ident == "Call")?)?);
+        let inner = in_call(ty)?;
         let last = last_segment(inner);
         let form = match inner {
             Type::Tuple(tuple) if tuple.elems.is_empty() => Form::Empty,
@@ -42,16 +42,10 @@ impl Reply {
 
 /// Whether a type is `Bytes`, unless its path says that it is the author's own.
 fn is_bytes(ty: &Type) -> bool {
-    let own = |path: &Path| {
-        path.segments.first().is_some_and(|first| ["self", "super", "crate"].iter().any(|own| first.ident == own))
-    };
-    match ty {
-        Type::Path(ty) => {
-            !own(&ty.path)
-                && ty.path.segments.last().is_some_and(|last| last.ident == "Bytes" && last.arguments.is_none())
-        }
-        _ => false,
-    }
+    let Type::Path(ty) = ty else { return false };
+    let first = ty.path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
+    let is_own = ["self", "super", "crate"].contains(&first.as_str());
+    !is_own && ty.path.segments.last().is_some_and(|last| last.ident == "Bytes" && last.arguments.is_none())
 }
 
 /// The reply that an author probably meant by another return type: `Customer` for `Result<Customer, Error>`.
@@ -76,14 +70,17 @@ fn inside(ty: &Type) -> Type {
         Type::Infer(_) => parse_quote!(Customer),
         ty => match last_segment(ty) {
             Some(segment) if is_wrapper(segment) => first_argument(segment).map_or_else(|| parse_quote!(()), inside),
-            Some(segment) => first_argument(segment).filter(|ty| is_call(ty)).map_or_else(|| ty.clone(), inside),
+            Some(segment) => {
+                first_argument(segment).filter(|ty| in_call(ty).is_some()).map_or_else(|| ty.clone(), inside)
+            }
             None => ty.clone(),
         },
     }
 }
 
-fn is_call(ty: &Type) -> bool {
-    last_segment(ty).is_some_and(|segment| segment.ident == "Call")
+/// `T` of `Call<T>`.
+fn in_call(ty: &Type) -> Option<&Type> {
+    last_segment(ty).filter(|segment| segment.ident == "Call").and_then(only_argument).map(bare)
 }
 
 fn is_wrapper(segment: &PathSegment) -> bool {
@@ -132,13 +129,12 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
 
 /// What is borrowed in a return type: the first `&`, or a `str` or a slice that is the whole reply.
 pub(crate) fn borrow(ty: &Type) -> Option<TokenStream> {
-    let reply =
-        || last_segment(ty).and_then(only_argument).filter(|reply| is_unsized(reply)).map(ToTokens::to_token_stream);
+    let reply = || in_call(ty).filter(|reply| is_unsized(reply)).map(ToTokens::to_token_stream);
     ampersand(ty.to_token_stream()).map(TokenStream::from).or_else(reply)
 }
 
 fn is_unsized(ty: &Type) -> bool {
-    match bare(ty) {
+    match ty {
         Type::Slice(_) => true,
         Type::Path(path) => path.path.is_ident("str"),
         _ => false,
@@ -148,8 +144,7 @@ fn is_unsized(ty: &Type) -> bool {
 /// Whether the reply of a `Call` keeps rustc from compiling a method with any body.
 pub(crate) fn is_unusable(output: &ReturnType) -> bool {
     let ReturnType::Type(_, ty) = output else { return false };
-    let reply = last_segment(ty).and_then(only_argument);
-    reply.is_some_and(|reply| is_unsized(reply) || matches!(bare(reply), Type::ImplTrait(_)))
+    in_call(ty).is_some_and(|reply| is_unsized(reply) || matches!(reply, Type::ImplTrait(_)))
 }
 
 fn ampersand(ty: TokenStream) -> Option<TokenTree> {
