@@ -29,7 +29,7 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     let policy = plan.retry.unwrap_or(client.retry);
     let started = Instant::now();
     let deadline = after(started, plan.timeout());
-    client.budget.request();
+    client.budget.request(started);
     let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
@@ -54,7 +54,8 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
             Next::Requeue => {}
             Next::BackOff { at_least, jitter } => {
                 let wait = at_least + retry::jittered(jitter);
-                if Instant::now() + wait >= deadline || !client.budget.allows_retry() {
+                let now = Instant::now();
+                if now + wait >= deadline || !client.budget.allows_retry(now) {
                     return Err(error);
                 }
                 sleep(wait).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,8 +12,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::moment::{AtomicMoment, Moment};
 use crate::rate_limit::{RateLimit, RateLimitStatus};
-use crate::turns::{Answer, Departure, Grant, LOOK, Lane, State, Turn, Wait, Waiting};
+use crate::tally::{Answer, Departure, Grant, Lane, Tally};
+use crate::turns::{LOOK, Queues, Turn, Wait, Waiting};
 
 /// Every server that a client of this process was built for, by its origin.
 ///
@@ -23,25 +26,116 @@ static TENANTS: Mutex<BTreeMap<String, Arc<Tenant>>> = Mutex::new(BTreeMap::new(
 #[derive(Clone, Debug)]
 pub(crate) struct Pacer {
     tenant: Arc<Tenant>,
-    lane: usize,
+    lane: Arc<Lane>,
 }
 
-#[derive(Debug, Default)]
+/// A call that need not wait goes by the tally alone, which takes no lock. Only who waits, or lets others go on that wait,
+/// looks at the queues.
+#[derive(Debug)]
 struct Tenant {
+    /// When its moments start.
+    start: Instant,
     /// The place of the call that comes next.
     next_place: AtomicU64,
-    state: Mutex<State>,
+    tally: Tally,
+    /// Whether anybody waits, or may be about to. It is said before the tally is looked at and asked after the tally has
+    /// been changed, so that whoever changes it either is seen or sees that there is somebody to wake.
+    someone_waits: AtomicBool,
+    queues: Mutex<Queues>,
+}
+
+impl Tenant {
+    fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            next_place: AtomicU64::new(0),
+            tally: Tally::default(),
+            someone_waits: AtomicBool::new(false),
+            queues: Mutex::default(),
+        }
+    }
+
+    fn moment(&self, instant: Instant) -> Moment {
+        Moment::of(instant, self.start)
+    }
+
+    fn now(&self) -> Moment {
+        self.moment(Instant::now())
+    }
+
+    fn instant(&self, moment: Moment) -> Instant {
+        moment.instant(self.start)
+    }
+
+    fn someone_waits(&self) -> bool {
+        self.someone_waits.load(Ordering::SeqCst)
+    }
+
+    fn queues(&self) -> Look<'_> {
+        let queues = lock(&self.queues);
+        self.someone_waits.store(true, Ordering::SeqCst);
+        Look { queues, someone_waits: &self.someone_waits }
+    }
+
+    /// Something has changed that those who wait may have waited for.
+    fn stir(&self) {
+        if self.someone_waits() {
+            let queues = self.queues();
+            let wakers = queues.heads();
+            queues.wake(wakers);
+        }
+    }
+
+    /// Whether the server may still count a request, or has asked to wait.
+    fn is_counted(&self, now: Moment) -> bool {
+        let refused = |lane: &Lane| lane.gate.closed_until(now).is_some() || lane.gate.refusals() > 0;
+        self.tally.window.in_use(now) > 0 || self.queues().all.iter().any(|queue| refused(&queue.lane))
+    }
+}
+
+/// The queues, while somebody looks at them.
+struct Look<'a> {
+    queues: MutexGuard<'a, Queues>,
+    someone_waits: &'a AtomicBool,
+}
+
+impl Look<'_> {
+    /// Wakes outside the lock, since a waker runs foreign code.
+    fn wake(self, wakers: Vec<Waker>) {
+        drop(self);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Deref for Look<'_> {
+    type Target = Queues;
+
+    fn deref(&self) -> &Queues {
+        &self.queues
+    }
+}
+
+impl DerefMut for Look<'_> {
+    fn deref_mut(&mut self) -> &mut Queues {
+        &mut self.queues
+    }
+}
+
+/// Before the lock is given back.
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.someone_waits.store(self.queues.anyone_waits(), Ordering::SeqCst);
+    }
 }
 
 impl Pacer {
     /// The one that all clients for this server and key share.
     pub(crate) fn shared(origin: &str, key_id: &str) -> Self {
-        let now = Instant::now();
         let mut tenants = lock(&TENANTS);
-        tenants.retain(|_, tenant| Arc::strong_count(tenant) > 1 || lock(&tenant.state).is_counted(now));
-        let tenant = tenants.entry(origin.to_owned()).or_default().clone();
+        tenants.retain(|_, tenant| Arc::strong_count(tenant) > 1 || tenant.is_counted(tenant.now()));
+        let tenant = tenants.entry(origin.to_owned()).or_insert_with(|| Arc::new(Tenant::new())).clone();
         drop(tenants);
-        let lane = lock(&tenant.state).lane(key_id);
+        let lane = tenant.queues().lane(key_id);
         Self { tenant, lane }
     }
 
@@ -56,15 +150,23 @@ impl Pacer {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        let now = Instant::now();
-        let state = lock(&self.tenant.state);
-        let lane = &state.lanes[self.lane];
+        let (lane, now) = (&self.lane, self.tenant.now());
         RateLimitStatus {
             limit: lane.limit(limit),
             in_use: lane.window.in_use(now),
-            waiting: lane.queue.len(),
-            closed_for: lane.gate.closed_until(now).map(|until| until - now),
+            waiting: self.tenant.queues().of(lane).len(),
+            closed_for: lane.gate.closed_until(now).map(|until| until.since(now)),
             refusals: lane.gate.refusals(),
+        }
+    }
+
+    fn permit(&self, grant: Grant) -> Permit {
+        Permit {
+            pacer: self.clone(),
+            grant,
+            departed_at: AtomicMoment::default(),
+            counted_until: AtomicMoment::default(),
+            answered: AtomicBool::new(false),
         }
     }
 }
@@ -83,9 +185,11 @@ pub(crate) enum Refusal {
 /// Leave to send one request.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    tenant: Arc<Tenant>,
+    pacer: Pacer,
     grant: Grant,
-    departure: Mutex<Option<Departure>>,
+    /// The start, until it has.
+    departed_at: AtomicMoment,
+    counted_until: AtomicMoment,
     answered: AtomicBool,
 }
 
@@ -100,23 +204,27 @@ pub(crate) struct Granted {
 impl Permit {
     /// To be called as late as can be before the request leaves; false says that it must not.
     pub(crate) fn depart(&self) -> bool {
-        let now = Instant::now();
-        let mut state = lock(&self.tenant.state);
-        let mut departure = lock(&self.departure);
-        let departed = state.depart(self.grant, *departure, now);
-        *departure = departed.or(*departure);
-        drop(departure);
-        let wakers = state.heads();
-        wake(state, wakers);
+        let Pacer { tenant, lane } = &self.pacer;
+        let departed = tenant.tally.depart(lane, self.grant, self.departure(), tenant.now());
+        if let Some(departure) = departed {
+            self.counted_until.store(departure.counted_until);
+            self.departed_at.store(departure.at);
+            tenant.stir();
+        }
         departed.is_some()
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
-        self.grant.at
+        self.pacer.tenant.instant(self.grant.at)
     }
 
     pub(crate) fn has_departed(&self) -> bool {
-        lock(&self.departure).is_some()
+        self.departure().is_some()
+    }
+
+    fn departure(&self) -> Option<Departure> {
+        let at = self.departed_at.load();
+        (at > Moment::START).then(|| Departure { at, counted_until: self.counted_until.load() })
     }
 
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
@@ -124,16 +232,17 @@ impl Permit {
         if self.answered.swap(true, Ordering::Relaxed) && !answer.is_refusal {
             return; // a second answer is news only if it closes the way
         }
-        let now = Instant::now();
-        let mut state = lock(&self.tenant.state);
-        let departure = *lock(&self.departure);
-        state.answered(self.grant, departure, answer, now);
-        let wakers = if answer.is_refusal {
-            state.lanes[self.grant.lane].queue.values().map(Waiting::waker).collect()
+        let Pacer { tenant, lane } = &self.pacer;
+        let take_note = || tenant.tally.answered(lane, self.grant, self.departure(), answer, tenant.now());
+        if answer.is_refusal {
+            let mut queues = tenant.queues();
+            take_note();
+            let wakers = queues.of(lane).values().map(Waiting::waker).collect();
+            queues.wake(wakers);
         } else {
-            state.heads()
-        };
-        wake(state, wakers);
+            take_note();
+            tenant.stir();
+        }
     }
 }
 
@@ -141,10 +250,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !*self.answered.get_mut() {
-            let mut state = lock(&self.tenant.state);
-            state.abandon(self.grant, *lock(&self.departure), Instant::now());
-            let wakers = state.heads();
-            wake(state, wakers);
+            let Pacer { tenant, lane } = &self.pacer;
+            tenant.tally.abandon(lane, self.grant, self.departure(), tenant.now());
+            tenant.stir();
         }
     }
 }
@@ -189,7 +297,8 @@ impl Acquire<'_> {
     /// Takes the first place in an empty queue, so that nobody who comes later goes first meanwhile. In another queue the
     /// place is kept anyway.
     pub(crate) fn arrive(&mut self) {
-        let queue = &mut lock(&self.pacer.tenant.state).lanes[self.pacer.lane].queue;
+        let mut queues = self.pacer.tenant.queues();
+        let queue = queues.of(&self.pacer.lane);
         if queue.is_empty() && self.limit.queue > 0 {
             queue.insert(self.place, Waiting::new(self.limit, Waker::noop().clone()));
             self.queued = true;
@@ -198,33 +307,57 @@ impl Acquire<'_> {
 
     /// A permit, or when to look again.
     fn step(&mut self, waker: &Waker, now: Instant) -> Result<Result<Permit, Instant>, Refusal> {
-        let pacer = self.pacer;
-        let mut state = lock(&pacer.tenant.state);
-        self.check_gate(&state.lanes[pacer.lane], now)?;
+        if let Some(grant) = self.go_at_once(now) {
+            return Ok(Ok(self.pacer.permit(grant)));
+        }
+        let Pacer { tenant, lane } = self.pacer;
+        let moment = tenant.moment(now);
+        let mut queues = tenant.queues();
+        self.check_gate(now)?;
         if now >= self.deadline {
             return Err(Refusal::TooLate);
         }
-        let (wake_at, wait) = match state.turn(pacer.lane, self.place, self.limit, now) {
-            Turn::Now => {
-                let grant = state.take(pacer.lane, self.limit, self.waited_for.is_some(), now);
-                self.leave(state);
-                let tenant = pacer.tenant.clone();
-                return Ok(Ok(Permit { tenant, grant, departure: Mutex::new(None), answered: AtomicBool::new(false) }));
+        let (wake_at, wait) = loop {
+            match queues.turn(&tenant.tally, lane, self.place, self.limit, moment) {
+                Turn::Now => {
+                    // Unless somebody took it that saw nobody wait.
+                    if let Some(grant) = tenant.tally.take(lane, self.limit, self.waited_for.is_some(), moment) {
+                        self.leave(queues);
+                        return Ok(Ok(self.pacer.permit(grant)));
+                    }
+                }
+                Turn::At(at, Wait::Queue) => break (tenant.instant(at).min(self.deadline), Wait::Queue),
+                Turn::At(at, wait) => break (tenant.instant(at), wait),
+                Turn::Behind(wait) => break (self.deadline.min(now + LOOK), wait),
             }
-            Turn::At(at, Wait::Queue) => (at.min(self.deadline), Wait::Queue),
-            Turn::At(at, wait) => (at, wait),
-            Turn::Behind(wait) => (self.deadline.min(now + LOOK), wait),
         };
-        let joined = if wake_at > self.deadline { Err(Refusal::TooLate) } else { self.join(&mut state, waker, now) };
+        let joined =
+            if wake_at > self.deadline { Err(Refusal::TooLate) } else { self.join(&mut queues, waker, moment) };
         self.waited_for = self.waited_for.filter(|_| wait == Wait::Queue).or(Some(wait));
-        let stirred = mem::take(&mut state.stirred);
-        wake(state, stirred);
+        let stirred = mem::take(&mut queues.stirred);
+        queues.wake(stirred);
         joined.map(|()| Err(wake_at))
     }
 
+    /// Leave without a look at the queues, where nobody is in them.
+    fn go_at_once(&self, now: Instant) -> Option<Grant> {
+        let Pacer { tenant, lane } = self.pacer;
+        let moment = tenant.moment(now);
+        if now >= self.deadline || tenant.someone_waits() || lane.gate.closed_until(moment).is_some() {
+            return None;
+        }
+        let grant = tenant.tally.take(lane, self.limit, false, moment);
+        if grant.is_none() {
+            tenant.stir(); // what the key had given for a moment is given back
+        }
+        grant
+    }
+
     /// A closed gate ends the call at once where the wait is more than it may take.
-    fn check_gate(&self, lane: &Lane, now: Instant) -> Result<(), Refusal> {
-        let Some(until) = lane.gate.closed_until(now) else { return Ok(()) };
+    fn check_gate(&self, now: Instant) -> Result<(), Refusal> {
+        let Pacer { tenant, lane } = self.pacer;
+        let Some(until) = lane.gate.closed_until(tenant.moment(now)) else { return Ok(()) };
+        let until = tenant.instant(until);
         let wait = until - now;
         let warned = lane.gate.warns();
         if until >= self.deadline || wait > self.max_wait || warned {
@@ -234,46 +367,40 @@ impl Acquire<'_> {
         }
     }
 
-    fn join(&mut self, state: &mut State, waker: &Waker, now: Instant) -> Result<(), Refusal> {
-        let lane = self.pacer.lane;
-        if let Some(waiting) = state.lanes[lane].queue.get_mut(&self.place) {
+    fn join(&mut self, queues: &mut Queues, waker: &Waker, now: Moment) -> Result<(), Refusal> {
+        let Pacer { tenant, lane } = self.pacer;
+        if let Some(waiting) = queues.of(lane).get_mut(&self.place) {
             waiting.renew(waker);
             return Ok(());
         }
-        if state.lanes[lane].queue.len() >= self.limit.queue {
+        if queues.of(lane).len() >= self.limit.queue {
             return Err(Refusal::QueueFull);
         }
-        if state.earliest(lane, self.limit, now) >= self.deadline {
+        if tenant.instant(queues.earliest(lane, self.limit, now)) >= self.deadline {
             return Err(Refusal::TooLate);
         }
-        state.lanes[lane].queue.insert(self.place, Waiting::new(self.limit, waker.clone()));
+        queues.of(lane).insert(self.place, Waiting::new(self.limit, waker.clone()));
         self.queued = true;
         Ok(())
     }
 
     /// Gives the place back and wakes who is now first.
-    fn leave(&mut self, mut state: MutexGuard<'_, State>) {
+    fn leave(&mut self, mut queues: Look<'_>) {
         if mem::take(&mut self.queued) {
-            state.lanes[self.pacer.lane].queue.remove(&self.place);
+            queues.of(&self.pacer.lane).remove(&self.place);
         }
-        let mut wakers = mem::take(&mut state.stirred);
-        wakers.extend(state.heads());
-        wake(state, wakers);
+        let mut wakers = mem::take(&mut queues.stirred);
+        wakers.extend(queues.heads());
+        queues.wake(wakers);
     }
 }
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
         if self.queued {
-            self.leave(lock(&self.pacer.tenant.state));
+            self.leave(self.pacer.tenant.queues());
         }
     }
-}
-
-/// Wakes outside the lock, since a waker runs foreign code.
-fn wake(state: MutexGuard<'_, State>, wakers: Vec<Waker>) {
-    drop(state);
-    wakers.into_iter().for_each(Waker::wake);
 }
 
 /// Nothing panics while a lock is held; were it to, what it guards is still whole.
@@ -648,8 +775,6 @@ mod tests {
             headers: RateLimitHeaders { limit, remaining, reset: Some(Duration::from_secs(reset)) },
             ..Answer::default()
         };
-        let limit = |server_limit| Lane { server_limit, ..Lane::default() }.limit(RateLimit::default());
-        assert_eq!([None, Some(0), Some(3), Some(5), Some(10)].map(limit), [5, 1, 3, 5, 5]);
         send(&pacer, RateLimit::default(), headers(Some(3), Some(2), 1)).await;
         assert_eq!((pacer.status(RateLimit::default()).limit, start.elapsed()), (3, Duration::ZERO));
         send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 4)).await;

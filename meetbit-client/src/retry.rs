@@ -1,8 +1,9 @@
+use std::array;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use tower::retry::budget::{Budget, TpsBudget};
+use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Outcome};
 
@@ -120,20 +121,53 @@ pub(crate) fn jittered(ceiling: Duration) -> Duration {
 
 /// How many retries all calls of a client may make together: one a second and a fifth of the requests of the last ten
 /// seconds, so that an outage is not multiplied. A `429` does not count, since the pacer holds those back.
-#[derive(Clone, Debug)]
-pub(crate) struct RetryBudget(Arc<TpsBudget>);
+///
+/// tower's budget does the same under a lock, which every request would take.
+#[derive(Debug)]
+pub(crate) struct RetryBudget {
+    start: Instant,
+    /// Which second it is.
+    second: AtomicU64,
+    /// What each of the last ten has brought, less what was spent in it: a retry costs what five requests bring.
+    balances: [AtomicI64; Self::SECONDS],
+}
 
 impl RetryBudget {
+    const SECONDS: usize = 10;
+    const PRICE: i64 = 5;
+    /// What there is without requests.
+    const RESERVE: i64 = 10 * Self::PRICE;
+
     pub(crate) fn new() -> Self {
-        Self(Arc::new(TpsBudget::new(Duration::from_secs(10), 1, 0.2)))
+        Self { start: Instant::now(), second: AtomicU64::new(0), balances: array::from_fn(|_| AtomicI64::new(0)) }
     }
 
-    pub(crate) fn request(&self) {
-        self.0.deposit();
+    pub(crate) fn request(&self, now: Instant) {
+        self.current(now).fetch_add(1, SeqCst);
     }
 
-    pub(crate) fn allows_retry(&self) -> bool {
-        self.0.withdraw()
+    pub(crate) fn allows_retry(&self, now: Instant) -> bool {
+        let current = self.current(now);
+        current.fetch_sub(Self::PRICE, SeqCst);
+        let left: i64 = self.balances.iter().map(|balance| balance.load(SeqCst)).sum();
+        let allowed = left + Self::RESERVE >= 0;
+        if !allowed {
+            current.fetch_add(Self::PRICE, SeqCst);
+        }
+        allowed
+    }
+
+    /// The balance of this second. The first to come in it forgets those of ten seconds ago.
+    fn current(&self, now: Instant) -> &AtomicI64 {
+        let second = now.saturating_duration_since(self.start).as_secs();
+        let last = self.second.fetch_max(second, SeqCst);
+        let passed = (last + 1..=second).take(Self::SECONDS);
+        passed.for_each(|passed| self.at(passed).store(0, SeqCst));
+        self.at(second)
+    }
+
+    fn at(&self, second: u64) -> &AtomicI64 {
+        &self.balances[usize::try_from(second).unwrap_or_default() % Self::SECONDS]
     }
 }
 
@@ -220,8 +254,15 @@ mod tests {
     #[test]
     fn promise_6_an_outage_is_not_multiplied() {
         let budget = RetryBudget::new();
-        (0..100).for_each(|_| budget.request());
-        let retries = (0..100).take_while(|_| budget.allows_retry()).count();
-        assert!((20..=31).contains(&retries), "{retries}");
+        let after = |millis| budget.start + Duration::from_millis(millis);
+        let retries = |now| (0..100).take_while(|_| budget.allows_retry(now)).count();
+        (0..100).for_each(|_| budget.request(after(0)));
+        assert_eq!(retries(after(1500)), 30, "a fifth of the requests, and one for each of ten seconds");
+        assert_eq!(retries(after(9900)), 0);
+        assert_eq!(retries(after(10_000)), 0, "the requests are forgotten, but not what was spent");
+        assert_eq!(retries(after(11_000)), 10);
+        (0..5).for_each(|_| budget.request(after(11_000)));
+        assert_eq!((retries(after(11_000)), retries(after(99_000))), (1, 10));
+        assert_eq!(retries(after(12_000)), 0, "a thread whose clock was read long ago");
     }
 }

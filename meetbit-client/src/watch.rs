@@ -1,7 +1,7 @@
 //! What is seen of an attempt while it is under way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::pacer::Permit;
 use crate::retry_after::{self, RateLimitHeaders};
-use crate::turns::Answer;
+use crate::tally::Answer;
 
 /// Learns of a reply's head as soon as it has been read, since the pacer must not wait for the body, and a status that
 /// refuses stands even if the body never ends.
@@ -20,7 +20,26 @@ pub(crate) struct Watch {
     /// When the attempt ends at the latest.
     limit: Instant,
     held_back: AtomicBool,
-    head: Mutex<Option<Head>>,
+    heads: Heads,
+}
+
+/// The heads that have been read: one, unless middleware has sent the request again.
+#[derive(Debug, Default)]
+struct Heads {
+    head: OnceLock<Head>,
+    later: OnceLock<Box<Heads>>,
+}
+
+impl Heads {
+    fn push(&self, head: Head) {
+        if let Err(head) = self.head.set(head) {
+            self.later.get_or_init(Box::default).push(head);
+        }
+    }
+
+    fn last(&self) -> Option<&Head> {
+        self.later.get().and_then(|later| later.last()).or(self.head.get())
+    }
 }
 
 /// Stands among the extensions of a reply whose head has been noted, though not of one that middleware has made of it or kept.
@@ -45,7 +64,7 @@ pub(crate) struct Refusal {
 
 impl Watch {
     pub(crate) fn new(permit: Permit, limit: Instant) -> Arc<Self> {
-        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), head: Mutex::new(None) })
+        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), heads: Heads::default() })
     }
 
     pub(crate) fn limit(&self) -> Instant {
@@ -70,20 +89,19 @@ impl Watch {
 
     /// The status of the head that was read last.
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.head().as_ref().map(|head| head.status)
+        self.heads.last().map(|head| head.status)
     }
 
     pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
-        self.head().as_ref().map(|head| head.rate_limit).unwrap_or_default()
+        self.heads.last().map(|head| head.rate_limit).unwrap_or_default()
     }
 
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.head().as_ref().and_then(|head| head.refusal.clone())
+        self.heads.last().and_then(|head| head.refusal.clone())
     }
 
     /// Takes note of a head: of each, where middleware has sent the request again.
     pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        let mut head = self.head();
         let rate_limit = RateLimitHeaders::parse(headers);
         let refusal = (!status.is_success()).then(|| {
             let retry_after = retry_after::parse(headers, Timestamp::now());
@@ -92,10 +110,6 @@ impl Watch {
         let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
         let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
         self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
-        *head = Some(Head { status, rate_limit, refusal });
-    }
-
-    fn head(&self) -> MutexGuard<'_, Option<Head>> {
-        self.head.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heads.push(Head { status, rate_limit, refusal });
     }
 }

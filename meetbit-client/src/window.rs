@@ -1,311 +1,267 @@
-//! Which requests the server may still count, as plain functions on instants.
+//! Which requests the server may still count, as plain functions on moments, without a lock.
 
-use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use crate::moment::{AtomicMoment, Moment};
+use crate::slots::Slots;
 
 /// MeetBit counts requests by the second.
 pub(crate) const WINDOW: Duration = Duration::from_secs(1);
 
-/// Covers the granularity of timers and clocks.
-const GUARD: Duration = Duration::from_millis(5);
+/// In a slot that nobody has taken.
+const FREE: Moment = Moment::START;
+/// In the slot of a request that has not left for the server yet.
+const HERE: Moment = Moment::NEVER;
 
-/// The requests that may fall into the server's current window, each until it surely has left it.
+/// The requests that may fall into the server's current window: in a slot each, until when it surely counts.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    /// How many have not left for the server yet.
-    here: usize,
-    /// When each of the others leaves the window, in order.
-    free_at: VecDeque<Instant>,
-    full_at: Option<Instant>,
+    slots: Slots,
+    /// How many are not free, at the least. A request is added here before it takes a slot and taken off after it has given
+    /// it back, so that never more than a limit are counted, however threads meet.
+    taken: AtomicUsize,
+    /// Where to look for a slot next. They are passed in the order in which most requests leave the window.
+    next: AtomicUsize,
+    full_at: AtomicMoment,
 }
 
 impl Window {
-    /// The first instant at which fewer than `limit` requests are counted; `None` while that depends on requests which
-    /// have not left yet.
-    pub(crate) fn ready_at(&mut self, limit: u32, now: Instant) -> Option<Instant> {
-        while self.free_at.front().is_some_and(|free_at| *free_at <= now) {
-            self.free_at.pop_front();
+    /// A slot for a request, where fewer than `limit` are counted; it is counted until [`settle`](Self::settle) says for
+    /// how long.
+    pub(crate) fn take(&self, limit: u32, now: Moment) -> Option<usize> {
+        loop {
+            let one_more = |taken| (taken < size(limit)).then_some(taken + 1);
+            match self.taken.fetch_update(SeqCst, SeqCst, one_more) {
+                Ok(taken) => {
+                    let slot = self.place(HERE, now);
+                    if taken + 1 == size(limit) {
+                        self.is_full(limit, now);
+                    }
+                    return Some(slot);
+                }
+                Err(_) if self.is_full(limit, now) => return None,
+                Err(_) => {}
+            }
         }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let Some(excess) = (self.here + self.free_at.len()).checked_sub(limit) else { return Some(now) };
-        self.full_at = Some(now);
-        self.free_at.get(excess).copied()
     }
 
-    /// Counts a request from now on, until [`settle`](Self::settle) says for how long.
-    pub(crate) fn take(&mut self, limit: u32, now: Instant) {
-        self.here += 1;
-        self.ready_at(limit, now);
+    /// The first moment at which fewer than `limit` requests are counted; `None` while that depends on requests which have
+    /// not left yet.
+    pub(crate) fn ready_at(&self, limit: u32, now: Moment) -> Option<Moment> {
+        if !self.is_full(limit, now) {
+            return Some(now);
+        }
+        let mut counted: Vec<_> = self.slots.iter().map(AtomicMoment::load).filter(|until| *until != FREE).collect();
+        let excess = self.taken.load(SeqCst).saturating_sub(size(limit));
+        let until = if excess < counted.len() { *counted.select_nth_unstable(excess).1 } else { HERE };
+        (until != HERE).then_some(until)
     }
 
     /// Whether all that is allowed has been counted at any time since then.
-    pub(crate) fn was_full(&self, since: Instant) -> bool {
-        self.full_at.is_some_and(|full_at| full_at >= since)
+    pub(crate) fn was_full(&self, since: Moment) -> bool {
+        self.full_at.load() >= since
     }
 
-    /// Says how long a request is counted that was counted until `known`, or had not left.
-    pub(crate) fn settle(&mut self, known: Option<Instant>, free_at: Instant) {
-        match known {
-            None => self.give_back(),
-            Some(known) => self.forget(known),
-        }
-        if self.free_at.back().is_none_or(|last| *last <= free_at) {
-            self.free_at.push_back(free_at);
-        } else {
-            self.free_at.insert(self.free_at.partition_point(|other| *other <= free_at), free_at);
-        }
-    }
-
-    /// It is no longer counted, if it still was. Requests that leave together are as good as one another.
-    fn forget(&mut self, known: Instant) {
-        if self.free_at.back() == Some(&known) {
-            self.free_at.pop_back();
-        } else if let Ok(at) = self.free_at.binary_search(&known) {
-            self.free_at.remove(at);
+    /// Says how long the request in a slot is counted that was counted until `known`, or had not left.
+    pub(crate) fn settle(&self, slot: usize, known: Option<Moment>, until: Moment, now: Moment) {
+        if !self.slots.get(slot).change(known.unwrap_or(HERE), until) {
+            // It has been taken for gone, and the slot may be another's.
+            self.taken.fetch_add(1, SeqCst);
+            self.place(until, now);
         }
     }
 
     /// A request was never sent.
-    pub(crate) fn give_back(&mut self) {
-        self.here = self.here.saturating_sub(1);
+    pub(crate) fn give_back(&self, slot: usize) {
+        self.slots.get(slot).store(FREE);
+        self.taken.fetch_sub(1, SeqCst);
     }
 
-    pub(crate) fn in_use(&self, now: Instant) -> usize {
-        self.here + self.free_at.len() - self.free_at.partition_point(|free_at| *free_at <= now)
+    pub(crate) fn in_use(&self, now: Moment) -> usize {
+        self.slots.iter().filter(|slot| slot.load() > now).count()
+    }
+
+    /// Finds a slot for a request that is among the taken already.
+    fn place(&self, until: Moment, now: Moment) -> usize {
+        let mut missed = 0;
+        loop {
+            let known = self.slots.len();
+            let at = if missed >= known || missed > 0 && self.is_crowded(known, now) {
+                self.slots.add()
+            } else {
+                self.next.fetch_add(1, SeqCst) % known
+            };
+            let slot = self.slots.get(at);
+            let before = slot.load();
+            if before <= now && slot.change(before, until) {
+                if before != FREE {
+                    self.taken.fetch_sub(1, SeqCst);
+                }
+                return at;
+            }
+            missed += 1;
+        }
+    }
+
+    /// Whether it is better to have another slot than to look for one in two that is free. Each time that the number of slots
+    /// has doubled, those are freed first that have been left.
+    fn is_crowded(&self, slots: usize, now: Moment) -> bool {
+        if slots.is_power_of_two() {
+            self.sweep(now);
+        }
+        slots < 2 * self.taken.load(SeqCst)
+    }
+
+    fn is_full(&self, limit: u32, now: Moment) -> bool {
+        self.sweep(now);
+        let is_full = self.taken.load(SeqCst) >= size(limit);
+        if is_full {
+            self.full_at.postpone(now);
+        }
+        is_full
+    }
+
+    /// Frees the slots of requests that have left the window.
+    fn sweep(&self, now: Moment) {
+        for slot in self.slots.iter() {
+            let until = slot.load();
+            if until != FREE && until <= now && slot.change(until, FREE) {
+                self.taken.fetch_sub(1, SeqCst);
+            }
+        }
     }
 }
 
-/// How long answers take, from which follows by when the server has counted a request.
-///
-/// It counts a request somewhere between its departure and its answer. To be sure, the answer is taken for the arrival; that
-/// wastes the length of a trip in every second, and 25 ms are the most that may be wasted as a rule. Where trips take
-/// longer, a part that all of them have in common is taken off: two requests are still counted a window apart if the second
-/// leaves a window after the first plus `trip(first) - base`, as long as no way there and back is shorter than `base`.
-///
-/// Rare delays are waited for in full. Where callers wait and the length of trips varies as a rule, it is the server's work
-/// that varies and not the way to it, and only part of that is waited for: until a `429` proves that wrong.
-#[derive(Debug, Default)]
-pub(crate) struct Trips {
-    recent: VecDeque<Trip>,
-    /// The shortest of them.
-    least: Duration,
-    /// What is lost where the answer is taken for the arrival, and in how many of them.
-    lost: Duration,
-    waited: u32,
-    /// A `429` came: delays are waited for whatever that costs.
-    strict: bool,
-}
-
-#[derive(Debug)]
-struct Trip {
-    time: Duration,
-    /// The request was held back for the rate limit, so time that is wasted is lost.
-    waited: bool,
-}
-
-impl Trips {
-    /// So many trips are known before the shortest means anything.
-    const ENOUGH: usize = 10;
-    const KEPT: u32 = 128;
-    /// The most that a first arrival is thought to be late.
-    const COLD: Duration = Duration::from_millis(250);
-    /// The part of a second that may be wasted as a rule.
-    const HABIT: Duration = Duration::from_millis(25);
-
-    /// When a request that left at `left` and was answered at `now` leaves the server's window.
-    pub(crate) fn answered(&mut self, left: Instant, now: Instant, waited: bool) -> Instant {
-        let time = now.saturating_duration_since(left);
-        if self.recent.len() == Self::KEPT as usize {
-            self.forget();
-        }
-        self.least = if self.recent.is_empty() { time } else { self.least.min(time) };
-        if waited {
-            (self.lost, self.waited) = (self.lost + time, self.waited + 1);
-        }
-        self.recent.push_back(Trip { time, waited });
-        left + self.late(time) + WINDOW + GUARD
-    }
-
-    fn forget(&mut self) {
-        let Some(oldest) = self.recent.pop_front() else { return };
-        if oldest.waited {
-            (self.lost, self.waited) = (self.lost.saturating_sub(oldest.time), self.waited - 1);
-        }
-        if oldest.time == self.least {
-            self.least = self.recent.iter().map(|trip| trip.time).min().unwrap_or(oldest.time);
-        }
-    }
-
-    /// When a request that has just left will leave it, if no answer says more: it arrives within a second, or, where
-    /// answers always take longer than that, as late as usual.
-    pub(crate) fn unanswered(&self, left: Instant) -> Instant {
-        let late = if self.least() > WINDOW { Self::HABIT } else { self.late(WINDOW) };
-        left + late + WINDOW + GUARD
-    }
-
-    /// When a request that was given up leaves it: it has arrived by now or never will.
-    pub(crate) fn abandoned(now: Instant) -> Instant {
-        now + WINDOW + GUARD
-    }
-
-    pub(crate) fn refused(&mut self) {
-        self.strict = true;
-    }
-
-    /// How late a request is thought to have arrived, if it was answered after this time.
-    fn late(&self, time: Duration) -> Duration {
-        if self.recent.len() < Self::ENOUGH && !self.strict {
-            return time.min(Self::COLD);
-        }
-        let allowed = Self::HABIT * u32::try_from(self.recent.len()).unwrap_or(Self::KEPT).max(Self::KEPT / 4);
-        if self.lost <= allowed {
-            return time;
-        }
-        let base = (self.lost.saturating_sub(allowed) / self.waited.max(1)).min(self.least());
-        let (late, lost) = (time.saturating_sub(base), self.lost.saturating_sub(base * self.waited));
-        if self.strict || lost <= allowed { late } else { late.mul_f64(allowed.div_duration_f64(lost)) }
-    }
-
-    fn least(&self) -> Duration {
-        if self.recent.len() < Self::ENOUGH { Duration::ZERO } else { self.least }
-    }
+fn size(limit: u32) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+    use std::sync::atomic::AtomicU64;
+    use std::thread;
+
     use super::*;
 
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
+    fn at(millis: u64) -> Moment {
+        Moment::START + Duration::from_millis(millis)
+    }
+
+    /// A request that has left, and its slot.
+    fn sent(window: &Window, limit: u32, now: Moment, until: Moment) -> usize {
+        let slot = window.take(limit, now).unwrap();
+        window.settle(slot, None, until, now);
+        slot
     }
 
     #[test]
     fn promise_9_a_window_admits_its_limit_and_no_more() {
-        let start = Instant::now();
-        let mut window = Window::default();
+        let (window, start) = (Window::default(), at(1));
+        let mut slots = Vec::new();
         for id in 0..5 {
             assert_eq!(window.ready_at(5, start), Some(start));
-            window.take(5, start);
-            window.settle(None, start + ms(1000 + 10 * id));
+            slots.push(sent(&window, 5, start, at(1001 + 10 * id)));
         }
-        assert_eq!(window.ready_at(5, start), Some(start + ms(1000)));
-        assert_eq!(window.ready_at(3, start), Some(start + ms(1020)));
+        assert_eq!(window.take(5, start), None);
+        assert_eq!(window.ready_at(5, start), Some(at(1001)));
+        assert_eq!(window.ready_at(3, start), Some(at(1021)));
         assert_eq!(window.ready_at(6, start), Some(start));
-        window.settle(Some(start + ms(1000)), start + ms(1500));
-        assert_eq!(window.ready_at(5, start), Some(start + ms(1010)));
-        assert_eq!((window.in_use(start), window.in_use(start + ms(1020))), (5, 3));
-        assert_eq!(window.ready_at(5, start + ms(1010)), Some(start + ms(1010)));
+        window.settle(slots[0], Some(at(1001)), at(1501), start);
+        assert_eq!(window.ready_at(5, start), Some(at(1011)));
+        assert_eq!((window.in_use(start), window.in_use(at(1021))), (5, 3));
+        assert_eq!(window.take(5, at(1010)), None);
+        assert_eq!(window.ready_at(5, at(1011)), Some(at(1011)));
+        assert!(window.take(5, at(1011)).is_some() && window.take(5, at(1011)).is_none());
+    }
+
+    #[test]
+    fn promise_9_a_smaller_limit_holds_at_once() {
+        let window = Window::default();
+        for id in 0..5 {
+            sent(&window, 5, at(1), at(1001 + id));
+        }
+        assert_eq!((window.take(3, at(1002)), window.ready_at(3, at(1002))), (None, Some(at(1003))));
+        assert!(window.take(3, at(1003)).is_some());
+        assert_eq!(window.take(3, at(1003)), None);
     }
 
     #[test]
     fn promise_9_a_request_that_has_not_left_keeps_its_place_however_long_that_takes() {
-        let start = Instant::now();
-        let mut window = Window::default();
-        window.take(9, start);
-        window.take(9, start);
-        window.settle(None, start + ms(1000));
+        let (window, start) = (Window::default(), at(1));
+        let slots = [window.take(9, start).unwrap(), window.take(9, start).unwrap()];
+        window.settle(slots[0], None, at(1001), start);
         assert_eq!(window.ready_at(1, start), None);
-        assert_eq!(window.ready_at(2, start), Some(start + ms(1000)));
-        assert_eq!(window.ready_at(1, start + ms(9_000_000)), None);
-        window.give_back();
-        assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
+        assert_eq!(window.ready_at(2, start), Some(at(1001)));
+        assert_eq!(window.ready_at(1, at(9_000_000)), None);
+        window.give_back(slots[1]);
+        assert_eq!(window.ready_at(1, at(1001)), Some(at(1001)));
     }
 
     #[test]
     fn promise_9_a_late_answer_is_counted_even_after_its_slot_was_free() {
-        let start = Instant::now();
-        let mut window = Window::default();
-        window.settle(None, start + ms(1000));
-        assert_eq!(window.ready_at(1, start + ms(1000)), Some(start + ms(1000)));
-        window.settle(Some(start + ms(1000)), start + ms(2500));
-        assert_eq!(window.ready_at(1, start + ms(1600)), Some(start + ms(2500)));
+        let window = Window::default();
+        let late = sent(&window, 1, at(1), at(1001));
+        assert_eq!(window.ready_at(1, at(1001)), Some(at(1001)));
+        window.settle(late, Some(at(1001)), at(2501), at(1500));
+        assert_eq!(window.ready_at(1, at(1601)), Some(at(2501)));
+    }
+
+    #[test]
+    fn promise_9_a_late_answer_is_counted_beside_the_request_that_has_taken_its_slot() {
+        let window = Window::default();
+        let late = sent(&window, 1, at(1), at(1001));
+        let other = window.take(1, at(1001)).unwrap();
+        assert_eq!(late, other);
+        window.settle(late, Some(at(1001)), at(2501), at(1500));
+        window.settle(other, None, at(2001), at(1500));
+        assert_eq!((window.ready_at(1, at(1601)), window.in_use(at(1601))), (Some(at(2501)), 2));
     }
 
     #[test]
     fn promise_9_fullness_is_remembered() {
-        let start = Instant::now();
-        let mut window = Window::default();
-        window.take(2, start);
-        assert!(!window.was_full(start));
-        window.take(2, start + ms(1));
-        assert!(window.was_full(start + ms(1)) && !window.was_full(start + ms(2)));
-        window.ready_at(2, start + ms(5));
-        assert!(window.was_full(start + ms(5)));
+        let window = Window::default();
+        window.take(2, at(1));
+        assert!(!window.was_full(at(1)));
+        window.take(2, at(2));
+        assert!(window.was_full(at(2)) && !window.was_full(at(3)));
+        window.ready_at(2, at(6));
+        assert!(window.was_full(at(6)));
     }
 
     #[test]
-    fn promise_9_a_first_answer_is_taken_for_the_arrival_but_not_for_long() {
-        let (mut trips, start) = known(&[100; 8]);
-        assert_eq!(trips.unanswered(start), start + ms(1255));
-        assert_eq!(trips.answered(start, start + ms(100), true), start + ms(1105));
-        trips = known(&[100; 8]).0;
-        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1255));
-        trips = known(&[100; 9]).0;
-        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1805), "ten trips are enough");
-        assert_eq!(Trips::abandoned(start), start + ms(1005));
-    }
-
-    #[test]
-    fn promise_9_a_quick_answer_is_taken_for_the_arrival() {
-        let (mut trips, start) = known(&[20; 127]);
-        assert_eq!(trips.answered(start, start + ms(20), true), start + ms(1025));
-        assert_eq!(trips.unanswered(start), start + ms(2005));
-    }
-
-    #[test]
-    fn promise_10_what_all_trips_have_in_common_is_not_waited_for() {
-        let (mut trips, start) = known(&[125; 127]);
-        assert_eq!(trips.answered(start, start + ms(125), true), start + ms(1030));
-        assert_eq!(trips.answered(start, start + ms(253), true), start + ms(1005 + 253 - 101));
-    }
-
-    #[test]
-    fn promise_9_a_rare_delay_counts_in_full() {
-        let (mut trips, start) = known(&[10; 127]);
-        assert_eq!(trips.answered(start, start + ms(900), true), start + ms(1905));
-    }
-
-    #[test]
-    fn promise_10_trips_that_vary_as_a_rule_are_the_servers_work() {
-        let (mut trips, start) = known(&[0, 300].repeat(64));
-        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1005) + ms(300).mul_f64(3200.0 / 19_500.0));
-        trips.refused();
-        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305), "until a refusal");
-    }
-
-    #[test]
-    fn promise_9_trips_that_cost_nobody_time_count_in_full() {
-        let start = Instant::now();
-        let mut trips = Trips::default();
-        for i in 0..128 {
-            trips.answered(start, start + ms(300 * (i % 2)), false);
+    fn promise_10_slots_are_used_again() {
+        let window = Window::default();
+        for id in 0..100_000 {
+            sent(&window, 1_000_000, at(id), at(id + 1000));
         }
-        assert_eq!(trips.answered(start, start + ms(300), true), start + ms(1305));
+        assert!((1000..4000).contains(&window.slots.len()), "{}", window.slots.len());
     }
 
+    /// Threads meet at a window, and its time goes on when all of them have been told that it is full.
     #[test]
-    fn promise_10_answers_that_always_take_seconds_are_not_waited_for() {
-        let (trips, start) = known(&[3000; 20]);
-        assert_eq!(trips.unanswered(start), start + ms(1030));
-        let (trips, start) = known(&[1000; 20]);
-        assert_eq!(trips.unanswered(start), start + ms(1045), "these are answered in time");
-    }
-
-    #[test]
-    fn promise_9_old_trips_are_forgotten() {
-        let (trips, _) = known(&[&[10][..], &[500; 128]].concat());
-        assert_eq!((trips.recent.len(), trips.least()), (128, ms(500)));
-    }
-
-    /// Trips of these lengths, all of them held back.
-    fn known(trips: &[u64]) -> (Trips, Instant) {
-        let start = Instant::now();
-        let mut known = Trips::default();
-        for trip in trips {
-            known.answered(start, start + ms(*trip), true);
-        }
-        (known, start)
+    fn promise_9_threads_that_meet_take_no_more_than_the_limit() {
+        const THREADS: usize = 4;
+        const LIMIT: u32 = 5;
+        let (window, all, taken) = (Window::default(), Barrier::new(THREADS), AtomicU64::new(0));
+        let round = |round: u64| {
+            let now = at(1 + 1000 * round);
+            all.wait();
+            while let Some(slot) = window.take(LIMIT, now) {
+                taken.fetch_add(1, SeqCst);
+                window.settle(slot, None, at(999 + 1000 * round), now);
+                window.settle(slot, Some(at(999 + 1000 * round)), at(1000 + 1000 * round), now);
+            }
+            all.wait();
+            assert_eq!(taken.load(SeqCst), u64::from(LIMIT) * (round + 1));
+            assert_eq!(window.in_use(now), 5);
+        };
+        thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| (0..2_000).for_each(round));
+            }
+        });
+        assert!(window.slots.len() <= 2 * THREADS + 2 * size(LIMIT), "{}", window.slots.len());
     }
 }

@@ -17,25 +17,28 @@ struct Way {
 }
 
 struct Server {
-    now: Instant,
-    state: State,
+    now: Moment,
+    tally: Tally,
+    queues: Queues,
+    lanes: Vec<Arc<Lane>>,
     rng: Rng,
     way: Way,
     limit: RateLimit,
     next_place: u64,
     /// When a connection was last used.
-    idle: Vec<Instant>,
+    idle: Vec<Moment>,
     flying: Vec<Flight>,
-    arrivals: Vec<(Instant, usize)>,
+    arrivals: Vec<(Moment, usize)>,
 }
 
 struct Flight {
+    lane: usize,
     grant: Grant,
-    departs: Instant,
+    departs: Moment,
     departure: Option<Departure>,
-    arrives: Instant,
+    arrives: Moment,
     answer: Option<RateLimitHeaders>,
-    answered: Instant,
+    answered: Moment,
 }
 
 fn ms(millis: u64) -> Duration {
@@ -44,46 +47,44 @@ fn ms(millis: u64) -> Duration {
 
 impl Server {
     fn new(keys: usize, limit: RateLimit, seed: u64, way: Way) -> Self {
-        let (now, mut state) = (Instant::now(), State::default());
-        for key in 0..keys {
-            state.lane(&key.to_string());
-        }
+        let (now, tally, mut queues) = (Moment::START, Tally::default(), Queues::default());
+        let lanes = (0..keys).map(|key| queues.lane(&key.to_string())).collect();
         let (idle, flying, arrivals, rng) = (Vec::new(), Vec::new(), Vec::new(), Rng::with_seed(seed));
-        Self { now, state, rng, way, limit, next_place: 0, idle, flying, arrivals }
+        Self { now, tally, queues, lanes, rng, way, limit, next_place: 0, idle, flying, arrivals }
     }
 
     /// Callers wait with every key for this long.
     fn busy(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
-            let turns = (0..self.state.lanes.len()).filter_map(|lane| self.send(lane)).min();
+            let turns = (0..self.lanes.len()).filter_map(|lane| self.send(lane)).min();
             let next = self.flying.iter().map(Flight::next).chain(turns).min();
             let late = Duration::from_micros(self.rng.u64(0..1000)); // as timers are
             self.now = end.min(next.unwrap_or(end) + late);
             self.fly();
         }
-        self.state.lanes.iter_mut().for_each(|lane| lane.queue.clear());
+        self.queues.all.iter_mut().for_each(|queue| queue.waiting.clear());
     }
 
     /// Nobody calls for this long.
     fn rest(&mut self, time: Duration) {
         for _ in 0..time.as_millis() {
-            self.now += ms(1);
+            self.now = self.now + ms(1);
             self.fly();
         }
     }
 
     /// Sends what may be sent with a key, and says when to look again.
-    fn send(&mut self, lane: usize) -> Option<Instant> {
+    fn send(&mut self, lane: usize) -> Option<Moment> {
         loop {
-            let head = self.state.lanes[lane].head().map(|(place, _)| place);
+            let head = self.queues.all[lane].head().map(|(place, _)| place);
             let place = head.unwrap_or_else(|| {
                 self.next_place += 1;
                 let (place, limit) = (self.next_place, self.limit);
-                self.state.lanes[lane].queue.insert(place, Waiting::new(limit, Waker::noop().clone()));
+                self.queues.of(&self.lanes[lane]).insert(place, Waiting::new(limit, Waker::noop().clone()));
                 place
             });
-            match self.state.turn(lane, place, self.limit, self.now) {
+            match self.queues.turn(&self.tally, &self.lanes[lane], place, self.limit, self.now) {
                 Turn::Now => self.take(lane, place),
                 Turn::At(at, _) => return Some(at),
                 Turn::Behind(_) => return None,
@@ -92,25 +93,25 @@ impl Server {
     }
 
     fn take(&mut self, lane: usize, place: u64) {
-        self.state.lanes[lane].queue.remove(&place);
-        let grant = self.state.take(lane, self.limit, true, self.now);
+        self.queues.of(&self.lanes[lane]).remove(&place);
+        let grant = self.tally.take(&self.lanes[lane], self.limit, true, self.now).expect("its turn");
         self.idle.retain(|used| self.now < *used + ms(4000));
         let connecting = if self.idle.pop().is_some() { 0 } else { self.way.connecting };
         let departs = self.now + ms(connecting) + Duration::from_micros(self.rng.u64(0..500));
         let arrives = departs + ms((self.way.outward)(&mut self.rng));
         let answered = arrives + ms((self.way.work)(&mut self.rng)) + Duration::from_micros(self.rng.u64(1..500));
-        self.flying.push(Flight { grant, departs, departure: None, arrives, answer: None, answered });
+        self.flying.push(Flight { lane, grant, departs, departure: None, arrives, answer: None, answered });
     }
 
     fn fly(&mut self) {
         while let Some(i) = (0..self.flying.len()).min_by_key(|i| self.flying[*i].next()) {
             let flight = &mut self.flying[i];
-            let (lane, at) = (flight.grant.lane, flight.next());
+            let (lane, at) = (flight.lane, flight.next());
             if at > self.now {
                 break;
             }
             if flight.departure.is_none() {
-                flight.departure = self.state.depart(flight.grant, None, at);
+                flight.departure = self.tally.depart(&self.lanes[lane], flight.grant, None, at);
                 assert!(flight.departure.is_some());
             } else if flight.answer.is_none() {
                 self.arrivals.push((at, lane));
@@ -121,7 +122,8 @@ impl Server {
             } else {
                 let Flight { grant, departure, answer, .. } = self.flying.swap_remove(i);
                 let headers = answer.unwrap_or_default();
-                self.state.answered(grant, departure, Answer { headers, ..Answer::default() }, at);
+                let answer = Answer { headers, ..Answer::default() };
+                self.tally.answered(&self.lanes[lane], grant, departure, answer, at);
                 self.idle.push(at);
             }
         }
@@ -130,17 +132,17 @@ impl Server {
     /// The most arrivals in any second, with one key and in all.
     fn busiest(&self) -> (usize, usize) {
         let most = |key: Option<usize>| {
-            let counts = |(_, lane): &&(Instant, usize)| key.is_none_or(|key| *lane == key);
+            let counts = |(_, lane): &&(Moment, usize)| key.is_none_or(|key| *lane == key);
             let arrivals: Vec<_> = self.arrivals.iter().filter(counts).map(|(at, _)| *at).collect();
             let within = |i: usize| arrivals[i..].partition_point(|at| *at < arrivals[i] + WINDOW);
             (0..arrivals.len()).map(within).max().unwrap_or(0)
         };
-        ((0..self.state.lanes.len()).map(|key| most(Some(key))).max().unwrap_or(0), most(None))
+        ((0..self.lanes.len()).map(|key| most(Some(key))).max().unwrap_or(0), most(None))
     }
 }
 
 impl Flight {
-    fn next(&self) -> Instant {
+    fn next(&self) -> Moment {
         match (self.departure, self.answer) {
             (None, _) => self.departs,
             (Some(_), None) => self.arrives,
