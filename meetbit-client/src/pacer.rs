@@ -411,6 +411,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Callers on a paused clock: time passes when all of them wait.
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::mpsc;
+    use std::thread;
+
     use crate::retry_after::RateLimitHeaders;
 
     use tokio::time::{advance, timeout};
@@ -799,6 +803,48 @@ mod tests {
         }
         send(&pacer, RateLimit::default(), headers(Some(5), Some(0), 3)).await;
         assert_eq!(pacer.status(RateLimit::default()).closed_for, Some(3 * SECOND), "it asks for more than a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_does_not_wait_takes_no_lock() {
+        let pacer = pacer("no lock");
+        let held = lock(&pacer.tenant.queues);
+        let (done, is_done) = mpsc::channel();
+        thread::spawn({
+            let pacer = pacer.clone();
+            move || {
+                let mut call = pin!(acquire(&pacer, RateLimit::default()));
+                let mut poll = || call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                let Poll::Ready(Ok(permit)) = poll() else { return };
+                assert!(permit.depart());
+                permit.answered(Answer::default());
+                drop(permit);
+                done.send(()).unwrap();
+            }
+        });
+        assert_eq!(is_done.recv_timeout(10 * SECOND), Ok(()));
+        drop(held);
+    }
+
+    /// Each holds a permit for a moment and gives it back unsent.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn promise_9_threads_that_meet_are_all_served_and_never_too_many() {
+        let (pacer, limit) = (pacer("threads"), RateLimit::per_second(2));
+        let held = Arc::new(AtomicU64::new(0));
+        let mut callers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let (pacer, held) = (pacer.clone(), held.clone());
+            callers.spawn(async move {
+                for _ in 0..2_000 {
+                    let permit = acquire(&pacer, limit).await.unwrap();
+                    assert!(held.fetch_add(1, Ordering::SeqCst) < 2);
+                    held.fetch_sub(1, Ordering::SeqCst);
+                    drop(permit);
+                }
+            });
+        }
+        timeout(LIMIT, callers.join_all()).await.unwrap();
+        assert_eq!(pacer.status(limit).in_use, 0);
     }
 
     #[tokio::test(start_paused = true)]
