@@ -826,6 +826,23 @@ mod tests {
         drop(held);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn promise_10_who_waits_is_told_at_once_what_a_permit_has_become() {
+        let (pacer, limit, start) = (pacer("told"), RateLimit::per_second(1), Instant::now());
+        let given_back = acquire(&pacer, limit).await.unwrap();
+        let waiting = tokio::spawn(ask(&pacer, limit));
+        tokio::task::yield_now().await;
+        drop(given_back);
+        let answered = waiting.await.unwrap().unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert!(answered.depart(), "until its answer it counts for two seconds");
+        let waiting = tokio::spawn(ask(&pacer, limit));
+        tokio::task::yield_now().await;
+        answered.answered(Answer::default());
+        waiting.await.unwrap().unwrap();
+        assert_eq!(start.elapsed().as_secs(), 1);
+    }
+
     /// Each holds a permit for a moment and gives it back unsent.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn promise_9_threads_that_meet_are_all_served_and_never_too_many() {
@@ -838,6 +855,7 @@ mod tests {
                 for _ in 0..2_000 {
                     let permit = acquire(&pacer, limit).await.unwrap();
                     assert!(held.fetch_add(1, Ordering::SeqCst) < 2);
+                    tokio::task::yield_now().await;
                     held.fetch_sub(1, Ordering::SeqCst);
                     drop(permit);
                 }
