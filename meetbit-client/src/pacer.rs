@@ -411,8 +411,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Callers on a paused clock: time passes when all of them wait.
 #[cfg(test)]
 mod tests {
+    use std::hint;
     use std::pin::pin;
-    use std::sync::mpsc;
+    use std::sync::{Barrier, mpsc};
+    use std::task::Wake;
     use std::thread;
 
     use crate::retry_after::RateLimitHeaders;
@@ -863,6 +865,40 @@ mod tests {
         }
         timeout(LIMIT, callers.join_all()).await.unwrap();
         assert_eq!(pacer.status(limit).in_use, 0);
+    }
+
+    /// A call finds that it must wait, while a permit is given back: either it sees that, or it is woken.
+    #[tokio::test]
+    async fn promise_10_a_permit_that_is_given_back_meanwhile_is_not_overlooked() {
+        #[derive(Default)]
+        struct Woken(AtomicBool);
+
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+
+        let (pacer, limit) = (pacer("meanwhile"), RateLimit::per_second(1));
+        let (both, mut waited) = (Barrier::new(2), 0);
+        for round in 0..10_000 {
+            let held = acquire(&pacer, limit).await.unwrap();
+            let woken = Arc::new(Woken::default());
+            let mut call = pin!(acquire(&pacer, limit));
+            thread::scope(|scope| {
+                let leaving = scope.spawn(|| {
+                    both.wait();
+                    (0..round % 500).for_each(|_| hint::spin_loop());
+                    drop(held);
+                });
+                both.wait();
+                let polled = call.as_mut().poll(&mut Context::from_waker(&woken.clone().into()));
+                leaving.join().unwrap();
+                waited += u32::from(polled.is_pending());
+                assert!(polled.is_ready() || woken.0.load(Ordering::SeqCst), "in round {round}");
+            });
+        }
+        assert!(waited > 100, "they hardly met: {waited}");
     }
 
     #[tokio::test(start_paused = true)]
