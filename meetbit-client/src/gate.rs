@@ -25,20 +25,16 @@ impl Gate {
     /// refusal; a wait is never shortened. To be called by one thread at a time, since of `429`s that come together only one
     /// counts.
     pub(crate) fn refuse(&self, sent: Moment, now: Moment, asked: Option<Duration>) {
-        let mut refusals = self.refusals();
-        if self.was_open(sent) {
-            refusals = refusals.saturating_add(1);
-            self.refusals.store(refusals, SeqCst);
-        }
+        let refusals = self.refusals().saturating_add(u32::from(self.was_open(sent)));
         let unasked = Duration::from_secs(1 << refusals.saturating_sub(1).min(6));
         self.close(now, asked.unwrap_or(unasked));
+        self.refusals.store(refusals, SeqCst); // once it is closed, no reply makes it forgotten that comes at the same time
     }
 
     /// A reply other than `429`.
     pub(crate) fn admit(&self, sent: Moment) {
         let refusals = self.refusals();
-        if refusals > 0 && self.was_open(sent) {
-            // A refusal that comes at the same time stands.
+        if refusals != 0 && self.was_open(sent) {
             let _ = self.refusals.compare_exchange(refusals, 0, SeqCst, SeqCst);
         }
     }

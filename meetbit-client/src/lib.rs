@@ -107,6 +107,7 @@ mod gate;
 mod header;
 mod idle;
 mod json_position;
+mod latest;
 mod model;
 mod moment;
 mod online_conferences;

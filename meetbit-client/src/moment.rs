@@ -48,6 +48,10 @@ pub(crate) fn nanos(time: Duration) -> u64 {
 pub(crate) struct AtomicMoment(AtomicU64);
 
 impl AtomicMoment {
+    pub(crate) fn new(moment: Moment) -> Self {
+        Self(AtomicU64::new(moment.0))
+    }
+
     pub(crate) fn load(&self) -> Moment {
         Moment(self.0.load(SeqCst))
     }
@@ -59,6 +63,11 @@ impl AtomicMoment {
     /// The later of the two.
     pub(crate) fn postpone(&self, moment: Moment) {
         self.0.fetch_max(moment.0, SeqCst);
+    }
+
+    /// The earlier of the two.
+    pub(crate) fn advance(&self, moment: Moment) {
+        self.0.fetch_min(moment.0, SeqCst);
     }
 
     /// Whether it was `from`, and is `to` now.

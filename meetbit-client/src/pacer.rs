@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::moment::{AtomicMoment, Moment};
+use crate::latest::Latest;
+use crate::moment::Moment;
 use crate::rate_limit::{RateLimit, RateLimitStatus};
 use crate::tally::{Answer, Departure, Grant, Lane, Tally};
 use crate::turns::{LOOK, Queues, Turn, Wait, Waiting};
@@ -161,13 +162,7 @@ impl Pacer {
     }
 
     fn permit(&self, grant: Grant) -> Permit {
-        Permit {
-            pacer: self.clone(),
-            grant,
-            departed_at: AtomicMoment::default(),
-            counted_until: AtomicMoment::default(),
-            answered: AtomicBool::new(false),
-        }
+        Permit { pacer: self.clone(), grant, departure: Latest::default(), answered: AtomicBool::new(false) }
     }
 }
 
@@ -187,9 +182,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Permit {
     pacer: Pacer,
     grant: Grant,
-    /// The start, until it has.
-    departed_at: AtomicMoment,
-    counted_until: AtomicMoment,
+    departure: Latest<Departure>,
     answered: AtomicBool,
 }
 
@@ -205,13 +198,12 @@ impl Permit {
     /// To be called as late as can be before the request leaves; false says that it must not.
     pub(crate) fn depart(&self) -> bool {
         let Pacer { tenant, lane } = &self.pacer;
-        let departed = tenant.tally.depart(lane, self.grant, self.departure(), tenant.now());
-        if let Some(departure) = departed {
-            self.counted_until.store(departure.counted_until);
-            self.departed_at.store(departure.at);
-            tenant.stir();
-        }
-        departed.is_some()
+        let Some(departure) = tenant.tally.depart(lane, self.grant, self.departure(), tenant.now()) else {
+            return false;
+        };
+        self.departure.set(departure);
+        tenant.stir();
+        true
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
@@ -223,8 +215,7 @@ impl Permit {
     }
 
     fn departure(&self) -> Option<Departure> {
-        let at = self.departed_at.load();
-        (at > Moment::START).then(|| Departure { at, counted_until: self.counted_until.load() })
+        self.departure.get().copied()
     }
 
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
@@ -237,7 +228,8 @@ impl Permit {
         if answer.is_refusal {
             let mut queues = tenant.queues();
             take_note();
-            let wakers = queues.of(lane).values().map(Waiting::waker).collect();
+            let mut wakers = queues.heads();
+            wakers.extend(queues.of(lane).values().map(Waiting::waker));
             queues.wake(wakers);
         } else {
             take_note();
@@ -347,9 +339,7 @@ impl Acquire<'_> {
             return None;
         }
         let grant = tenant.tally.take(lane, self.limit, false, moment);
-        if grant.is_none() {
-            tenant.stir(); // what the key had given for a moment is given back
-        }
+        tenant.stir(); // more may have been taken for a moment
         grant
     }
 
@@ -515,6 +505,22 @@ mod tests {
         advance(2 * SECOND).await;
         assert!(waiting.depart());
         assert_eq!(pacer.status(RateLimit::default()).refusals, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_every_429_counts_and_of_other_answers_the_first() {
+        let pacer = pacer("every");
+        let permit = acquire(&pacer, RateLimit::default()).await.unwrap();
+        assert!(permit.depart());
+        let nothing_left = RateLimitHeaders { limit: None, remaining: Some(0), reset: Some(9 * SECOND) };
+        let closed_for = || pacer.status(RateLimit::default()).closed_for;
+        permit.answered(Answer::default());
+        permit.answered(Answer { headers: nothing_left, ..Answer::default() });
+        assert_eq!(closed_for(), None);
+        permit.answered(refusal(2));
+        assert_eq!(closed_for(), Some(2 * SECOND));
+        permit.answered(refusal(3));
+        assert_eq!(closed_for(), Some(3 * SECOND));
     }
 
     #[tokio::test(start_paused = true)]
@@ -899,6 +905,46 @@ mod tests {
             });
         }
         assert!(waited > 100, "they hardly met: {waited}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_10_other_keys_learn_that_a_refused_request_has_been_answered() {
+        let (a, b) = (Pacer::shared("told 429", "a"), Pacer::shared("told 429", "b"));
+        let (limit, start) = (RateLimit::per_second(1).tenant(1), Instant::now());
+        let first = acquire(&a, limit).await.unwrap();
+        assert!(first.depart());
+        let waiting = tokio::spawn(ask(&b, limit));
+        tokio::task::yield_now().await;
+        first.answered(refusal(1));
+        waiting.await.unwrap().unwrap();
+        assert_eq!(start.elapsed().as_millis() / 10, 100);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_10_a_request_sent_again_after_its_slot_has_gone_counts_once() {
+        let (pacer, limit) = (pacer("again late"), RateLimit::per_second(2));
+        let permit = acquire(&pacer, limit).await.unwrap();
+        assert!(permit.depart());
+        advance(3 * SECOND).await;
+        let other = acquire(&pacer, limit).await.unwrap();
+        assert!(permit.depart(), "middleware sends it again");
+        permit.answered(Answer::default());
+        assert_eq!(pacer.status(limit).in_use, 2);
+        drop(other);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_9_a_key_that_the_tenants_limit_holds_back_has_not_used_up_its_own() {
+        let (a, b) = (Pacer::shared("misled", "a"), Pacer::shared("misled", "b"));
+        let limit = RateLimit::per_second(2).tenant(2);
+        let first = acquire(&a, limit).await.unwrap();
+        assert!(first.depart());
+        let other = acquire(&b, limit).await.unwrap();
+        assert!(timeout(Duration::ZERO, acquire(&a, limit)).await.is_err(), "for the tenant");
+        let headers = RateLimitHeaders { limit: Some(2), remaining: Some(0), reset: Some(SECOND) };
+        first.answered(Answer { headers, ..Answer::default() });
+        assert_eq!(a.status(limit).closed_for, Some(SECOND), "others use the key as well");
+        drop(other);
     }
 
     #[tokio::test(start_paused = true)]

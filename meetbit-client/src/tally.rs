@@ -35,15 +35,18 @@ pub(crate) struct Grant {
     limit: RateLimit,
     /// It was held back for the rate limit.
     waited: bool,
-    /// Where it is counted, with its key and in all.
-    slots: Option<(usize, usize)>,
+    slots: Slots,
 }
+
+/// Where a request is counted, if it is: with its key and in all.
+type Slots = Option<(usize, usize)>;
 
 /// A request that has left.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
-    pub(crate) at: Moment,
-    pub(crate) counted_until: Moment,
+    at: Moment,
+    counted_until: Moment,
+    slots: Slots,
 }
 
 /// What a reply's head says about pacing.
@@ -74,13 +77,16 @@ impl Tally {
         Some(Grant { at: now, limit, waited, slots })
     }
 
-    fn slots(&self, lane: &Lane, limit: RateLimit, now: Moment) -> Option<(usize, usize)> {
+    fn slots(&self, lane: &Lane, limit: RateLimit, now: Moment) -> Slots {
         let key = lane.window.take(lane.limit(limit), now)?;
-        let tenant = self.window.take(limit.tenant, now);
-        if tenant.is_none() {
+        let Some(tenant) = self.window.take(limit.tenant, now) else {
             lane.window.give_back(key);
-        }
-        Some((key, tenant?))
+            return None;
+        };
+        // Those who ask whether they were full are to know.
+        lane.window.is_full(lane.limit(limit), now);
+        self.window.is_full(limit.tenant, now);
+        Some((key, tenant))
     }
 
     /// The request is about to leave (middleware may send it again), unless the way has been closed since leave was given.
@@ -95,8 +101,8 @@ impl Tally {
             return None;
         }
         let counted_until = self.trips.unanswered(now);
-        self.settle(lane, grant, earlier, counted_until, now);
-        Some(Departure { at: now, counted_until })
+        let slots = self.settle(lane, grant, earlier, counted_until, now);
+        Some(Departure { at: now, counted_until, slots })
     }
 
     pub(crate) fn answered(
@@ -107,17 +113,15 @@ impl Tally {
         answer: Answer,
         now: Moment,
     ) {
+        let departed = departure.map_or(now, |departure| departure.at);
         if answer.is_refusal {
             self.trips.refused();
-        }
-        let departed = departure.map_or(now, |departure| departure.at);
-        let until = self.trips.answered(departed, now, grant.waited);
-        self.settle(lane, grant, departure, until, now);
-        if answer.is_refusal {
             lane.gate.refuse(departed, now, answer.retry_after);
         } else {
             lane.gate.admit(departed);
         }
+        let until = self.trips.answered(departed, now, grant.waited);
+        self.settle(lane, grant, departure, until, now);
         if let Some(limit) = answer.headers.limit {
             lane.server_limit.store(limit, SeqCst);
         }
@@ -139,22 +143,18 @@ impl Tally {
 
     /// It will not be answered.
     pub(crate) fn abandon(&self, lane: &Lane, grant: Grant, departure: Option<Departure>, now: Moment) {
-        match (departure, grant.slots) {
-            (Some(_), _) => self.settle(lane, grant, departure, Trips::abandoned(now), now),
-            (None, Some((key, tenant))) => {
-                lane.window.give_back(key);
-                self.window.give_back(tenant);
-            }
-            (None, None) => {}
+        if departure.is_some() {
+            self.settle(lane, grant, departure, Trips::abandoned(now), now);
+        } else if let Some((key, tenant)) = grant.slots {
+            lane.window.give_back(key);
+            self.window.give_back(tenant);
         }
     }
 
-    fn settle(&self, lane: &Lane, grant: Grant, departure: Option<Departure>, until: Moment, now: Moment) {
-        if let Some((key, tenant)) = grant.slots {
-            let known = departure.map(|departure| departure.counted_until);
-            lane.window.settle(key, known, until, now);
-            self.window.settle(tenant, known, until, now);
-        }
+    fn settle(&self, lane: &Lane, grant: Grant, departure: Option<Departure>, until: Moment, now: Moment) -> Slots {
+        let (key, tenant) = departure.map_or(grant.slots, |departure| departure.slots)?;
+        let known = departure.map(|departure| departure.counted_until);
+        Some((lane.window.settle(key, known, until, now), self.window.settle(tenant, known, until, now)))
     }
 }
 

@@ -1,13 +1,14 @@
 //! What is seen of an attempt while it is under way.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::latest::Latest;
 use crate::pacer::Permit;
 use crate::retry_after::{self, RateLimitHeaders};
 use crate::tally::Answer;
@@ -20,26 +21,8 @@ pub(crate) struct Watch {
     /// When the attempt ends at the latest.
     limit: Instant,
     held_back: AtomicBool,
-    heads: Heads,
-}
-
-/// The heads that have been read: one, unless middleware has sent the request again.
-#[derive(Debug, Default)]
-struct Heads {
-    head: OnceLock<Head>,
-    later: OnceLock<Box<Heads>>,
-}
-
-impl Heads {
-    fn push(&self, head: Head) {
-        if let Err(head) = self.head.set(head) {
-            self.later.get_or_init(Box::default).push(head);
-        }
-    }
-
-    fn last(&self) -> Option<&Head> {
-        self.later.get().and_then(|later| later.last()).or(self.head.get())
-    }
+    /// Of the reply that was read last: there may be more, where middleware has sent the request again.
+    head: Latest<Head>,
 }
 
 /// Stands among the extensions of a reply whose head has been noted, though not of one that middleware has made of it or kept.
@@ -64,7 +47,7 @@ pub(crate) struct Refusal {
 
 impl Watch {
     pub(crate) fn new(permit: Permit, limit: Instant) -> Arc<Self> {
-        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), heads: Heads::default() })
+        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), head: Latest::default() })
     }
 
     pub(crate) fn limit(&self) -> Instant {
@@ -89,15 +72,15 @@ impl Watch {
 
     /// The status of the head that was read last.
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.heads.last().map(|head| head.status)
+        self.head.get().map(|head| head.status)
     }
 
     pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
-        self.heads.last().map(|head| head.rate_limit).unwrap_or_default()
+        self.head.get().map(|head| head.rate_limit).unwrap_or_default()
     }
 
     pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.heads.last().and_then(|head| head.refusal.clone())
+        self.head.get().and_then(|head| head.refusal.clone())
     }
 
     /// Takes note of a head: of each, where middleware has sent the request again.
@@ -110,6 +93,6 @@ impl Watch {
         let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
         let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
         self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
-        self.heads.push(Head { status, rate_limit, refusal });
+        self.head.set(Head { status, rate_limit, refusal });
     }
 }
