@@ -10,6 +10,7 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::error::{Error, ErrorKind, Outcome};
+use crate::moment::Moment;
 use crate::pacer::{Permit, Refusal};
 use crate::plan::Plan;
 use crate::reply::{self, Reply};
@@ -29,11 +30,12 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
     let policy = plan.retry.unwrap_or(client.retry);
     let started = Instant::now();
     let deadline = after(started, plan.timeout());
-    client.budget.request(started);
+    let moment = |instant| Moment::of(instant, client.start);
+    client.budget.request(moment(started));
     let place = client.pacer.place();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
-    let mut was_idle = client.idle.ends(started);
+    let mut was_idle = client.idle.ends(moment(started));
     loop {
         let watch = match permit(&plan, place, deadline, policy.max_wait, mem::take(&mut was_idle)).await {
             Ok(permit) => {
@@ -55,7 +57,7 @@ pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
             Next::BackOff { at_least, jitter } => {
                 let wait = at_least + retry::jittered(jitter);
                 let now = Instant::now();
-                if now + wait >= deadline || !client.budget.allows_retry(now) {
+                if now + wait >= deadline || !client.budget.allows_retry(moment(now)) {
                     return Err(error);
                 }
                 sleep(wait).await;

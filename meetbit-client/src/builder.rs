@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use std::sync::Arc;
+use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::address::Address;
@@ -206,7 +207,7 @@ impl ClientBuilder {
         };
         Ok(Client(Arc::new(Settings {
             pacer: Pacer::shared(&address.origin, credentials.id()),
-            idle: Idle::new(),
+            idle: Idle::default(),
             address,
             headers,
             headers_without_host,
@@ -214,7 +215,8 @@ impl ClientBuilder {
             timeout,
             attempt_timeout,
             retry,
-            budget: RetryBudget::new(),
+            budget: RetryBudget::default(),
+            start: Instant::now(),
             rate_limit,
             transport: layers.into_iter().fold(transport, |transport, layer| layer(transport)),
             max_response_size,

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::idle::Idle;
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     pub(crate) attempt_timeout: Duration,
     pub(crate) retry: RetryPolicy,
+    /// When the moments of `budget` and `idle` start.
+    pub(crate) start: Instant,
     pub(crate) budget: RetryBudget,
     pub(crate) rate_limit: RateLimit,
     pub(crate) pacer: Pacer,

@@ -60,6 +60,10 @@ impl AtomicMoment {
         self.0.store(moment.0, SeqCst);
     }
 
+    pub(crate) fn swap(&self, moment: Moment) -> Moment {
+        Moment(self.0.swap(moment.0, SeqCst))
+    }
+
     /// The later of the two.
     pub(crate) fn postpone(&self, moment: Moment) {
         self.0.fetch_max(moment.0, SeqCst);

@@ -12,10 +12,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::latest::Latest;
 use crate::moment::Moment;
 use crate::rate_limit::{RateLimit, RateLimitStatus};
-use crate::tally::{Answer, Departure, Grant, Lane, Tally};
+use crate::tally::{Answer, Grant, Lane, Tally};
 use crate::turns::{LOOK, Queues, Turn, Wait, Waiting};
 
 /// Every server that a client of this process was built for, by its origin.
@@ -162,7 +161,7 @@ impl Pacer {
     }
 
     fn permit(&self, grant: Grant) -> Permit {
-        Permit { pacer: self.clone(), grant, departure: Latest::default(), answered: AtomicBool::new(false) }
+        Permit { pacer: self.clone(), grant, answered: AtomicBool::new(false) }
     }
 }
 
@@ -182,7 +181,6 @@ pub(crate) enum Refusal {
 pub(crate) struct Permit {
     pacer: Pacer,
     grant: Grant,
-    departure: Latest<Departure>,
     answered: AtomicBool,
 }
 
@@ -198,12 +196,11 @@ impl Permit {
     /// To be called as late as can be before the request leaves; false says that it must not.
     pub(crate) fn depart(&self) -> bool {
         let Pacer { tenant, lane } = &self.pacer;
-        let Some(departure) = tenant.tally.depart(lane, self.grant, self.departure(), tenant.now()) else {
-            return false;
-        };
-        self.departure.set(departure);
-        tenant.stir();
-        true
+        let departs = tenant.tally.depart(lane, &self.grant, tenant.now());
+        if departs {
+            tenant.stir();
+        }
+        departs
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
@@ -211,11 +208,7 @@ impl Permit {
     }
 
     pub(crate) fn has_departed(&self) -> bool {
-        self.departure().is_some()
-    }
-
-    fn departure(&self) -> Option<Departure> {
-        self.departure.get().copied()
+        self.grant.has_departed()
     }
 
     /// To be called as soon as the head of the reply is there: others must not be sent after a `429`.
@@ -224,7 +217,7 @@ impl Permit {
             return; // a second answer is news only if it closes the way
         }
         let Pacer { tenant, lane } = &self.pacer;
-        let take_note = || tenant.tally.answered(lane, self.grant, self.departure(), answer, tenant.now());
+        let take_note = || tenant.tally.answered(lane, &self.grant, answer, tenant.now());
         if answer.is_refusal {
             let mut queues = tenant.queues();
             take_note();
@@ -243,7 +236,7 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !*self.answered.get_mut() {
             let Pacer { tenant, lane } = &self.pacer;
-            tenant.tally.abandon(lane, self.grant, self.departure(), tenant.now());
+            tenant.tally.abandon(lane, &self.grant, tenant.now());
             tenant.stir();
         }
     }

@@ -1,11 +1,9 @@
-use std::array;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::error::{ErrorKind, Outcome};
+use crate::moment::Moment;
 
 /// When a failed request is sent again.
 ///
@@ -123,9 +121,8 @@ pub(crate) fn jittered(ceiling: Duration) -> Duration {
 /// seconds, so that an outage is not multiplied. A `429` does not count, since the pacer holds those back.
 ///
 /// tower's budget does the same under a lock, which every request would take.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RetryBudget {
-    start: Instant,
     /// Which second it is.
     second: AtomicU64,
     /// What each of the last ten has brought, less what was spent in it: a retry costs what five requests bring.
@@ -138,15 +135,11 @@ impl RetryBudget {
     /// What there is without requests.
     const RESERVE: i64 = 10 * Self::PRICE;
 
-    pub(crate) fn new() -> Self {
-        Self { start: Instant::now(), second: AtomicU64::new(0), balances: array::from_fn(|_| AtomicI64::new(0)) }
-    }
-
-    pub(crate) fn request(&self, now: Instant) {
+    pub(crate) fn request(&self, now: Moment) {
         self.current(now).fetch_add(1, SeqCst);
     }
 
-    pub(crate) fn allows_retry(&self, now: Instant) -> bool {
+    pub(crate) fn allows_retry(&self, now: Moment) -> bool {
         let current = self.current(now);
         current.fetch_sub(Self::PRICE, SeqCst);
         let left: i64 = self.balances.iter().map(|balance| balance.load(SeqCst)).sum();
@@ -158,8 +151,8 @@ impl RetryBudget {
     }
 
     /// The balance of this second. The first to come in it forgets those of ten seconds ago.
-    fn current(&self, now: Instant) -> &AtomicI64 {
-        let second = now.saturating_duration_since(self.start).as_secs();
+    fn current(&self, now: Moment) -> &AtomicI64 {
+        let second = now.since(Moment::START).as_secs();
         let last = self.second.fetch_max(second, SeqCst);
         let passed = (last + 1..=second).take(Self::SECONDS);
         passed.for_each(|passed| self.at(passed).store(0, SeqCst));
@@ -253,8 +246,8 @@ mod tests {
 
     #[test]
     fn promise_6_an_outage_is_not_multiplied() {
-        let budget = RetryBudget::new();
-        let after = |millis| budget.start + Duration::from_millis(millis);
+        let budget = RetryBudget::default();
+        let after = |millis| Moment::START + Duration::from_millis(millis);
         let retries = |now| (0..100).take_while(|_| budget.allows_retry(now)).count();
         (0..100).for_each(|_| budget.request(after(0)));
         assert_eq!(retries(after(1500)), 30, "a fifth of the requests, and one for each of ten seconds");

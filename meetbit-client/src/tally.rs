@@ -1,10 +1,10 @@
 //! What is counted of the requests to a tenant: plain decisions on moments, which threads make together without a lock.
 
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::gate::Gate;
-use crate::moment::Moment;
+use crate::moment::{AtomicMoment, Moment};
 use crate::rate_limit::RateLimit;
 use crate::retry_after::RateLimitHeaders;
 use crate::trips::Trips;
@@ -28,25 +28,24 @@ pub(crate) struct Lane {
     server_limit: AtomicU32,
 }
 
-/// Leave to send a request.
-#[derive(Clone, Copy, Debug)]
+/// Leave to send a request, and what has become of it.
+#[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) at: Moment,
     limit: RateLimit,
     /// It was held back for the rate limit.
     waited: bool,
-    slots: Slots,
+    /// Where it is counted, if it is: with its key and in all.
+    slots: [AtomicUsize; 2],
+    counted_until: AtomicMoment,
+    /// The start, until it has.
+    departed_at: AtomicMoment,
 }
 
-/// Where a request is counted, if it is: with its key and in all.
-type Slots = Option<(usize, usize)>;
-
-/// A request that has left.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Departure {
-    at: Moment,
-    counted_until: Moment,
-    slots: Slots,
+impl Grant {
+    pub(crate) fn has_departed(&self) -> bool {
+        self.departed_at.load() > Moment::START
+    }
 }
 
 /// What a reply's head says about pacing.
@@ -73,11 +72,12 @@ impl Lane {
 impl Tally {
     /// Leave, if the limits of key and tenant let a request go.
     pub(crate) fn take(&self, lane: &Lane, limit: RateLimit, waited: bool, now: Moment) -> Option<Grant> {
-        let slots = if limit.is_counted() { Some(self.slots(lane, limit, now)?) } else { None };
-        Some(Grant { at: now, limit, waited, slots })
+        let slots = if limit.is_counted() { self.slots(lane, limit, now)? } else { [0, 0] };
+        let (counted_until, departed_at) = (AtomicMoment::default(), AtomicMoment::default());
+        Some(Grant { at: now, limit, waited, slots: slots.map(AtomicUsize::new), counted_until, departed_at })
     }
 
-    fn slots(&self, lane: &Lane, limit: RateLimit, now: Moment) -> Slots {
+    fn slots(&self, lane: &Lane, limit: RateLimit, now: Moment) -> Option<[usize; 2]> {
         let key = lane.window.take(lane.limit(limit), now)?;
         let Some(tenant) = self.window.take(limit.tenant, now) else {
             lane.window.give_back(key);
@@ -86,42 +86,30 @@ impl Tally {
         // Those who ask whether they were full are to know.
         lane.window.is_full(lane.limit(limit), now);
         self.window.is_full(limit.tenant, now);
-        Some((key, tenant))
+        Some([key, tenant])
     }
 
-    /// The request is about to leave (middleware may send it again), unless the way has been closed since leave was given.
-    pub(crate) fn depart(
-        &self,
-        lane: &Lane,
-        grant: Grant,
-        earlier: Option<Departure>,
-        now: Moment,
-    ) -> Option<Departure> {
+    /// The request is about to leave (middleware may send it again); false if the way has been closed since leave was given.
+    pub(crate) fn depart(&self, lane: &Lane, grant: &Grant, now: Moment) -> bool {
         if lane.gate.closed_until(now).is_some() {
-            return None;
+            return false;
         }
-        let counted_until = self.trips.unanswered(now);
-        let slots = self.settle(lane, grant, earlier, counted_until, now);
-        Some(Departure { at: now, counted_until, slots })
+        let until = self.trips.unanswered(now);
+        self.settle(lane, grant, until, now);
+        grant.counted_until.store(until);
+        grant.departed_at.store(now);
+        true
     }
 
-    pub(crate) fn answered(
-        &self,
-        lane: &Lane,
-        grant: Grant,
-        departure: Option<Departure>,
-        answer: Answer,
-        now: Moment,
-    ) {
-        let departed = departure.map_or(now, |departure| departure.at);
+    pub(crate) fn answered(&self, lane: &Lane, grant: &Grant, answer: Answer, now: Moment) {
+        let departed_at = if grant.has_departed() { grant.departed_at.load() } else { now };
         if answer.is_refusal {
             self.trips.refused();
-            lane.gate.refuse(departed, now, answer.retry_after);
+            lane.gate.refuse(departed_at, now, answer.retry_after);
         } else {
-            lane.gate.admit(departed);
+            lane.gate.admit(departed_at);
         }
-        let until = self.trips.answered(departed, now, grant.waited);
-        self.settle(lane, grant, departure, until, now);
+        self.settle(lane, grant, self.trips.answered(departed_at, now, grant.waited), now);
         if let Some(limit) = answer.headers.limit {
             lane.server_limit.store(limit, SeqCst);
         }
@@ -132,7 +120,7 @@ impl Tally {
 
     /// Nothing remains until `Reset`. Where this process has used up the limit that is meant, be it the key's or the
     /// tenant's, its own exact count already holds the next request.
-    fn hold(&self, lane: &Lane, grant: Grant, headers: RateLimitHeaders, now: Moment) {
+    fn hold(&self, lane: &Lane, grant: &Grant, headers: RateLimitHeaders, now: Moment) {
         let meant =
             if headers.limit.is_some_and(|limit| limit > grant.limit.key) { &self.window } else { &lane.window };
         let reset = headers.reset.unwrap_or(WINDOW);
@@ -142,19 +130,23 @@ impl Tally {
     }
 
     /// It will not be answered.
-    pub(crate) fn abandon(&self, lane: &Lane, grant: Grant, departure: Option<Departure>, now: Moment) {
-        if departure.is_some() {
-            self.settle(lane, grant, departure, Trips::abandoned(now), now);
-        } else if let Some((key, tenant)) = grant.slots {
-            lane.window.give_back(key);
-            self.window.give_back(tenant);
+    pub(crate) fn abandon(&self, lane: &Lane, grant: &Grant, now: Moment) {
+        if grant.has_departed() {
+            self.settle(lane, grant, Trips::abandoned(now), now);
+        } else if grant.limit.is_counted() {
+            for (window, slot) in [&lane.window, &self.window].into_iter().zip(&grant.slots) {
+                window.give_back(slot.load(SeqCst));
+            }
         }
     }
 
-    fn settle(&self, lane: &Lane, grant: Grant, departure: Option<Departure>, until: Moment, now: Moment) -> Slots {
-        let (key, tenant) = departure.map_or(grant.slots, |departure| departure.slots)?;
-        let known = departure.map(|departure| departure.counted_until);
-        Some((lane.window.settle(key, known, until, now), self.window.settle(tenant, known, until, now)))
+    fn settle(&self, lane: &Lane, grant: &Grant, until: Moment, now: Moment) {
+        if grant.limit.is_counted() {
+            let known = grant.has_departed().then(|| grant.counted_until.load());
+            for (window, slot) in [&lane.window, &self.window].into_iter().zip(&grant.slots) {
+                slot.store(window.settle(slot.load(SeqCst), known, until, now), SeqCst);
+            }
+        }
     }
 }
 

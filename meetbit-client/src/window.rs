@@ -100,15 +100,21 @@ impl Window {
 
     /// Whether all that is allowed is counted; remembers when it was.
     pub(crate) fn is_full(&self, limit: u32, now: Moment) -> bool {
-        let is_full = || self.taken.load(SeqCst) >= size(limit);
-        if is_full() && self.leave_at.load() <= now {
+        if self.is_free(limit) {
+            return false;
+        }
+        if self.leave_at.load() <= now {
             self.sweep(now);
         }
-        let is_full = is_full();
+        let is_full = !self.is_free(limit);
         if is_full {
             self.full_at.postpone(now);
         }
         is_full
+    }
+
+    fn is_free(&self, limit: u32) -> bool {
+        self.taken.load(SeqCst) < size(limit)
     }
 
     /// Frees the slots of requests that have left the window.
@@ -127,7 +133,9 @@ impl Window {
     /// The first moment at which fewer than `limit` requests are counted; `None` while that depends on requests which have
     /// not left yet.
     pub(crate) fn ready_at(&self, limit: u32, now: Moment) -> Option<Moment> {
-        self.sweep(now);
+        if !self.is_free(limit) {
+            self.sweep(now);
+        }
         if !self.is_full(limit, now) {
             return Some(now);
         }

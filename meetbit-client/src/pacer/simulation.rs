@@ -35,7 +35,6 @@ struct Flight {
     lane: usize,
     grant: Grant,
     departs: Moment,
-    departure: Option<Departure>,
     arrives: Moment,
     answer: Option<RateLimitHeaders>,
     answered: Moment,
@@ -100,7 +99,7 @@ impl Server {
         let departs = self.now + ms(connecting) + Duration::from_micros(self.rng.u64(0..500));
         let arrives = departs + ms((self.way.outward)(&mut self.rng));
         let answered = arrives + ms((self.way.work)(&mut self.rng)) + Duration::from_micros(self.rng.u64(1..500));
-        self.flying.push(Flight { lane, grant, departs, departure: None, arrives, answer: None, answered });
+        self.flying.push(Flight { lane, grant, departs, arrives, answer: None, answered });
     }
 
     fn fly(&mut self) {
@@ -110,9 +109,8 @@ impl Server {
             if at > self.now {
                 break;
             }
-            if flight.departure.is_none() {
-                flight.departure = self.tally.depart(&self.lanes[lane], flight.grant, None, at);
-                assert!(flight.departure.is_some());
+            if !flight.grant.has_departed() {
+                assert!(self.tally.depart(&self.lanes[lane], &flight.grant, at));
             } else if flight.answer.is_none() {
                 self.arrivals.push((at, lane));
                 let recent = self.arrivals.iter().rev().take_while(|(arrived, _)| *arrived + WINDOW > at);
@@ -120,10 +118,10 @@ impl Server {
                 let remaining = Some(self.limit.key.saturating_sub(used));
                 flight.answer = Some(RateLimitHeaders { limit: Some(self.limit.key), remaining, reset: Some(WINDOW) });
             } else {
-                let Flight { grant, departure, answer, .. } = self.flying.swap_remove(i);
+                let Flight { grant, answer, .. } = self.flying.swap_remove(i);
                 let headers = answer.unwrap_or_default();
                 let answer = Answer { headers, ..Answer::default() };
-                self.tally.answered(&self.lanes[lane], grant, departure, answer, at);
+                self.tally.answered(&self.lanes[lane], &grant, answer, at);
                 self.idle.push(at);
             }
         }
@@ -143,10 +141,10 @@ impl Server {
 
 impl Flight {
     fn next(&self) -> Moment {
-        match (self.departure, self.answer) {
-            (None, _) => self.departs,
-            (Some(_), None) => self.arrives,
-            (Some(_), Some(_)) => self.answered,
+        match (self.grant.has_departed(), self.answer) {
+            (false, _) => self.departs,
+            (true, None) => self.arrives,
+            (true, Some(_)) => self.answered,
         }
     }
 }
