@@ -146,7 +146,17 @@ impl Pacer {
 
     /// Waits for leave to send one request.
     pub(crate) fn acquire(&self, place: u64, limit: RateLimit, deadline: Instant, max_wait: Duration) -> Acquire<'_> {
-        Acquire { pacer: self, place, limit, deadline, max_wait, queued: false, timer: None, waited_for: None }
+        Acquire {
+            pacer: self,
+            place,
+            limit,
+            deadline,
+            max_wait,
+            arrives: false,
+            queued: false,
+            timer: None,
+            waited_for: None,
+        }
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
@@ -250,6 +260,7 @@ pub(crate) struct Acquire<'a> {
     limit: RateLimit,
     deadline: Instant,
     max_wait: Duration,
+    arrives: bool,
     queued: bool,
     timer: Option<Pin<Box<Sleep>>>,
     waited_for: Option<Wait>,
@@ -279,25 +290,31 @@ impl Future for Acquire<'_> {
 }
 
 impl Acquire<'_> {
-    /// Takes the first place in an empty queue, so that nobody who comes later goes first meanwhile. In another queue the
-    /// place is kept anyway.
+    /// Lets nobody who comes later go first until this is polled. Where somebody waits already, its place does that.
     pub(crate) fn arrive(&mut self) {
-        let mut queues = self.pacer.tenant.queues();
-        let queue = queues.of(&self.pacer.lane);
-        if queue.is_empty() && self.limit.queue > 0 {
-            queue.insert(self.place, Waiting::new(self.limit, Waker::noop().clone()));
-            self.queued = true;
+        let Pacer { tenant, lane } = self.pacer;
+        self.arrives = self.limit.queue > 0 && !tenant.someone_waits() && lane.arrive(self.place);
+    }
+
+    /// Whoever came later meanwhile, and had to look at the queue, has put it there.
+    fn has_arrived(&mut self) {
+        if mem::take(&mut self.arrives) {
+            self.queued = !self.pacer.lane.has_arrived(self.place);
         }
     }
 
     /// A permit, or when to look again.
     fn step(&mut self, waker: &Waker, now: Instant) -> Result<Result<Permit, Instant>, Refusal> {
+        self.has_arrived();
         if let Some(grant) = self.go_at_once(now) {
             return Ok(Ok(self.pacer.permit(grant)));
         }
         let Pacer { tenant, lane } = self.pacer;
         let moment = tenant.moment(now);
         let mut queues = tenant.queues();
+        if let Some(arriving) = lane.arriving() {
+            queues.of(lane).insert(arriving, Waiting::new(self.limit, Waker::noop().clone()));
+        }
         self.check_gate(now)?;
         if now >= self.deadline {
             return Err(Refusal::TooLate);
@@ -328,7 +345,8 @@ impl Acquire<'_> {
     fn go_at_once(&self, now: Instant) -> Option<Grant> {
         let Pacer { tenant, lane } = self.pacer;
         let moment = tenant.moment(now);
-        if now >= self.deadline || tenant.someone_waits() || lane.gate.closed_until(moment).is_some() {
+        let others = tenant.someone_waits() || lane.is_one_arriving();
+        if others || now >= self.deadline || lane.gate.closed_until(moment).is_some() {
             return None;
         }
         let grant = tenant.tally.take(lane, self.limit, false, moment);
@@ -380,6 +398,7 @@ impl Acquire<'_> {
 
 impl Drop for Acquire<'_> {
     fn drop(&mut self) {
+        self.has_arrived();
         if self.queued {
             self.leave(self.pacer.tenant.queues());
         }
@@ -702,22 +721,29 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn promise_7_who_has_arrived_goes_before_those_who_come_later() {
         let (pacer, limit, start) = (pacer("arrived"), RateLimit::per_second(1), Instant::now());
-        let mut first = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        first.arrive();
-        let mut second = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        second.arrive();
-        assert_eq!(pacer.status(limit).waiting, 1, "somebody waits already");
+        let arrive = |limit| {
+            let mut call = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
+            call.arrive();
+            call
+        };
+        let (first, mut second) = (arrive(limit), arrive(limit));
         assert!(timeout(Duration::ZERO, &mut second).await.is_err());
+        assert_eq!(pacer.status(limit).waiting, 2);
         assert!(first.await.unwrap().permit.depart());
         second.await.unwrap();
         assert!(start.elapsed() >= SECOND);
-        let mut gone = pacer.acquire(pacer.place(), limit, start + LIMIT, LIMIT);
-        gone.arrive();
-        drop(gone);
-        assert_eq!(pacer.status(limit).waiting, 0);
-        let mut refused = pacer.acquire(pacer.place(), limit.queue(0), start + LIMIT, LIMIT);
-        refused.arrive();
-        assert_eq!(pacer.status(limit).waiting, 0, "nobody may wait");
+        for others_come in [true, false] {
+            let gone = arrive(limit);
+            assert!(pacer.lane.is_one_arriving());
+            if others_come {
+                assert!(timeout(Duration::ZERO, acquire(&pacer, limit)).await.is_err());
+                assert_eq!((pacer.status(limit).waiting, pacer.lane.is_one_arriving()), (1, false));
+            }
+            drop(gone);
+            assert_eq!((pacer.status(limit).waiting, pacer.lane.is_one_arriving()), (0, false));
+        }
+        let _refused = arrive(limit.queue(0));
+        assert!(!pacer.lane.is_one_arriving(), "nobody may wait");
     }
 
     #[tokio::test(start_paused = true)]
@@ -814,9 +840,11 @@ mod tests {
         thread::spawn({
             let pacer = pacer.clone();
             move || {
-                let mut call = pin!(acquire(&pacer, RateLimit::default()));
-                let mut poll = || call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                let Poll::Ready(Ok(permit)) = poll() else { return };
+                let deadline = Instant::now() + LIMIT;
+                let mut call = pacer.acquire(pacer.place(), RateLimit::default(), deadline, LIMIT);
+                call.arrive();
+                let polled = pin!(call).poll(&mut Context::from_waker(Waker::noop()));
+                let Poll::Ready(Ok(Granted { permit, .. })) = polled else { return };
                 assert!(permit.depart());
                 permit.answered(Answer::default());
                 drop(permit);

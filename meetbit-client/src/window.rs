@@ -119,7 +119,7 @@ impl Window {
 
     /// Frees the slots of requests that have left the window.
     fn sweep(&self, now: Moment) {
-        self.leave_at.store(Moment::NEVER);
+        self.leave_at.store(Moment::NEVER); // before a slot is read, so that whoever settles one meanwhile corrects it
         for slot in self.slots.iter() {
             let until = slot.load();
             if until > now {
