@@ -105,7 +105,7 @@ async fn attempt(plan: &Plan, watch: &Arc<Watch>) -> Attempt {
     let client = &*plan.client.0;
     let sent = timeout_at(watch.limit(), client.transport.send(plan, watch)).await;
     let response = sent.unwrap_or(Err(Failure::TIMEOUT));
-    if response.is_err() && watch.is_held_back() {
+    if response.is_err() && watch.is_held_back() && !watch.has_departed() {
         return Attempt::HeldBack;
     }
     let (error, failed) = match response.map(http::Response::into_parts) {

@@ -87,6 +87,7 @@ pub mod webhook;
 
 mod address;
 mod api;
+mod arrival;
 mod attempt;
 #[cfg(feature = "blocking")]
 mod blocking;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::arrival::Arrival;
 use crate::moment::Moment;
 use crate::rate_limit::{RateLimit, RateLimitStatus};
 use crate::tally::{Answer, Grant, Lane, Tally};
@@ -38,6 +39,7 @@ struct Tenant {
     /// The place of the call that comes next.
     next_place: AtomicU64,
     tally: Tally,
+    arrival: Arrival,
     /// Whether anybody waits, or may be about to. It is said before the tally is looked at and asked after the tally has
     /// been changed, so that whoever changes it either is seen or sees that there is somebody to wake.
     someone_waits: AtomicBool,
@@ -50,6 +52,7 @@ impl Tenant {
             start: Instant::now(),
             next_place: AtomicU64::new(0),
             tally: Tally::default(),
+            arrival: Arrival::default(),
             someone_waits: AtomicBool::new(false),
             queues: Mutex::default(),
         }
@@ -290,30 +293,42 @@ impl Future for Acquire<'_> {
 }
 
 impl Acquire<'_> {
-    /// Lets nobody who comes later go first until this is polled. Where somebody waits already, its place does that.
+    /// Lets nobody who comes later go first, until this is polled: by a mark, or, where others wait or arrive, in
+    /// the queue. Where somebody waits in that one, the place is kept anyway.
     pub(crate) fn arrive(&mut self) {
         let Pacer { tenant, lane } = self.pacer;
-        self.arrives = self.limit.queue > 0 && !tenant.someone_waits() && lane.arrive(self.place);
+        if self.limit.queue == 0 {
+            return;
+        }
+        self.arrives = !tenant.someone_waits() && tenant.arrival.announce(self.place, lane.index);
+        if !self.arrives {
+            let mut queues = tenant.queues();
+            self.queued = queues.of(lane).is_empty();
+            if self.queued {
+                queues.of(lane).insert(self.place, Waiting::new(self.limit, Waker::noop().clone()));
+            }
+        }
     }
 
-    /// Whoever came later meanwhile, and had to look at the queue, has put it there.
+    /// Takes the mark back. Whoever came later meanwhile, and looked at the queue, has put the call there.
     fn has_arrived(&mut self) {
         if mem::take(&mut self.arrives) {
-            self.queued = !self.pacer.lane.has_arrived(self.place);
+            let Pacer { tenant, lane } = self.pacer;
+            self.queued = !tenant.arrival.withdraw(self.place, lane.index);
         }
     }
 
     /// A permit, or when to look again.
     fn step(&mut self, waker: &Waker, now: Instant) -> Result<Result<Permit, Instant>, Refusal> {
-        self.has_arrived();
         if let Some(grant) = self.go_at_once(now) {
             return Ok(Ok(self.pacer.permit(grant)));
         }
         let Pacer { tenant, lane } = self.pacer;
         let moment = tenant.moment(now);
         let mut queues = tenant.queues();
-        if let Some(arriving) = lane.arriving() {
-            queues.of(lane).insert(arriving, Waiting::new(self.limit, Waker::noop().clone()));
+        self.has_arrived();
+        if let Some((place, lane)) = tenant.arrival.take() {
+            queues.all[lane].waiting.insert(place, Waiting::new(self.limit, Waker::noop().clone()));
         }
         self.check_gate(now)?;
         if now >= self.deadline {
@@ -342,15 +357,22 @@ impl Acquire<'_> {
     }
 
     /// Leave without a look at the queues, where nobody is in them.
-    fn go_at_once(&self, now: Instant) -> Option<Grant> {
+    fn go_at_once(&mut self, now: Instant) -> Option<Grant> {
         let Pacer { tenant, lane } = self.pacer;
         let moment = tenant.moment(now);
-        let others = tenant.someone_waits() || lane.is_one_arriving();
+        let others = tenant.someone_waits() || tenant.arrival.is_another(self.place);
         if others || now >= self.deadline || lane.gate.closed_until(moment).is_some() {
             return None;
         }
         let grant = tenant.tally.take(lane, self.limit, false, moment);
-        tenant.stir(); // more may have been taken for a moment
+        if grant.is_some() {
+            self.has_arrived();
+        }
+        if grant.is_some() && self.queued {
+            self.leave(tenant.queues());
+        } else {
+            tenant.stir(); // more may have been taken for a moment
+        }
         grant
     }
 
@@ -371,7 +393,7 @@ impl Acquire<'_> {
     fn join(&mut self, queues: &mut Queues, waker: &Waker, now: Moment) -> Result<(), Refusal> {
         let Pacer { tenant, lane } = self.pacer;
         if let Some(waiting) = queues.of(lane).get_mut(&self.place) {
-            waiting.renew(waker);
+            waiting.renew(self.limit, waker);
             return Ok(());
         }
         if queues.of(lane).len() >= self.limit.queue {
@@ -734,16 +756,48 @@ mod tests {
         assert!(start.elapsed() >= SECOND);
         for others_come in [true, false] {
             let gone = arrive(limit);
-            assert!(pacer.lane.is_one_arriving());
+            assert!(pacer.tenant.arrival.is_another(u64::MAX));
             if others_come {
                 assert!(timeout(Duration::ZERO, acquire(&pacer, limit)).await.is_err());
-                assert_eq!((pacer.status(limit).waiting, pacer.lane.is_one_arriving()), (1, false));
+                assert_eq!((pacer.status(limit).waiting, pacer.tenant.arrival.is_another(u64::MAX)), (1, false));
             }
             drop(gone);
-            assert_eq!((pacer.status(limit).waiting, pacer.lane.is_one_arriving()), (0, false));
+            assert_eq!((pacer.status(limit).waiting, pacer.tenant.arrival.is_another(u64::MAX)), (0, false));
         }
         let _refused = arrive(limit.queue(0));
-        assert!(!pacer.lane.is_one_arriving(), "nobody may wait");
+        assert!(!pacer.tenant.arrival.is_another(u64::MAX), "nobody may wait");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promise_7_who_has_arrived_goes_first_whatever_the_others_are() {
+        fn poll(call: &mut Acquire<'_>) -> Poll<Result<Granted, Refusal>> {
+            Pin::new(call).poll(&mut Context::from_waker(Waker::noop()))
+        }
+        let keys = [Pacer::shared("whatever", "a"), Pacer::shared("whatever", "b")];
+        let (limit, deadline) = (RateLimit::per_second(1).tenant(9), Instant::now() + LIMIT);
+        let call = |key: usize, limit| keys[key].acquire(keys[key].place(), limit, deadline, LIMIT);
+        send(&keys[1], limit, Answer::default()).await;
+        let mut waits = call(1, limit);
+        assert!(poll(&mut waits).is_pending());
+        let mut first = call(0, limit);
+        first.arrive();
+        assert!(poll(&mut call(0, limit)).is_pending(), "somebody waits with another key");
+        assert!(poll(&mut first).is_ready());
+        drop((waits, first));
+        advance(9 * SECOND).await;
+        let mut first = call(0, limit.tenant(1));
+        first.arrive();
+        assert!(poll(&mut call(1, limit.tenant(1))).is_pending(), "the tenant's limit is for the first");
+        drop(first);
+        send(&keys[0], limit, Answer::default()).await;
+        let (mut first, mut later) = (call(0, limit), call(0, RateLimit::per_second(9)));
+        first.arrive();
+        assert!(poll(&mut later).is_pending());
+        assert!(poll(&mut first).is_pending());
+        for _ in 0..3 {
+            assert!(poll(&mut later).is_pending(), "its own limit may be higher");
+            advance(Duration::from_millis(260)).await;
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,11 +11,19 @@ pub(crate) struct Slots {
     len: AtomicUsize,
     /// Each holds twice as many as the one before, from 8 on: as many as there can be limits.
     parts: [OnceLock<Box<[AtomicMoment]>>; 30],
+    /// How often one was looked at.
+    #[cfg(test)]
+    pub(crate) looks: AtomicUsize,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { len: AtomicUsize::new(0), parts: array::from_fn(|_| OnceLock::new()) }
+        Self {
+            len: AtomicUsize::new(0),
+            parts: array::from_fn(|_| OnceLock::new()),
+            #[cfg(test)]
+            looks: AtomicUsize::new(0),
+        }
     }
 }
 
@@ -32,6 +40,8 @@ impl Slots {
     }
 
     pub(crate) fn get(&self, at: usize) -> &AtomicMoment {
+        #[cfg(test)]
+        self.looks.fetch_add(1, SeqCst);
         let part = (at / Self::FIRST + 1).ilog2() as usize;
         let size = Self::FIRST << part;
         let moments = self.parts[part].get_or_init(|| (0..size).map(|_| AtomicMoment::default()).collect());

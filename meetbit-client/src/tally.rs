@@ -1,6 +1,6 @@
 //! What is counted of the requests to a tenant: plain decisions on moments, which threads make together without a lock.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use crate::gate::Gate;
@@ -24,8 +24,6 @@ pub(crate) struct Lane {
     pub(crate) index: usize,
     pub(crate) window: Window,
     pub(crate) gate: Gate,
-    /// The place of a call that is about to ask, and one more; 0 as long as there is none.
-    arriving: AtomicU64,
     /// What the server says it allows; more than anybody may set as long as it has said nothing.
     server_limit: AtomicU32,
 }
@@ -62,32 +60,8 @@ pub(crate) struct Answer {
 
 impl Lane {
     pub(crate) fn new(index: usize) -> Self {
-        Self {
-            index,
-            window: Window::default(),
-            gate: Gate::default(),
-            arriving: AtomicU64::new(0),
-            server_limit: AtomicU32::new(u32::MAX),
-        }
-    }
-
-    /// A call says that it comes before those who ask from now on. Only one at a time can.
-    pub(crate) fn arrive(&self, place: u64) -> bool {
-        self.arriving.compare_exchange(0, place + 1, SeqCst, SeqCst).is_ok()
-    }
-
-    /// It asks now, or has gone; false if somebody else has taken note of it meanwhile.
-    pub(crate) fn has_arrived(&self, place: u64) -> bool {
-        self.arriving.compare_exchange(place + 1, 0, SeqCst, SeqCst).is_ok()
-    }
-
-    pub(crate) fn is_one_arriving(&self) -> bool {
-        self.arriving.load(SeqCst) > 0
-    }
-
-    /// Takes note of the call that is arriving.
-    pub(crate) fn arriving(&self) -> Option<u64> {
-        self.arriving.swap(0, SeqCst).checked_sub(1)
+        let server_limit = AtomicU32::new(u32::MAX);
+        Self { index, window: Window::default(), gate: Gate::default(), server_limit }
     }
 
     pub(crate) fn limit(&self, limit: RateLimit) -> u32 {

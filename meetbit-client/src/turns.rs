@@ -45,7 +45,8 @@ impl Waiting {
     }
 
     /// Its task asks again.
-    pub(crate) fn renew(&mut self, waker: &Waker) {
+    pub(crate) fn renew(&mut self, limit: RateLimit, waker: &Waker) {
+        self.limit = limit;
         self.waker.clone_from(waker);
         (self.able_since, self.passed_over) = (None, false);
     }
@@ -222,7 +223,7 @@ mod tests {
         assert_eq!(turn(&mut queues, 2, 249), Turn::At(at(250), Wait::Queue));
         assert_eq!(turn(&mut queues, 2, 250), Turn::Now);
         assert_eq!(turn(&mut queues, 1, 250), Turn::Now, "it may still go");
-        queues.of(&lane).get_mut(&1).unwrap().renew(Waker::noop());
+        queues.of(&lane).get_mut(&1).unwrap().renew(limit, Waker::noop());
         assert_eq!(turn(&mut queues, 2, 250), Turn::At(at(500), Wait::Queue));
     }
 

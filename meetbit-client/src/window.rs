@@ -90,12 +90,16 @@ impl Window {
     }
 
     /// Whether it is better to have another slot than to look for one in two that is free. Each time that the number of slots
-    /// has doubled, those are freed first that have been left.
+    /// has doubled, those are freed first that have been left; unless that makes a good many, it would soon have to be done
+    /// again.
     fn is_crowded(&self, slots: usize, now: Moment) -> bool {
-        if slots.is_power_of_two() && self.leave_at.load() <= now {
+        let exceed = |part| self.taken.load(SeqCst) > slots / part;
+        if exceed(2) && slots.is_power_of_two() {
             self.sweep(now);
+            exceed(4)
+        } else {
+            exceed(2)
         }
-        slots < 2 * self.taken.load(SeqCst)
     }
 
     /// Whether all that is allowed is counted; remembers when it was.
@@ -117,15 +121,16 @@ impl Window {
         self.taken.load(SeqCst) < size(limit)
     }
 
-    /// Frees the slots of requests that have left the window.
+    /// Frees the slots of requests that have left the window, which are looked at next.
     fn sweep(&self, now: Moment) {
         self.leave_at.store(Moment::NEVER); // before a slot is read, so that whoever settles one meanwhile corrects it
-        for slot in self.slots.iter() {
+        for (at, slot) in self.slots.iter().enumerate() {
             let until = slot.load();
             if until > now {
                 self.leave_at.advance(until);
             } else if until != FREE && slot.change(until, FREE) {
                 self.taken.fetch_sub(1, SeqCst);
+                self.next.store(at, SeqCst);
             }
         }
     }
@@ -181,6 +186,8 @@ mod tests {
     use std::sync::Barrier;
     use std::sync::atomic::AtomicU64;
     use std::thread;
+
+    use fastrand::Rng;
 
     use super::*;
 
@@ -272,10 +279,46 @@ mod tests {
     #[test]
     fn promise_10_slots_are_used_again() {
         let window = Window::default();
-        for id in 0..100_000 {
-            sent(&window, 1_000_000, at(id), at(id + 1000));
+        for _ in 0..5 {
+            sent(&window, 5, at(1), at(1001));
         }
-        assert!((1000..=2048).contains(&window.slots.len()), "{}", window.slots.len());
+        assert!(window.take(5, at(1001)).is_some());
+        assert_eq!(window.taken.load(SeqCst), 5, "in the place of one that has left, without a look at the others");
+        let window = Window::default();
+        let slots: Vec<_> = (0..4).map(|_| window.take(9, at(1)).unwrap()).collect();
+        slots[1..].iter().for_each(|slot| window.give_back(*slot));
+        for _ in 0..9 {
+            window.give_back(window.take(9, at(1)).unwrap());
+        }
+        assert_eq!(window.slots.len(), 4);
+    }
+
+    #[test]
+    fn promise_9_a_smaller_limit_takes_over_no_more_than_it_may() {
+        let window = Window::default();
+        for _ in 0..5 {
+            sent(&window, 5, at(1), at(1001));
+        }
+        assert!(window.take(1, at(1001)).is_some());
+        assert_eq!(window.take(1, at(1001)), None);
+    }
+
+    /// Two requests in a millisecond, where there is a slot for them. They leave in another order than they came, by up to so
+    /// many milliseconds.
+    #[test]
+    fn promise_10_there_are_few_slots_and_few_are_looked_at() {
+        for (limit, disorder, slots) in [(5, 9, 5), (1000, 9, 1000), (1_000_000, 1, 8192), (1_000_000, 1000, 16_384)] {
+            let (window, mut rng, mut tried) = (Window::default(), Rng::with_seed(1), 0);
+            for now in (0..10_000).flat_map(|millis| [at(millis); 2]) {
+                if let Some(slot) = window.take(limit, now) {
+                    window.settle(slot, None, now + Duration::from_millis(1000 + rng.u64(0..disorder)), now);
+                }
+                tried += 1;
+            }
+            assert!(window.slots.len() <= slots, "{} slots of {limit}", window.slots.len());
+            let looks = window.slots.looks.load(SeqCst) / tried;
+            assert!(looks <= 7 || slots < 2000, "{looks} looks at {slots} slots: all of them only where they are full");
+        }
     }
 
     /// Threads meet at a window, and its time goes on when all of them have been told that it is full.

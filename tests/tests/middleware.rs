@@ -104,3 +104,21 @@ async fn a_status_that_middleware_changes_is_the_one_that_counts() {
     let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::NotFound, Outcome::Rejected, 1));
 }
+
+#[tokio::test]
+async fn a_429_counts_as_an_attempt_though_middleware_tries_again_at_once() {
+    let server = RawServer::start(Plan::respond(|_| replies::too_many_requests(Some("1"))));
+    let impatient = layer_fn(|inner: Transport| {
+        service_fn(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                inner.clone().oneshot(request.clone()).await?;
+                inner.oneshot(request).await // which is held back
+            }
+        })
+    });
+    let client = builder(&server.url()).retry(RetryPolicy::default().max_attempts(2)).layer(impatient).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::Rejected), "{error}");
+    assert_eq!((error.attempts(), server.finish().requests.len()), (2, 2));
+}

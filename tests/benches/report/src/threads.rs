@@ -29,7 +29,7 @@ pub fn report() -> io::Result<()> {
         &["threads", "nanoseconds a call, one key", "a key each", "ratio"],
         &rows,
         "Calls without a network, one after another in each thread, in turns; the least of five runs. With one key all threads \
-         meet at the same lock. A busy machine adds to both; only the ratio means something.",
+         change the same counts. A busy machine adds to both; only the ratio means something.",
     );
     Ok(())
 }
