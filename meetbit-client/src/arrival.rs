@@ -37,7 +37,7 @@ impl Arrival {
 
 fn call(place: u64, lane: usize) -> Option<u64> {
     let lane = u16::try_from(lane + 1).ok()?;
-    Some(place << 16 | u64::from(lane))
+    Some((place << 16) + u64::from(lane))
 }
 
 #[cfg(test)]

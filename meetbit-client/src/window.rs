@@ -285,8 +285,9 @@ mod tests {
         assert!(window.take(5, at(1001)).is_some());
         assert_eq!(window.taken.load(SeqCst), 5, "in the place of one that has left, without a look at the others");
         let window = Window::default();
-        let slots: Vec<_> = (0..4).map(|_| window.take(9, at(1)).unwrap()).collect();
-        slots[1..].iter().for_each(|slot| window.give_back(*slot));
+        let take_four = || (0..4).map(|_| window.take(9, at(1)).unwrap()).collect::<Vec<_>>();
+        take_four().into_iter().for_each(|slot| window.give_back(slot));
+        take_four()[1..].iter().for_each(|slot| window.give_back(*slot));
         for _ in 0..9 {
             window.give_back(window.take(9, at(1)).unwrap());
         }
