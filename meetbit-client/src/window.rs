@@ -138,15 +138,19 @@ impl Window {
     /// The first moment at which fewer than `limit` requests are counted; `None` while that depends on requests which have
     /// not left yet.
     pub(crate) fn ready_at(&self, limit: u32, now: Moment) -> Option<Moment> {
-        if !self.is_free(limit) {
-            self.sweep(now);
+        if self.is_free(limit) {
+            return Some(now);
         }
+        self.sweep(now);
         if !self.is_full(limit, now) {
             return Some(now);
         }
         let mut counted: Vec<_> = self.slots.iter().map(AtomicMoment::load).filter(|until| *until != FREE).collect();
         let excess = self.taken.load(SeqCst).saturating_sub(size(limit));
-        let until = if excess < counted.len() { *counted.select_nth_unstable(excess).1 } else { HERE };
+        if excess >= counted.len() {
+            return None; // another thread is about to take a slot, or has just given one back
+        }
+        let until = *counted.select_nth_unstable(excess).1;
         (until != HERE).then_some(until)
     }
 
@@ -286,7 +290,7 @@ mod tests {
         assert_eq!(window.taken.load(SeqCst), 5, "in the place of one that has left, without a look at the others");
         let window = Window::default();
         let take_four = || (0..4).map(|_| window.take(9, at(1)).unwrap()).collect::<Vec<_>>();
-        take_four().into_iter().for_each(|slot| window.give_back(slot));
+        take_four().iter().for_each(|slot| window.give_back(*slot));
         take_four()[1..].iter().for_each(|slot| window.give_back(*slot));
         for _ in 0..9 {
             window.give_back(window.take(9, at(1)).unwrap());
