@@ -290,8 +290,12 @@ mod tests {
         assert_eq!(window.taken.load(SeqCst), 5, "in the place of one that has left, without a look at the others");
         let window = Window::default();
         let take_four = || (0..4).map(|_| window.take(9, at(1)).unwrap()).collect::<Vec<_>>();
-        take_four().iter().for_each(|slot| window.give_back(*slot));
-        take_four()[1..].iter().for_each(|slot| window.give_back(*slot));
+        for slot in take_four() {
+            window.give_back(slot);
+        }
+        for slot in &take_four()[1..] {
+            window.give_back(*slot);
+        }
         for _ in 0..9 {
             window.give_back(window.take(9, at(1)).unwrap());
         }

@@ -36,7 +36,7 @@ pub fn report() -> io::Result<()> {
         ],
         &rows,
         "Users, without a network. Differences to a run over an empty list; what is held is that of the whole run. It comes to \
-         one page, and to the 3 kB in which the lengths of the last 128 trips are kept, however short or long the list.",
+         one page, however short or long the list.",
     );
     Ok(())
 }
