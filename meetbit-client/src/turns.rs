@@ -44,6 +44,11 @@ impl Waiting {
         Self { limit, waker, able_since: None, passed_over: false }
     }
 
+    /// Its task has not asked yet.
+    pub(crate) fn unasked(limit: RateLimit) -> Self {
+        Self::new(limit, Waker::noop().clone())
+    }
+
     /// Its task asks again.
     pub(crate) fn renew(&mut self, limit: RateLimit, waker: &Waker) {
         self.limit = limit;
@@ -210,7 +215,7 @@ mod tests {
     fn one_waits(limit: RateLimit) -> (Queues, Arc<Lane>) {
         let mut queues = Queues::default();
         let lane = queues.lane("key");
-        queues.of(&lane).insert(1, Waiting::new(limit, Waker::noop().clone()));
+        queues.of(&lane).insert(1, Waiting::unasked(limit));
         (queues, lane)
     }
 

@@ -80,7 +80,7 @@ impl Server {
             let place = head.unwrap_or_else(|| {
                 self.next_place += 1;
                 let (place, limit) = (self.next_place, self.limit);
-                self.queues.of(&self.lanes[lane]).insert(place, Waiting::new(limit, Waker::noop().clone()));
+                self.queues.of(&self.lanes[lane]).insert(place, Waiting::unasked(limit));
                 place
             });
             match self.queues.turn(&self.tally, &self.lanes[lane], place, self.limit, self.now) {
