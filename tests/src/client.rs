@@ -5,7 +5,7 @@ use meetbit_client::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::raw_server::RawServer;
+use crate::server::raw_server::RawServer;
 
 /// The secret of every client here, which must be found nowhere.
 pub const SECRET: &str = "PLANTED#*s3cret-0f-the-tests";
