@@ -65,15 +65,23 @@ impl Connection {
     }
 
     pub(crate) async fn play(mut self, script: Script) {
-        if let Err(End::ByClient) = self.steps(script).await {
-            let now = Instant::now();
-            self.record.send_modify(|record| record.connections[self.index].closed_by_client = Some(now));
-        }
+        let end = self.steps(script).await;
+        drop(self.stream);
+        let now = Instant::now();
+        self.record.send_modify(|record| {
+            let connection = &mut record.connections[self.index];
+            match end {
+                End::ByClient => connection.closed_by_client = Some(now),
+                End::ByServer => connection.closed_by_server = Some(now),
+            }
+        });
     }
 
-    async fn steps(&mut self, script: Script) -> Result<(), End> {
+    async fn steps(&mut self, script: Script) -> End {
         for step in script.steps {
-            self.step(step).await?;
+            if let Err(end) = self.step(step).await {
+                return end;
+            }
         }
         self.silence().await
     }
@@ -88,7 +96,7 @@ impl Connection {
             Step::Flood { bytes, every } => self.flood(&bytes, every).await,
             Step::Wait(time) => self.wait(time).await,
             Step::Respond(handler) => self.respond(&handler).await,
-            Step::Silence => self.silence().await,
+            Step::Silence => Err(self.silence().await),
             Step::StopReading => std::future::pending().await,
             Step::HalfClose => self.stream.shutdown().await.map_err(|_| End::ByClient),
             Step::Close => self.stream.shutdown().await.map_err(|_| End::ByClient).and(Err(End::ByServer)),
@@ -215,12 +223,14 @@ impl Connection {
         }
     }
 
-    async fn silence(&mut self) -> Result<(), End> {
-        if self.unread.is_empty() {
-            self.fill().await?;
+    async fn silence(&mut self) -> End {
+        if self.unread.is_empty()
+            && let Err(end) = self.fill().await
+        {
+            return end;
         }
         let bytes = String::from_utf8_lossy(&self.unread).into_owned();
-        Err(self.violate(&format!("bytes: {}", bytes.chars().take(100).collect::<String>().escape_debug())))
+        self.violate(&format!("bytes: {}", bytes.chars().take(100).collect::<String>().escape_debug()))
     }
 
     async fn refuse(&mut self, time: Duration) -> Result<(), End> {

@@ -174,7 +174,12 @@ impl Accepting {
     }
 
     fn accept(&mut self, stream: TcpStream) {
-        let connection = record::Connection { accepted: Instant::now(), handshake: None, closed_by_client: None };
+        let connection = record::Connection {
+            accepted: Instant::now(),
+            handshake: None,
+            closed_by_client: None,
+            closed_by_server: None,
+        };
         let index = self.record.borrow().connections.len();
         self.record.send_modify(|record| record.connections.push(connection));
         let Some(script) = self.plan.script(index) else {

@@ -24,6 +24,8 @@ pub struct Connection {
     pub handshake: Option<Result<(), String>>,
     /// When the server noticed that the client had closed it; `None` if the script ended first.
     pub closed_by_client: Option<Instant>,
+    /// When the server's FIN or reset had been handed to the system; `None` while the connection is open.
+    pub closed_by_server: Option<Instant>,
 }
 
 /// One request.
