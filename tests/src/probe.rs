@@ -2,5 +2,6 @@
 
 pub mod allocations;
 pub mod fuzz;
+pub mod lateness;
 pub mod leak;
 pub mod log_trap;

@@ -13,7 +13,10 @@ use flate2::{Compression, write::GzEncoder};
 use meetbit_client::{ErrorKind, Outcome};
 use meetbit_tests::{
     client::{builder, create},
-    probe::allocations::{self, Allocator},
+    probe::{
+        allocations::{self, Allocator},
+        lateness::Lateness,
+    },
     server::{
         ledger::marker,
         raw_server::RawServer,
@@ -37,10 +40,11 @@ fn too_large(script: Script, max: usize, status: u16) -> usize {
     let server = RawServer::start(Plan::each(move |_| script.clone()));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = builder(&server.url()).max_response_size(max).build().unwrap();
+    let control = Lateness::watch();
     let started = Instant::now();
     let (error, used) =
         allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    control.assert_within(started.elapsed(), Duration::from_secs(5));
     if status == 200 {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::Done));
     } else {

@@ -10,6 +10,7 @@ use std::{
 use meetbit_client::{Error, ErrorKind, Outcome, RateLimit, RetryPolicy};
 use meetbit_tests::{
     client::{Thing, Things, builder, client, create},
+    probe::lateness::Lateness,
     server::{
         ledger::marker,
         raw_server::RawServer,
@@ -50,10 +51,12 @@ fn ends_in_time_with(script: &Script, bytes: usize) {
 }
 
 async fn timed<T: std::fmt::Debug>(call: impl Future<Output = Result<T, Error>>) -> Error {
+    let control = Lateness::watch();
     let started = Instant::now();
     let error = call.await.unwrap_err();
     let took = started.elapsed();
-    assert!(took >= LIMIT && took < LIMIT + LATE, "{took:?}: {error:?}");
+    assert!(took >= LIMIT, "{took:?}: {error:?}");
+    control.assert_within(took, LIMIT + LATE);
     error
 }
 

@@ -13,6 +13,7 @@ use flate2::{Compression, write::GzEncoder};
 use meetbit_client::{Client, Credentials, Customer, Error, ErrorKind, Outcome};
 use meetbit_tests::{
     client::{SECRET, THING, Thing, Things, builder, client, create},
+    probe::lateness::Lateness,
     server::{
         ledger::marker,
         raw_server::RawServer,
@@ -391,10 +392,11 @@ async fn promise_15_the_text_of_an_error_that_never_ends_counts_in_time() {
     let head = replies::head(401, &[]) + "Access denied.";
     let server = RawServer::start(Plan::scripts([Script::new().read_request().write(head).silence()]));
     let call = create(&client(&server), &marker(1)).timeout(Duration::from_millis(300));
+    let control = Lateness::watch();
     let started = Instant::now();
     let error = call.await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (PermissionDenied, Rejected), "{error}");
-    assert!(started.elapsed() < Duration::from_millis(350), "{:?}", started.elapsed());
+    control.assert_within(started.elapsed(), Duration::from_millis(350));
 }
 
 #[tokio::test]
