@@ -30,6 +30,26 @@ pub fn client(server: &RawServer) -> Client {
     builder(&server.url()).build().expect("the settings are fine")
 }
 
+/// A client for a server at this origin, with this key and these limits.
+///
+/// # Panics
+///
+/// Never: its settings are fine.
+#[must_use]
+pub fn keyed(url: &str, id: &str, limit: RateLimit) -> Client {
+    builder(url).credentials(Credentials::new(id, SECRET)).rate_limit(limit).build().expect("the settings are fine")
+}
+
+/// A client for this server, with a key of its own and these limits.
+///
+/// # Panics
+///
+/// Never: its settings are fine.
+#[must_use]
+pub fn limited(server: &RawServer, limit: RateLimit) -> Client {
+    builder(&server.url()).rate_limit(limit).build().expect("the settings are fine")
+}
+
 /// A create that carries this marker.
 pub fn create(client: &Client, marker: &str) -> Call<Customer> {
     client.create_customer(&NewCustomer::new().first_name("Ada").email(format!("{marker}@example.com")))

@@ -6,6 +6,7 @@ pub mod raw_server;
 pub mod record;
 pub mod replies;
 pub mod script;
+pub mod slow_path;
 pub mod tls;
 pub mod unreachable;
 

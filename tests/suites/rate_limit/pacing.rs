@@ -11,7 +11,7 @@ use std::{
 
 use meetbit_client::{Client, Credentials, ErrorKind, Outcome, RateLimit, RetryPolicy, sandbox::Sandbox};
 use meetbit_tests::{
-    client::{SECRET, THING, Things, builder, create},
+    client::{SECRET, THING, Things, builder, create, keyed, limited},
     probe::lateness::Lateness,
     server::{
         ledger::{Ledger, marker},
@@ -29,15 +29,6 @@ use tokio::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-
-/// A client with this key.
-fn keyed(url: &str, id: &str, limit: RateLimit) -> Client {
-    builder(url).credentials(Credentials::new(id, SECRET)).rate_limit(limit).build().unwrap()
-}
-
-fn limited(server: &RawServer, limit: RateLimit) -> Client {
-    builder(&server.url()).rate_limit(limit).build().unwrap()
-}
 
 #[tokio::test]
 async fn promise_7_nothing_is_sent_before_retry_after_by_any_client_of_the_key() {
