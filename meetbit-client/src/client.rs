@@ -1,3 +1,15 @@
+pub(crate) mod api;
+#[cfg(feature = "blocking")]
+mod blocking;
+pub(crate) mod builder;
+pub(crate) mod call;
+pub(crate) mod credentials;
+mod execute;
+pub(crate) mod pages;
+pub(crate) mod prepared;
+pub(crate) mod request_builder;
+pub(crate) mod retry;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -5,12 +17,14 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use tokio::time::Instant;
 
-use crate::address::Address;
-use crate::idle::Idle;
-use crate::pacer::Pacer;
-use crate::retry::RetryBudget;
+use crate::client::builder::ClientBuilder;
+use crate::client::retry::{RetryBudget, RetryPolicy};
+use crate::error::Error;
+use crate::rate_limit::config::{RateLimit, RateLimitStatus};
+use crate::rate_limit::idle::Idle;
+use crate::rate_limit::pacer::Pacer;
+use crate::request::base_url::Address;
 use crate::transport::Transport;
-use crate::{ClientBuilder, Error, RateLimit, RateLimitStatus, RetryPolicy};
 
 /// A connection to one MeetBit tenant with one access key. Cheap to clone; all clones share connections, pacing and the
 /// retry budget.

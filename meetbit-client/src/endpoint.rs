@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::Permission;
+use crate::permission::Permission;
 
 /// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint).
 ///

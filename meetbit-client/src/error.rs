@@ -1,3 +1,5 @@
+pub(crate) mod redact;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,7 +8,9 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{Endpoint, ValidationError};
+use crate::endpoint::Endpoint;
+
+use crate::request::checks::ValidationError;
 
 /// What went wrong, in one opaque type with questions you can ask it.
 ///

@@ -85,55 +85,16 @@ pub mod sandbox;
 #[cfg(feature = "webhooks")]
 pub mod webhook;
 
-mod address;
-mod api;
-mod arrival;
-mod attempt;
-#[cfg(feature = "blocking")]
-mod blocking;
-mod body;
-mod builder;
-mod call;
 mod client;
-mod credentials;
-mod customers;
-mod departure;
-mod draft;
 mod endpoint;
-mod envelope;
 mod error;
-mod events;
-mod excerpt;
-mod gate;
-mod header;
-mod idle;
-mod json_position;
-mod latest;
-mod model;
-mod moment;
-mod online_conferences;
-mod pacer;
-mod pages;
-mod pairs;
-mod path;
 mod permission;
-mod plan;
 mod private;
 mod rate_limit;
-mod reply;
-mod retry;
-mod retry_after;
-mod slots;
-mod tally;
+mod request;
+mod resources;
+mod response;
 mod transport;
-mod trips;
-mod turns;
-mod users;
-mod validation;
-mod watch;
-mod window;
-mod work_hours;
-mod zone_name;
 
 /// Makes a trait of endpoints whole: implements it for [`Client`] and lists its endpoints.
 ///
@@ -190,38 +151,40 @@ pub use meetbit_macros::api;
 /// The [`guide`] has every form that an argument and a reply can take.
 pub use meetbit_macros::api_endpoint;
 
-pub use crate::api::Api;
-pub use crate::builder::ClientBuilder;
-pub use crate::call::{Call, Receiving, Response, Sending};
 pub use crate::client::Client;
-pub use crate::credentials::Credentials;
-pub use crate::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
+pub use crate::client::api::Api;
+pub use crate::client::builder::ClientBuilder;
+pub use crate::client::call::{Call, Receiving, Response, Sending};
+pub use crate::client::credentials::Credentials;
+pub use crate::client::pages::Pages;
+pub use crate::client::retry::RetryPolicy;
 pub use crate::endpoint::Endpoint;
 pub use crate::error::{Error, ErrorKind, Outcome};
-pub use crate::events::{
+pub use crate::permission::{InvalidPermission, Permission, permissions};
+pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
+pub use crate::request::checks::{Checks, Validate, ValidationError};
+pub use crate::resources::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
+pub use crate::resources::events::{
     AttendeeStatus, CalendarId, CancelEvent, Event, EventAttendee, EventId, Events, ListEvents, MeetingLinkId,
 };
-pub use crate::online_conferences::{
+pub use crate::resources::online_conferences::{
     NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceAccountId, OnlineConferenceId,
     OnlineConferenceUpdate, OnlineConferences,
 };
-pub use crate::pages::Pages;
-pub use crate::permission::{InvalidPermission, Permission, permissions};
-pub use crate::rate_limit::{RateLimit, RateLimitStatus};
-pub use crate::retry::RetryPolicy;
-pub use crate::retry_after::RateLimitHeaders;
-pub use crate::transport::{BoxError, Transport};
-pub use crate::users::{
+pub use crate::resources::users::{
     DepartmentId, ListUsers, NewUser, User, UserAttribute, UserId, UserOrder, UserStatus, UserUpdate, Users,
 };
-pub use crate::validation::{Checks, Validate, ValidationError};
-pub use crate::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
-pub use crate::zone_name::ZoneName;
+pub use crate::resources::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
+pub use crate::resources::zone_name::ZoneName;
+pub use crate::response::retry_after::RateLimitHeaders;
+pub use crate::transport::{BoxError, Transport};
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 // Their types are in signatures here, so their versions are part of the contract.
-pub use {bytes, http, jiff};
+pub use bytes;
+pub use http;
+pub use jiff;
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// What a role may do: `resource.verb.scope`, such as `customers.create.*`.
 ///

@@ -2,8 +2,8 @@
 
 pub use http::Method;
 
-use crate::Endpoint;
-pub use crate::draft::*;
+pub use crate::client::request_builder::*;
+use crate::endpoint::Endpoint;
 
 /// States an endpoint.
 #[must_use]

@@ -1,13 +1,17 @@
 //! The seam to the network: tower's `Service`, with reqwest behind it.
 
+mod body;
+mod gated_body;
+mod latest;
+pub(crate) mod observer;
+
 use std::error::Error as StdError;
-use std::fmt;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
@@ -16,11 +20,11 @@ use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
-use crate::body::{self, BodyError};
-use crate::departure::Departing;
+use crate::client::prepared::Plan;
 use crate::error::{ErrorKind, Outcome};
-use crate::plan::Plan;
-use crate::watch::{Noted, Watch};
+use crate::transport::body::BodyError;
+use crate::transport::gated_body::Departing;
+use crate::transport::observer::{Noted, Watch};
 
 /// Any error of a service.
 pub type BoxError = Box<dyn StdError + Send + Sync>;

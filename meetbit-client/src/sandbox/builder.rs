@@ -1,22 +1,20 @@
 //! How a sandbox is set up.
 
-use std::fmt;
-use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::access::AccessKey;
-use super::client;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::limits::Limits;
 use super::server::{BASE_PATH, Server};
-use super::{Running, Sandbox};
+use super::{Running, Sandbox, client};
 use crate::{Credentials, Error, RateLimit};
 
 /// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
@@ -125,7 +123,7 @@ impl SandboxBuilder {
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let client = client::connect(&base_url, credentials, limit)?;
         #[cfg(feature = "webhooks")]
-        let courier = crate::builder::loopback_client().map_err(io::Error::other)?;
+        let courier = crate::client::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
         let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
         let running = Running {

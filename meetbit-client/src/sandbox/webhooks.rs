@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use reqwest::{Request, Url};
 
 use super::Sandbox;
-use crate::address::is_loopback;
+use crate::request::base_url::is_loopback;
 use crate::webhook::{Event, Signer};
 use crate::{Error, ErrorKind};
 
