@@ -159,10 +159,12 @@ pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::Pages;
 pub use crate::client::retry::RetryPolicy;
 pub use crate::endpoint::{Endpoint, permissions};
-pub use crate::error::{Error, ErrorKind, Outcome};
+pub use crate::error::Error;
+pub use crate::error::kind::{ErrorKind, Outcome};
+pub use crate::error::validation::ValidationError;
 pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
-pub use crate::request::checks::{Checks, Validate, ValidationError};
+pub use crate::request::checks::{Checks, Validate};
 pub use crate::resources::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
 pub use crate::resources::events::{
     AttendeeStatus, CalendarId, CancelEvent, Event, EventAttendee, EventId, Events, ListEvents, MeetingLinkId,
@@ -177,7 +179,7 @@ pub use crate::resources::users::{
 pub use crate::resources::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
 pub use crate::resources::zone_name::ZoneName;
 pub use crate::response::retry_after::RateLimitHeaders;
-pub use crate::transport::{BoxError, Transport};
+pub use crate::transport::service::{BoxError, Transport};
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
