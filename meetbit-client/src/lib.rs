@@ -163,17 +163,15 @@ pub use crate::error::{Error, ErrorKind, Outcome};
 pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 pub use crate::request::checks::{Checks, Validate, ValidationError};
-pub use crate::resources::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
-pub use crate::resources::events::{
-    AttendeeStatus, CalendarId, CancelEvent, Event, EventAttendee, EventId, Events, ListEvents, MeetingLinkId,
+pub use crate::resources::customers::{Address, Customer, Customers, NewCustomer};
+pub use crate::resources::events::{AttendeeStatus, CancelEvent, Event, EventAttendee, Events, ListEvents};
+pub use crate::resources::ids::{
+    CalendarId, CustomerId, DepartmentId, EventId, MeetingLinkId, OnlineConferenceAccountId, OnlineConferenceId, UserId,
 };
 pub use crate::resources::online_conferences::{
-    NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceAccountId, OnlineConferenceId,
-    OnlineConferenceUpdate, OnlineConferences,
+    NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceUpdate, OnlineConferences,
 };
-pub use crate::resources::users::{
-    DepartmentId, ListUsers, NewUser, User, UserAttribute, UserId, UserOrder, UserStatus, UserUpdate, Users,
-};
+pub use crate::resources::users::{ListUsers, NewUser, User, UserAttribute, UserOrder, UserStatus, UserUpdate, Users};
 pub use crate::resources::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
 pub use crate::resources::zone_name::ZoneName;
 pub use crate::response::retry_after::RateLimitHeaders;

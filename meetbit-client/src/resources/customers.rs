@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{id, setters};
-use crate::{Api, Call, Checks, Validate, ValidationError, api, api_endpoint};
+use crate::resources::model::setters;
+use crate::{Api, Call, Checks, CustomerId, Validate, ValidationError, api, api_endpoint};
 
 /// Customers of the tenant.
 #[api]
@@ -24,11 +24,6 @@ pub trait Customers: Api {
     /// ```
     #[api_endpoint(post, "/customers", perm = "customers.create.*")]
     fn create_customer(&self, #[body] customer: &NewCustomer) -> Call<Customer>;
-}
-
-id! {
-    /// The id of a customer.
-    CustomerId
 }
 
 /// A customer to be created. All six fields are sent, `null` where they are `None`.

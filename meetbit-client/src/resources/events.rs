@@ -1,8 +1,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{code, id, null_is_empty, setters};
-use crate::{Api, Call, Checks, CustomerId, OnlineConference, Validate, ValidationError, api, api_endpoint};
+use crate::resources::ids::id;
+use crate::resources::model::{null_is_empty, setters};
+use crate::{
+    Api, CalendarId, Call, Checks, CustomerId, EventId, MeetingLinkId, OnlineConference, Validate, ValidationError,
+    api, api_endpoint,
+};
 
 /// Events in the calendars of users.
 #[api]
@@ -52,21 +56,6 @@ pub trait Events: Api {
 }
 
 id! {
-    /// The id of an event.
-    EventId
-}
-
-id! {
-    /// The id of a calendar.
-    CalendarId
-}
-
-id! {
-    /// The id of a meeting link.
-    MeetingLinkId
-}
-
-code! {
     /// Whether an attendee comes: a code whose values the vendor does not document.
     AttendeeStatus
 }

@@ -1,8 +1,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{id, setters};
-use crate::{Api, Call, Checks, EventId, Validate, ValidationError, api, api_endpoint};
+use crate::resources::model::setters;
+use crate::{
+    Api, Call, Checks, EventId, OnlineConferenceAccountId, OnlineConferenceId, Validate, ValidationError, api,
+    api_endpoint,
+};
 
 /// Online conferences.
 #[api]
@@ -51,16 +54,6 @@ pub trait OnlineConferences: Api {
         online_conference_id: OnlineConferenceId,
         #[body] conference: &OnlineConferenceUpdate,
     ) -> Call<OnlineConference>;
-}
-
-id! {
-    /// The id of an online conference.
-    OnlineConferenceId
-}
-
-id! {
-    /// The id of an account at which online conferences are held.
-    OnlineConferenceAccountId
 }
 
 /// An online conference to be created. The first four fields are required.

@@ -1,8 +1,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{code, id, setters, words};
-use crate::{Api, Call, Checks, Validate, ValidationError, WorkHours, ZoneName, api, api_endpoint};
+use crate::resources::ids::id;
+use crate::resources::model::{setters, string_enum};
+use crate::{
+    Api, Call, Checks, DepartmentId, UserId, Validate, ValidationError, WorkHours, ZoneName, api, api_endpoint,
+};
 
 /// Users of the tenant: those whose time can be booked.
 #[api]
@@ -76,16 +79,6 @@ pub trait Users: Api {
 }
 
 id! {
-    /// The id of a user.
-    UserId
-}
-
-id! {
-    /// The id of a department.
-    DepartmentId
-}
-
-code! {
     /// The status of a user: a code whose values the vendor does not document.
     UserStatus
 }
@@ -150,7 +143,7 @@ setters!(ListUsers {
     value: String,
 });
 
-words! {
+string_enum! {
     /// What users can be sorted by.
     UserOrder {
         Id = "id",
@@ -166,7 +159,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What users can be filtered by.
     UserAttribute {
         Id = "id",
