@@ -77,9 +77,15 @@
 // Lets the macros name the crate by one absolute path, inside it as outside.
 extern crate self as meetbit_client;
 
-#[cfg(feature = "sandbox")]
-pub mod guide;
-pub mod promises;
+#[doc = include_str!("guide.md")]
+#[cfg_attr(feature = "sandbox", doc = "\n[`sandbox`]: crate::sandbox")]
+#[cfg_attr(
+    not(feature = "sandbox"),
+    doc = "\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
+)]
+pub mod guide {}
+#[doc = include_str!("promises.md")]
+pub mod promises {}
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "webhooks")]
