@@ -38,8 +38,15 @@ pub trait Customers: Api {
 ///     .contact_number("+15551234567")
 ///     .address(Address::new().city("London"));
 /// assert_eq!(
-///     serde_json::to_string(&customer)?,
-///     r#"{"first_name":"Ada","middle_name":null,"last_name":null,"email":null,"contact_number":"+15551234567","address":{"city":"London"}}"#
+///     serde_json::to_value(&customer)?,
+///     serde_json::json!({
+///         "first_name": "Ada",
+///         "middle_name": null,
+///         "last_name": null,
+///         "email": null,
+///         "contact_number": "+15551234567",
+///         "address": { "city": "London" },
+///     })
 /// );
 /// # Ok::<(), serde_json::Error>(())
 /// ```

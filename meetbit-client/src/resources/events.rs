@@ -21,8 +21,10 @@ pub trait Events: Api {
     /// # async fn example(client: meetbit_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use meetbit_client::{CalendarId, Events, ListEvents};
     ///
-    /// let (from, to) = ("2030-01-07T00:00:00Z".parse()?, "2030-01-14T00:00:00Z".parse()?);
-    /// for event in client.list_events(CalendarId(1), from, to, &ListEvents::new()).await? {
+    /// let from = "2030-01-07T00:00:00Z".parse()?;
+    /// let to = "2030-01-14T00:00:00Z".parse()?;
+    /// let query = ListEvents::new();
+    /// for event in client.list_events(CalendarId(1), from, to, &query).await? {
     ///     println!("{} {}", event.start, event.title.unwrap_or_default());
     /// }
     /// # Ok(())
@@ -47,7 +49,8 @@ pub trait Events: Api {
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::{CalendarId, CancelEvent, EventId, Events};
     ///
-    /// client.cancel_event(CalendarId(1), EventId(2), &CancelEvent::new("The speaker is ill.")).await?;
+    /// let note = CancelEvent::new("The speaker is ill.");
+    /// client.cancel_event(CalendarId(1), EventId(2), &note).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -120,9 +123,10 @@ impl Validate for CancelEvent {
 /// ```
 /// use meetbit_client::{Event, EventAttendee};
 ///
-/// let (start, end) = ("2030-01-07T09:00:00Z".parse()?, "2030-01-07T10:00:00Z".parse()?);
+/// let start = "2030-01-07T09:00:00Z".parse()?;
+/// let end = "2030-01-07T10:00:00Z".parse()?;
 /// let ada = EventAttendee::new("ada@example.com").is_organizer(true);
-/// let event = Event::new(7, 1, start, end).title("Introduction").attendees([ada]);
+/// let event = Event::new(7, 1, start, end).title("Hello").attendees([ada]);
 /// # let _ = event;
 /// # Ok::<(), meetbit_client::jiff::Error>(())
 /// ```

@@ -18,14 +18,17 @@ pub trait OnlineConferences: Api {
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{NewOnlineConference, NewOnlineConferenceAttendee, OnlineConferences};
+    /// use meetbit_client::{
+    ///     NewOnlineConference, NewOnlineConferenceAttendee, OnlineConferences,
+    /// };
     ///
+    /// let ada = NewOnlineConferenceAttendee::new("Ada", "ada@example.com");
     /// let conference = NewOnlineConference::new()
     ///     .online_conference_account_id(1)
     ///     .public_id("introduction-2030")
     ///     .title("Introduction")
     ///     .is_public(false)
-    ///     .online_conference_attendees([NewOnlineConferenceAttendee::new("Ada", "ada@example.com")]);
+    ///     .online_conference_attendees([ada]);
     /// println!("{}", client.create_online_conference(&conference).await?.id);
     /// # Ok(())
     /// # }
@@ -41,7 +44,9 @@ pub trait OnlineConferences: Api {
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{OnlineConferenceId, OnlineConferenceUpdate, OnlineConferences};
+    /// use meetbit_client::{
+    ///     OnlineConferenceId, OnlineConferenceUpdate, OnlineConferences,
+    /// };
     ///
     /// let update = OnlineConferenceUpdate::new("Kick-off", true);
     /// client.update_online_conference(OnlineConferenceId(2), &update).await?;
@@ -63,9 +68,15 @@ pub trait OnlineConferences: Api {
 /// ```
 /// use meetbit_client::{NewOnlineConference, Validate};
 ///
-/// let error = NewOnlineConference::new().title("x".repeat(256)).validate().unwrap_err();
-/// assert_eq!(error.get("title").unwrap(), ["The title field must not be greater than 255 characters."]);
-/// assert_eq!(error.get("public_id").unwrap(), ["The public_id field is required."]);
+/// let conference = NewOnlineConference::new().title("x".repeat(256));
+/// let error = conference.validate().unwrap_err();
+/// let texts = error.get("public_id").unwrap();
+/// assert_eq!(texts, ["The public_id field is required."]);
+/// let texts = error.get("title").unwrap();
+/// assert_eq!(
+///     texts,
+///     ["The title field must not be greater than 255 characters."]
+/// );
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

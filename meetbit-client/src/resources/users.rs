@@ -21,7 +21,8 @@ pub trait Users: Api {
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::{ListUsers, UserOrder, Users};
     ///
-    /// for user in client.list_users(&ListUsers::new().order_by(UserOrder::LastName)).await? {
+    /// let by_name = ListUsers::new().order_by(UserOrder::LastName);
+    /// for user in client.list_users(&by_name).await? {
     ///     println!("{}: {}", user.id, user.email.unwrap_or_default());
     /// }
     /// # Ok(())
@@ -38,7 +39,8 @@ pub trait Users: Api {
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{NewUser, Users, WorkHours, WorkHoursSpan, jiff::civil::time};
+    /// use meetbit_client::jiff::civil::time;
+    /// use meetbit_client::{NewUser, Users, WorkHours, WorkHoursSpan};
     ///
     /// let day = [WorkHoursSpan::new(time(9, 0, 0, 0), time(17, 0, 0, 0))];
     /// let user = NewUser::new()
@@ -88,8 +90,12 @@ id! {
 /// ```
 /// use meetbit_client::{ListUsers, UserAttribute, UserOrder};
 ///
-/// let deleted_first = ListUsers::new().with_trashed(true).order_by(UserOrder::DeletedAt);
-/// let smiths = ListUsers::new().attribute(UserAttribute::LastName).operator("=").value("Smith");
+/// let deleted_first =
+///     ListUsers::new().with_trashed(true).order_by(UserOrder::DeletedAt);
+/// let smiths = ListUsers::new()
+///     .attribute(UserAttribute::LastName)
+///     .operator("=")
+///     .value("Smith");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,9 +190,15 @@ string_enum! {
 /// ```
 /// use meetbit_client::{NewUser, Validate};
 ///
-/// let error = NewUser::new().first_name("Grace").is_silent(true).validate().unwrap_err();
-/// assert_eq!(error.get("last_name").unwrap(), ["The last_name field is required."]);
-/// assert_eq!(error.get("activate").unwrap(), ["The activate field must be accepted when is_silent is true."]);
+/// let grace = NewUser::new().first_name("Grace").is_silent(true);
+/// let error = grace.validate().unwrap_err();
+/// let texts = error.get("last_name").unwrap();
+/// assert_eq!(texts, ["The last_name field is required."]);
+/// let texts = error.get("activate").unwrap();
+/// assert_eq!(
+///     texts,
+///     ["The activate field must be accepted when is_silent is true."]
+/// );
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
