@@ -78,10 +78,10 @@
 extern crate self as meetbit_client;
 
 #[doc = include_str!("guide.md")]
-#[cfg_attr(feature = "sandbox", doc = "\n[`sandbox`]: crate::sandbox")]
+#[cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
 #[cfg_attr(
     not(feature = "sandbox"),
-    doc = "\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
+    doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
 )]
 pub mod guide {}
 #[doc = include_str!("promises.md")]
