@@ -91,18 +91,19 @@
 //! [`Call::ready`], with values from constructors such as [`Customer::new`].
 //!
 //! # Operations
-//! These are all the operations that MeetBit documents. For others, declare an endpoint.
+//! These are all the operations that MeetBit documents, in the traits [`Customers`], [`Users`], [`Events`] and
+//! [`OnlineConferences`]. For others, declare an endpoint.
 //!
-//! | method | request | permission |
-//! |---|---|---|
-//! | [`Customers::create_customer`] | `POST /customers` | `customers.create.*` |
-//! | [`Users::list_users`] | `GET /users` | `users.read.*` |
-//! | [`Users::create_user`] | `POST /users` | `users.create.*`; to activate, also `users.lock.*` |
-//! | [`Users::update_user`] | `PATCH /users/{user_id}` | `users.update.*` |
-//! | [`Events::list_events`] | `GET /calendars/{calendar_id}/events` | `events.read.*` (inferred) |
-//! | [`Events::cancel_event`] | `POST /calendars/{calendar_id}/events/{event_id}/cancel` | `events.delete.*` |
-//! | [`OnlineConferences::create_online_conference`] | `POST /online_conferences` | `online_conferences.create.*` |
-//! | [`OnlineConferences::update_online_conference`] | `PATCH /online_conferences/{online_conference_id}` | `online_conferences.update.*` |
+//! | method | request, and permission |
+//! |---|---|
+//! | [`create_customer`](Customers::create_customer) | `POST /customers`<br>`customers.create.*` |
+//! | [`list_users`](Users::list_users) | `GET /users`<br>`users.read.*` |
+//! | [`create_user`](Users::create_user) | `POST /users`<br>`users.create.*`; to activate, also `users.lock.*` |
+//! | [`update_user`](Users::update_user) | `PATCH /users/{user_id}`<br>`users.update.*` |
+//! | [`list_events`](Events::list_events) | `GET /calendars/{calendar_id}/events`<br>`events.read.*` (inferred) |
+//! | [`cancel_event`](Events::cancel_event) | `POST /calendars/{calendar_id}/events/{event_id}/cancel`<br>`events.delete.*` |
+//! | [`create_online_conference`](OnlineConferences::create_online_conference) | `POST /online_conferences`<br>`online_conferences.create.*` |
+//! | [`update_online_conference`](OnlineConferences::update_online_conference) | `PATCH /online_conferences/{online_conference_id}`<br>`online_conferences.update.*` |
 //!
 //! # Features
 //! No feature is on by default.
