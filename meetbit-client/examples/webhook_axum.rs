@@ -1,32 +1,67 @@
-//! A whole receiver of webhooks with axum: verifies, ignores repeats, answers at once, works afterwards.
+//! A complete receiver of webhooks with axum: it verifies, ignores repeats, answers at once and does the work afterwards.
 //!
 //! ```sh
-//! MEETBIT_WEBHOOK_SECRET=... cargo run -p meetbit-tests --example webhook_axum
+//! MEETBIT_WEBHOOK_SECRET=... cargo run -p meetbit-client --features webhooks --example webhook_axum
 //! ```
 //!
-//! listens on `127.0.0.1:3000` for `POST /webhooks`; with `--once` it sends itself a webhook and its repeat instead, says what
-//! happened, and ends.
+//! It listens on `127.0.0.1:3000` for `POST /webhooks`. With `--once` it sends itself a webhook, a repeat and a forgery, prints
+//! the answers, and ends.
 
-use std::{env, error::Error, sync::Arc};
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::sync::Arc;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::{FromRequest, Request, State},
-    http::StatusCode,
-    response::{IntoResponse, Response},
-    routing::post,
-};
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use meetbit_client::webhook::{Deduplicator, Event, MemoryDeduplicator, Seen, Signer, Verifier, Webhook};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+const USAGE: &str = "\
+usage: webhook_axum [--once]
+
+Receives webhooks at http://127.0.0.1:3000/webhooks until Ctrl-C.
+
+  --once  send a webhook, a repeat and a forgery to itself, and end
+  --help  print this text
+
+environment:
+  MEETBIT_WEBHOOK_SECRET  the secret of the webhook destination; not needed for --once";
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    if env::args().any(|argument| argument == "--once") {
-        return once().await;
+async fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => serve().await,
+        ["--once"] => once().await,
+        ["--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => {
+            eprintln!("unexpected arguments: {}\n\n{USAGE}", arguments.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
-    let secret =
-        env::var("MEETBIT_WEBHOOK_SECRET").map_err(|_| "set MEETBIT_WEBHOOK_SECRET to the destination's secret")?;
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let secret = env::var("MEETBIT_WEBHOOK_SECRET").unwrap_or_default();
+    if secret.is_empty() {
+        return Err("set MEETBIT_WEBHOOK_SECRET to the secret of the webhook destination".into());
+    }
     let (receiver, queue) = Receiver::new(Verifier::new(secret)?);
     tokio::spawn(work(queue));
     axum::serve(TcpListener::bind("127.0.0.1:3000").await?, receiver.router()).await?;
@@ -42,8 +77,8 @@ struct Receiver {
 
 impl Receiver {
     fn new(verifier: Verifier) -> (Self, mpsc::Receiver<Webhook>) {
-        let (queue, taken) = mpsc::channel(1000);
-        (Self { verifier, seen: Arc::new(MemoryDeduplicator::new()), queue }, taken)
+        let (queue, receiver) = mpsc::channel(1000);
+        (Self { verifier, seen: Arc::new(MemoryDeduplicator::new()), queue }, receiver)
     }
 
     fn router(self) -> Router {
@@ -51,22 +86,23 @@ impl Receiver {
     }
 }
 
-/// Never waits, so the answer is far within the 10 seconds.
+/// Does not wait, because MeetBit expects the answer within 10 seconds.
 ///
-/// This queue is in memory, so a crash loses what is in it: where that matters, write the webhook to a table or broker here.
+/// The queue is in memory, so a crash loses its webhooks. If that matters, write the webhook to a table or a broker here.
 async fn receive(State(receiver): State<Receiver>, Verified(webhook): Verified) -> StatusCode {
-    // A place is taken before the id is remembered: a webhook that finds no place is no repeat when it comes again.
-    let Ok(place) = receiver.queue.try_reserve() else {
+    // Reserves room in the queue before the id is remembered, so that a webhook that finds the queue full is not ignored as
+    // a repeat when MeetBit sends it again.
+    let Ok(permit) = receiver.queue.try_reserve() else {
         return StatusCode::SERVICE_UNAVAILABLE;
     };
     match receiver.seen.check(&webhook.id) {
-        Seen::First => place.send(webhook),
-        Seen::Repeat => println!("webhook {} came again: ignored", webhook.id),
+        Seen::First => permit.send(webhook),
+        Seen::Repeat => println!("ignored a repeat of webhook {}", webhook.id),
     }
     StatusCode::NO_CONTENT
 }
 
-/// A webhook whose signature was checked over the raw body, which axum limits to 2 MB.
+/// A webhook with a verified signature over the raw body, which axum limits to 2 MB.
 struct Verified(Webhook);
 
 impl FromRequest<Receiver> for Verified {
@@ -100,7 +136,7 @@ fn handle(webhook: &Webhook) {
     }
 }
 
-/// Serves on a free port, sends itself a webhook, its repeat and a forgery, and checks the answers.
+/// Serves on a free port, sends itself a webhook, a repeat and a forgery, and checks the answers.
 async fn once() -> Result<(), Box<dyn Error>> {
     let (receiver, mut queue) = Receiver::new(Verifier::new("a secret for this run")?);
     let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -110,7 +146,7 @@ async fn once() -> Result<(), Box<dyn Error>> {
     let body = r#"{"event":"meeting_links.scheduled","data":{"id":1234}}"#;
     let headers = Signer::new("a secret for this run")?.headers("3f0e2f9b", jiff::Timestamp::now(), body.as_bytes())?;
     let client = reqwest::Client::new();
-    let tries = [("a webhook", body, 204), ("its repeat", body, 204), ("a forgery", "{}", 401)];
+    let tries = [("a webhook", body, 204), ("a repeat", body, 204), ("a forgery", "{}", 401)];
     for (what, body, expected) in tries {
         let answer = client.post(&url).headers(headers.clone()).body(body).send().await?;
         println!("sent {what}: answered {}", answer.status());
