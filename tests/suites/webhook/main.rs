@@ -1,0 +1,6 @@
+//! Signed events: verified, read, and de-duplicated.
+
+mod deduplicator;
+mod events;
+mod fuzz;
+mod verifier;
