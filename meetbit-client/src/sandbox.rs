@@ -51,18 +51,18 @@ mod connection;
 mod customers;
 mod events;
 mod fault;
+mod faults;
 mod filter;
 mod head;
-mod ledger;
 mod limits;
-mod misbehave;
 mod online_conferences;
 mod reply;
+mod request_log;
 mod resources;
+mod rfc3339;
 mod route;
 mod script;
 mod server;
-mod stamp;
 mod users;
 mod validation;
 #[cfg(feature = "webhooks")]
@@ -78,7 +78,7 @@ use tokio::task::AbortHandle;
 
 pub use builder::SandboxBuilder;
 pub use fault::Fault;
-pub use ledger::Received;
+pub use request_log::Received;
 pub use script::On;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{Delivery, DeliveryReport};
@@ -98,7 +98,7 @@ struct Running {
     base_url: String,
     client: Client,
     #[cfg(feature = "webhooks")]
-    courier: reqwest::Client,
+    http: reqwest::Client,
     server: Arc<Server>,
     listener: AbortHandle,
 }
@@ -136,12 +136,12 @@ impl Sandbox {
         self.running.server.keys().first().map_or("", AccessKey::secret)
     }
 
-    /// Every request whose head was read, in order of arrival: the ledger.
+    /// Every request whose head was read, in order of arrival: the request log.
     ///
     /// The latest 100,000 are kept.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
-        self.running.server.ledger().all()
+        self.running.server.request_log().all()
     }
 
     /// Queues a fault for the next request; faults queue up, one for each request.

@@ -123,14 +123,14 @@ impl SandboxBuilder {
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let client = client::connect(&base_url, credentials, limit)?;
         #[cfg(feature = "webhooks")]
-        let courier = crate::client::builder::loopback_client().map_err(io::Error::other)?;
+        let http = crate::client::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
         let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
         let running = Running {
             base_url,
             client,
             #[cfg(feature = "webhooks")]
-            courier,
+            http,
             server,
             listener,
         };

@@ -12,10 +12,10 @@ use tokio::time::{sleep, timeout};
 
 use super::body::Body;
 use super::fault::{Fault, Instead, Kind};
+use super::faults;
 use super::head::{Head, Refusal};
-use super::misbehave;
 use super::reply::{self, Reply};
-use super::server::{Request, Server, Visit};
+use super::server::{Exchange, Request, Server};
 
 /// How long a client is listened to after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
@@ -48,17 +48,17 @@ impl Connection {
             Ok(None) => return Ok(CLOSE),
             Err(refusal) => return self.refuse(None, refusal).await,
         };
-        let mut visit = self.server.arrive(&head);
-        let fault = visit.fault.take();
+        let mut exchange = self.server.arrive(&head);
+        let fault = exchange.fault.take();
         if let Some(Fault { kind: Kind::StopReading, .. }) = fault {
-            self.server.read(&visit, self.unread.split().freeze(), false);
-            misbehave::read_nothing(&self.stream).await?;
+            self.server.read(&exchange, self.unread.split().freeze(), false);
+            faults::read_nothing(&self.stream).await?;
             return Ok(CLOSE);
         }
-        match self.read_body(&head, &visit).await? {
-            Ok(Some(body)) => self.respond(Request { head, body }, &visit, fault).await,
+        match self.read_body(&head, &exchange).await? {
+            Ok(Some(body)) => self.respond(Request { head, body }, &exchange, fault).await,
             Ok(None) => Ok(CLOSE),
-            Err(refusal) => self.refuse(Some(&visit), refusal).await,
+            Err(refusal) => self.refuse(Some(&exchange), refusal).await,
         }
     }
 
@@ -76,7 +76,7 @@ impl Connection {
     }
 
     /// The whole body, or `None` where the client went before its end.
-    async fn read_body(&mut self, head: &Head, visit: &Visit) -> io::Result<Result<Option<Bytes>, Refusal>> {
+    async fn read_body(&mut self, head: &Head, exchange: &Exchange) -> io::Result<Result<Option<Bytes>, Refusal>> {
         let (mut body, expects_continue) = match (head.framing(), head.expects_continue()) {
             (Ok(framing), Ok(expects_continue)) => (Body::new(framing), expects_continue),
             (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
@@ -96,54 +96,54 @@ impl Connection {
         };
         let bytes = body.bytes.freeze();
         let complete = end == Ok(true);
-        self.server.read(visit, bytes.clone(), complete);
+        self.server.read(exchange, bytes.clone(), complete);
         Ok(end.map(|_| complete.then_some(bytes)))
     }
 
     /// Answers what is not HTTP as it should be, and closes: where the next request would start is not known.
-    async fn refuse(&mut self, visit: Option<&Visit>, refusal: Refusal) -> io::Result<After> {
-        let reply = self.server.refuse(visit, refusal);
+    async fn refuse(&mut self, exchange: Option<&Exchange>, refusal: Refusal) -> io::Result<After> {
+        let reply = self.server.refuse(exchange, refusal);
         let written = reply::write(reply, &http::Method::GET, false);
         self.stream.write_all(&written.head).await?;
         self.stream.write_all(&written.body).await?;
         self.close().await
     }
 
-    async fn respond(&mut self, request: Request, visit: &Visit, fault: Option<Fault>) -> io::Result<After> {
+    async fn respond(&mut self, request: Request, exchange: &Exchange, fault: Option<Fault>) -> io::Result<After> {
         let Some(Fault { kind, after_acting }) = fault else {
-            let reply = self.server.act(&request, visit);
-            return self.send(reply, &request, visit).await;
+            let reply = self.server.act(&request, exchange);
+            return self.send(reply, &request, exchange).await;
         };
         match kind {
             Kind::StopReading => Ok(CLOSE),
             Kind::Delay(duration) if after_acting => {
-                let reply = self.server.act(&request, visit);
+                let reply = self.server.act(&request, exchange);
                 sleep(duration).await;
-                self.send(reply, &request, visit).await
+                self.send(reply, &request, exchange).await
             }
             Kind::Delay(duration) => {
                 sleep(duration).await;
-                let reply = self.server.act(&request, visit);
-                self.send(reply, &request, visit).await
+                let reply = self.server.act(&request, exchange);
+                self.send(reply, &request, exchange).await
             }
             Kind::Damage(damage) => {
-                let reply = self.server.act(&request, visit);
-                self.server.replying(visit, &reply);
+                let reply = self.server.act(&request, exchange);
+                self.server.replying(exchange, &reply);
                 let written = reply::write(reply, &request.head.method, request.head.keep_alive());
-                let whole = misbehave::send_damaged(&mut self.stream, &written, damage).await?;
+                let whole = faults::send_damaged(&mut self.stream, &written, damage).await?;
                 Ok(if whole && written.keep_alive { KEEP } else { CLOSE })
             }
             Kind::Instead(instead) => {
                 if after_acting {
-                    self.server.act(&request, visit);
+                    self.server.act(&request, exchange);
                 }
-                self.send_instead(instead, &request, visit).await
+                self.send_instead(instead, &request, exchange).await
             }
         }
     }
 
-    async fn send(&mut self, reply: Reply, request: &Request, visit: &Visit) -> io::Result<After> {
-        self.server.replying(visit, &reply);
+    async fn send(&mut self, reply: Reply, request: &Request, exchange: &Exchange) -> io::Result<After> {
+        self.server.replying(exchange, &reply);
         let written = reply::write(reply, &request.head.method, request.head.keep_alive());
         let whole = [written.head.as_slice(), &written.body].concat(); // one write, so one packet
         self.stream.write_all(&whole).await?;
@@ -153,24 +153,24 @@ impl Connection {
     /// Closing with bytes unread would reset the connection, and the reply could be lost with it: listen for a while.
     async fn close(&mut self) -> io::Result<After> {
         self.stream.shutdown().await?;
-        let _ = timeout(LINGER, misbehave::wait_for_the_end(&mut self.stream)).await;
+        let _ = timeout(LINGER, faults::wait_for_the_end(&mut self.stream)).await;
         Ok(CLOSE)
     }
 
-    async fn send_instead(&mut self, instead: Instead, request: &Request, visit: &Visit) -> io::Result<After> {
+    async fn send_instead(&mut self, instead: Instead, request: &Request, exchange: &Exchange) -> io::Result<After> {
         match instead {
-            Instead::Reply(reply) => return self.send(reply, request, visit).await,
-            Instead::Silence => misbehave::wait_for_the_end(&mut self.stream).await?,
+            Instead::Reply(reply) => return self.send(reply, request, exchange).await,
+            Instead::Silence => faults::wait_for_the_end(&mut self.stream).await?,
             Instead::Reset => self.stream.set_zero_linger()?,
             Instead::Close => self.stream.shutdown().await?,
-            Instead::FloodInformational => misbehave::flood_informational(&mut self.stream).await?,
+            Instead::FloodInformational => faults::flood_informational(&mut self.stream).await?,
             Instead::FloodBody(total) => {
-                let head = self.server.flood_head(visit, total);
-                misbehave::flood_body(&mut self.stream, &head, total).await?;
+                let head = self.server.flood_head(exchange, total);
+                faults::flood_body(&mut self.stream, &head, total).await?;
             }
             Instead::Raw(bytes) => {
-                self.server.replying_raw(visit, &bytes);
-                misbehave::send_raw(&mut self.stream, &bytes).await?;
+                self.server.replying_raw(exchange, &bytes);
+                faults::send_raw(&mut self.stream, &bytes).await?;
             }
         }
         Ok(CLOSE)

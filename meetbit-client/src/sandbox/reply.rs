@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use super::limits::Admission;
-use super::stamp;
+use super::rfc3339;
 use super::validation::Invalid;
 
 pub(super) type Reply = Response<Bytes>;
@@ -94,7 +94,7 @@ pub(super) fn write(mut reply: Reply, method: &Method, keep_alive: bool) -> Writ
     if !own_framing && !bodiless {
         headers.insert(CONTENT_LENGTH, length.into());
     }
-    if let Ok(date) = HeaderValue::from_str(&stamp::http_date()) {
+    if let Ok(date) = HeaderValue::from_str(&rfc3339::http_date()) {
         headers.entry(DATE).or_insert(date);
     }
     if !keep_alive {

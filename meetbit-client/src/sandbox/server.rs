@@ -10,10 +10,10 @@ use http::{Response, StatusCode};
 use super::access::{self, AccessKey};
 use super::fault::Fault;
 use super::head::{Head, Refusal};
-use super::ledger::{Entry, Ledger, Received};
 use super::limits::{Admission, Limits, Verdict};
 use super::reply::{self, Reply};
-use super::resources::{No, Resources};
+use super::request_log::{Entry, Received, RequestLog};
+use super::resources::{OperationError, Resources};
 use super::route::{Route, route};
 use super::script::Script;
 
@@ -24,7 +24,7 @@ pub(super) struct Server {
     keys: Vec<AccessKey>,
     limits: Mutex<Limits>,
     script: Mutex<Script>,
-    ledger: Mutex<Ledger>,
+    request_log: Mutex<RequestLog>,
     resources: Mutex<Resources>,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct Request {
 
 /// What was found out about a request when its head arrived.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct Exchange {
     entry: Entry,
     key: Option<usize>,
     admission: Admission,
@@ -50,16 +50,16 @@ impl Server {
             keys,
             limits: Mutex::new(limits),
             script: Mutex::default(),
-            ledger: Mutex::default(),
+            request_log: Mutex::default(),
             resources: Mutex::new(Resources::seeded()),
         }
     }
 
     /// Counts a request, writes it down and picks the fault that is meant for it.
-    pub(super) fn arrive(&self, head: &Head) -> Visit {
+    pub(super) fn arrive(&self, head: &Head) -> Exchange {
         let key = access::identify(&self.keys, &head.headers);
         let (admission, at) = self.admit(key);
-        let entry = self.ledger().add(Received {
+        let entry = self.request_log().add(Received {
             method: head.method.clone(),
             path: head.path.clone(),
             query: head.query.clone(),
@@ -71,55 +71,55 @@ impl Server {
         });
         let path = head.path.strip_prefix(BASE_PATH).unwrap_or(&head.path);
         let fault = self.script().take(&head.method, path);
-        Visit { entry, key, admission, fault }
+        Exchange { entry, key, admission, fault }
     }
 
     /// Writes down as much of the body as was read.
-    pub(super) fn read(&self, visit: &Visit, body: Bytes, complete: bool) {
-        self.ledger().body(visit.entry, body, complete);
+    pub(super) fn read(&self, exchange: &Exchange, body: Bytes, complete: bool) {
+        self.request_log().body(exchange.entry, body, complete);
     }
 
     /// Does what the request asks for, or says why not.
-    pub(super) fn act(&self, request: &Request, visit: &Visit) -> Reply {
-        let mut reply = self.decide(request, visit);
-        reply::add_limits(&mut reply, &visit.admission);
+    pub(super) fn act(&self, request: &Request, exchange: &Exchange) -> Reply {
+        let mut reply = self.decide(request, exchange);
+        reply::add_limits(&mut reply, &exchange.admission);
         reply
     }
 
-    /// The reply to what is not HTTP as it should be. Without a readable head there is no visit to speak of.
-    pub(super) fn refuse(&self, visit: Option<&Visit>, Refusal(status, text): Refusal) -> Reply {
+    /// The reply to what is not HTTP as it should be. Without a readable head there is no exchange to speak of.
+    pub(super) fn refuse(&self, exchange: Option<&Exchange>, Refusal(status, text): Refusal) -> Reply {
         let mut reply = reply::text(status, text);
-        let admission = visit.map_or_else(|| self.admit(None).0, |visit| visit.admission);
+        let admission = exchange.map_or_else(|| self.admit(None).0, |exchange| exchange.admission);
         reply::add_limits(&mut reply, &admission);
-        if let Some(visit) = visit {
-            self.replying(visit, &reply);
+        if let Some(exchange) = exchange {
+            self.replying(exchange, &reply);
         }
         reply
     }
 
     /// To be called before any byte of a reply goes out: writes it down, and holds the key to a `429`.
-    pub(super) fn replying(&self, visit: &Visit, reply: &Reply) {
-        self.ledger().status(visit.entry, reply.status());
-        if let (Some(key), Some(seconds)) = (visit.key, reply::wait_asked_for(reply)) {
+    pub(super) fn replying(&self, exchange: &Exchange, reply: &Reply) {
+        self.request_log().status(exchange.entry, reply.status());
+        if let (Some(key), Some(seconds)) = (exchange.key, reply::wait_asked_for(reply)) {
             self.limits().hold(key, seconds, Instant::now());
         }
     }
 
     /// The same for a reply of bytes that may not be HTTP.
-    pub(super) fn replying_raw(&self, visit: &Visit, bytes: &[u8]) {
+    pub(super) fn replying_raw(&self, exchange: &Exchange, bytes: &[u8]) {
         let status = bytes.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
         if let Some(status) = status.and_then(|status| StatusCode::from_bytes(status).ok()) {
-            self.ledger().status(visit.entry, status);
+            self.request_log().status(exchange.entry, status);
         }
     }
 
     /// The head of a reply whose body is made while it is sent.
-    pub(super) fn flood_head(&self, visit: &Visit, length: u64) -> Vec<u8> {
+    pub(super) fn flood_head(&self, exchange: &Exchange, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
         reply.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
         reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        reply::add_limits(&mut reply, &visit.admission);
-        self.replying(visit, &reply);
+        reply::add_limits(&mut reply, &exchange.admission);
+        self.replying(exchange, &reply);
         reply::write(reply, &http::Method::GET, false).head
     }
 
@@ -135,8 +135,8 @@ impl Server {
         lock(&self.script)
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    pub(super) fn request_log(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.request_log)
     }
 
     fn admit(&self, key: Option<usize>) -> (Admission, Instant) {
@@ -145,11 +145,11 @@ impl Server {
         (limits.admit(key, now), now)
     }
 
-    fn decide(&self, request: &Request, visit: &Visit) -> Reply {
-        let Some(key) = visit.key.and_then(|key| self.keys.get(key)) else {
+    fn decide(&self, request: &Request, exchange: &Exchange) -> Reply {
+        let Some(key) = exchange.key.and_then(|key| self.keys.get(key)) else {
             return reply::unauthenticated();
         };
-        match visit.admission.verdict {
+        match exchange.admission.verdict {
             Verdict::Suspended => return reply::suspended(),
             Verdict::Wait(seconds) => return reply::too_many(seconds),
             Verdict::Pass => {}
@@ -158,7 +158,9 @@ impl Server {
             Route::NoSuchPath => reply::not_found(),
             Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
-            Route::Found(operation) => lock(&self.resources).perform(operation, request, key).unwrap_or_else(No::reply),
+            Route::Found(operation) => {
+                lock(&self.resources).perform(operation, request, key).unwrap_or_else(OperationError::reply)
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
 
-use super::stamp::Stamp;
+use super::rfc3339::Rfc3339;
 
 /// A text may have so many characters.
 const MAX_TEXT: usize = 255;
@@ -16,14 +16,14 @@ pub(super) struct Invalid {
 
 /// What a client sent: the object in its body, or its query.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct Input {
     values: Map<String, Value>,
     from_query: bool,
 }
 
 /// What a field may do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum Presence {
     /// It must be there, but may be `null`.
     Present,
     /// It must be there and not be `null`.
@@ -44,7 +44,7 @@ pub(super) struct Fields<'a> {
     invalid: &'a mut Invalid,
 }
 
-impl Sent {
+impl Input {
     pub(super) fn body(values: Map<String, Value>) -> Self {
         Self { values, from_query: false }
     }
@@ -109,35 +109,35 @@ impl Serialize for Invalid {
 
 impl Fields<'_> {
     /// A text of at most 255 characters.
-    pub(super) fn text(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn text(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.")?;
         Some(text)
     }
 
     /// A text of any length.
-    pub(super) fn any_text(&mut self, name: &str, need: Need) -> Option<String> {
-        let value = self.value(name, need)?;
+    pub(super) fn any_text(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let value = self.value(name, presence)?;
         let text = value.as_str().map(String::from);
         self.or_say(text, name, "must be a string.")
     }
 
-    pub(super) fn email(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn email(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         let form = self.unless(!is_email(&text), name, "must be a valid email address.");
         let length = self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.");
         form.and(length).map(|()| text)
     }
 
     /// A phone number in E.164 form.
-    pub(super) fn phone(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn phone(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         self.unless(!is_e164(&text), name, "format is invalid.")?;
         Some(text)
     }
 
-    pub(super) fn integer(&mut self, name: &str, need: Need) -> Option<i64> {
-        let value = self.value(name, need)?;
+    pub(super) fn integer(&mut self, name: &str, presence: Presence) -> Option<i64> {
+        let value = self.value(name, presence)?;
         let integer = match value {
             Value::String(text) if self.from_query => text.parse().ok(),
             value => value.as_i64(),
@@ -146,21 +146,21 @@ impl Fields<'_> {
     }
 
     /// An integer of 1 or more.
-    pub(super) fn count(&mut self, name: &str, need: Need) -> Option<usize> {
-        let integer = self.integer(name, need)?;
+    pub(super) fn count(&mut self, name: &str, presence: Presence) -> Option<usize> {
+        let integer = self.integer(name, presence)?;
         let count = usize::try_from(integer).ok().filter(|count| *count > 0);
         self.or_say(count, name, "must be at least 1.")
     }
 
     /// A moment with its offset from UTC.
-    pub(super) fn moment(&mut self, name: &str, need: Need) -> Option<Stamp> {
-        let text = self.any_text(name, need)?;
-        self.or_say(Stamp::parse(&text), name, "must be a valid date.")
+    pub(super) fn moment(&mut self, name: &str, presence: Presence) -> Option<Rfc3339> {
+        let text = self.any_text(name, presence)?;
+        self.or_say(Rfc3339::parse(&text), name, "must be a valid date.")
     }
 
     /// One of these words.
-    pub(super) fn one_of(&mut self, name: &str, need: Need, words: &[&'static str]) -> Option<&'static str> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn one_of(&mut self, name: &str, presence: Presence, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.any_text(name, presence)?;
         let word = words.iter().find(|word| **word == text).copied();
         if word.is_none() {
             self.not_among(name);
@@ -168,8 +168,8 @@ impl Fields<'_> {
         word
     }
 
-    pub(super) fn boolean(&mut self, name: &str, need: Need) -> Option<bool> {
-        let value = self.value(name, need)?;
+    pub(super) fn boolean(&mut self, name: &str, presence: Presence) -> Option<bool> {
+        let value = self.value(name, presence)?;
         let boolean = match value.as_str() {
             Some("true" | "1") if self.from_query => Some(true),
             Some("false" | "0") if self.from_query => Some(false),
@@ -179,8 +179,13 @@ impl Fields<'_> {
     }
 
     /// An object, read by `read`; its fields are named after it with a dot between.
-    pub(super) fn object<T>(&mut self, name: &str, need: Need, read: impl FnOnce(&mut Fields<'_>) -> T) -> Option<T> {
-        let value = self.value(name, need)?;
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> Option<T> {
+        let value = self.value(name, presence)?;
         let object = self.or_say(value.as_object(), name, "must be an array.")?; // PHP has one type for both
         Some(read(&mut Fields {
             values: object,
@@ -191,14 +196,19 @@ impl Fields<'_> {
     }
 
     /// A list of objects, each read by `read`.
-    pub(super) fn list<T>(&mut self, name: &str, need: Need, read: impl Fn(&mut Fields<'_>) -> T) -> Option<Vec<T>> {
-        let value = self.value(name, need)?;
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let value = self.value(name, presence)?;
         let list = self.or_say(value.as_array(), name, "must be an array.")?;
         let items: Map<String, Value> =
             list.iter().enumerate().map(|(position, item)| (position.to_string(), item.clone())).collect();
         let prefix = format!("{}{name}.", self.prefix);
         let mut fields = Fields { values: &items, prefix, from_query: false, invalid: self.invalid };
-        (0..list.len()).map(|position| fields.object(&position.to_string(), Need::Required, &read)).collect()
+        (0..list.len()).map(|position| fields.object(&position.to_string(), Presence::Required, &read)).collect()
     }
 
     /// Notes that something is wrong with a field.
@@ -215,11 +225,11 @@ impl Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    fn value(&mut self, name: &str, need: Need) -> Option<&'a Value> {
+    fn value(&mut self, name: &str, presence: Presence) -> Option<&'a Value> {
         let value = self.values.get(name);
-        match (need, value) {
-            (Need::Present, None) => self.wrong(name, "must be present."),
-            (Need::Required, None | Some(Value::Null)) => self.wrong(name, "is required."),
+        match (presence, value) {
+            (Presence::Present, None) => self.wrong(name, "must be present."),
+            (Presence::Required, None | Some(Value::Null)) => self.wrong(name, "is required."),
             _ => {}
         }
         value.filter(|value| !value.is_null())

@@ -70,8 +70,8 @@ impl Sandbox {
     /// ```
     pub fn deliver(&self, url: &str, secret: impl Into<String>, event: &Event) -> Delivery {
         Delivery {
-            parcel: Parcel::new(url, secret.into(), event).map(Arc::new),
-            courier: self.running.courier.clone(),
+            webhook: WebhookRequest::new(url, secret.into(), event).map(Arc::new),
+            http: self.running.http.clone(),
             answer_within: Duration::from_secs(10),
             pause: Duration::from_secs(1),
         }
@@ -85,8 +85,8 @@ impl Sandbox {
 #[derive(Clone)]
 #[must_use = "a webhook is sent once its delivery is awaited"]
 pub struct Delivery {
-    parcel: Result<Arc<Parcel>, Error>,
-    courier: reqwest::Client,
+    webhook: Result<Arc<WebhookRequest>, Error>,
+    http: reqwest::Client,
     answer_within: Duration,
     pause: Duration,
 }
@@ -103,10 +103,10 @@ impl Delivery {
     }
 
     async fn send(self) -> Result<DeliveryReport, Error> {
-        let parcel = self.parcel.clone()?;
-        let mut report = DeliveryReport { id: parcel.id.clone(), tries: Vec::with_capacity(TRIES) };
+        let webhook = self.webhook.clone()?;
+        let mut report = DeliveryReport { id: webhook.id.clone(), tries: Vec::with_capacity(TRIES) };
         loop {
-            report.tries.push(self.send_once(&parcel).await);
+            report.tries.push(self.send_once(&webhook).await);
             if report.is_taken() || report.tries.len() == TRIES {
                 return Ok(report);
             }
@@ -114,8 +114,8 @@ impl Delivery {
         }
     }
 
-    async fn send_once(&self, parcel: &Parcel) -> Result<StatusCode, Error> {
-        let answer = self.courier.execute(parcel.request()?);
+    async fn send_once(&self, webhook: &WebhookRequest) -> Result<StatusCode, Error> {
+        let answer = self.http.execute(webhook.request()?);
         match tokio::time::timeout(self.answer_within, answer).await {
             Ok(Ok(response)) => Ok(response.status()),
             Ok(Err(error)) => Err(unanswered(error)),
@@ -136,7 +136,7 @@ impl IntoFuture for Delivery {
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
-            .field("id", &self.parcel.as_ref().map(|parcel| &parcel.id))
+            .field("id", &self.webhook.as_ref().map(|webhook| &webhook.id))
             .field("answer_within", &self.answer_within)
             .field("pause", &self.pause)
             .finish_non_exhaustive()
@@ -163,14 +163,14 @@ impl DeliveryReport {
 }
 
 /// What every try has in common.
-struct Parcel {
+struct WebhookRequest {
     url: Url,
     signer: Signer,
     id: String,
     body: Bytes,
 }
 
-impl Parcel {
+impl WebhookRequest {
     fn new(url: &str, secret: String, event: &Event) -> Result<Self, Error> {
         let url = destination(url)?;
         let signer = Signer::new(secret).map_err(|error| Error::config(error.to_string()))?;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::validation::{Fields, Need};
+use super::validation::{Fields, Presence};
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct WorkHours {
@@ -44,7 +44,7 @@ impl WorkHours {
     }
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        let mut day = |name| fields.list(name, Need::Required, Span::read).unwrap_or_default();
+        let mut day = |name| fields.list(name, Presence::Required, Span::read).unwrap_or_default();
         Self {
             sunday: day("sunday"),
             monday: day("monday"),
@@ -65,8 +65,8 @@ impl Span {
 
 impl TimeOfDay {
     fn read(name: &str, fields: &mut Fields<'_>) -> Self {
-        let time = fields.object(name, Need::Required, |fields| {
-            let mut part = |name| fields.integer(name, Need::Required).unwrap_or_default();
+        let time = fields.object(name, Presence::Required, |fields| {
+            let mut part = |name| fields.integer(name, Presence::Required).unwrap_or_default();
             Self { hour: part("hour"), minute: part("minute"), second: part("second") }
         });
         let time = time.unwrap_or_default();
