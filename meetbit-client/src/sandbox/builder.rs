@@ -12,10 +12,27 @@ use tokio::task::JoinSet;
 use super::access::AccessKey;
 use super::connection::Connection;
 use super::fault::Fault;
+use super::handle::{Running, Sandbox};
 use super::limits::Limits;
-use super::server::{BASE_PATH, Server};
-use super::{Running, Sandbox, client};
-use crate::{Credentials, Error, RateLimit};
+use super::route::BASE_PATH;
+use super::server::Server;
+use crate::{Client, Credentials, Error, ErrorKind, RateLimit};
+
+impl Sandbox {
+    /// Starts a sandbox on a free port, with one key that has every permission and MeetBit's default rate limits.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be opened on the loopback address, or outside a tokio runtime.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// A sandbox with another port, other keys, limits, or faults from the start.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
+    }
+}
 
 /// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -41,7 +58,7 @@ pub struct SandboxBuilder {
 }
 
 impl SandboxBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             port: 0,
             // MeetBit's sample values hold such signs too: clients had better cope with them.
@@ -111,7 +128,7 @@ impl SandboxBuilder {
     /// When the port cannot be opened, when a permission is not of the form `resource.verb.scope`, or outside a tokio
     /// runtime.
     pub async fn start(self) -> Result<Sandbox, Error> {
-        self.try_start().await.map_err(client::not_started)
+        self.try_start().await.map_err(not_started)
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
@@ -121,7 +138,7 @@ impl SandboxBuilder {
         let (port, server) = self.build()?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
-        let client = client::connect(&base_url, credentials, limit)?;
+        let client = connect(&base_url, credentials, limit)?;
         #[cfg(feature = "webhooks")]
         let http = crate::client::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
@@ -175,4 +192,14 @@ async fn listen(listener: TcpListener, server: Arc<Server>) {
             Some(_) = connections.join_next() => {}
         }
     }
+}
+
+fn connect(base_url: &str, credentials: Credentials, limit: RateLimit) -> io::Result<Client> {
+    let client = Client::builder("sandbox.example.com").base_url(base_url).credentials(credentials).rate_limit(limit);
+    client.build().map_err(io::Error::other)
+}
+
+fn not_started(error: io::Error) -> Error {
+    let message = format!("the sandbox cannot start: {error}");
+    Error::new(ErrorKind::Config, message).with(|e| e.source(Arc::new(error)))
 }

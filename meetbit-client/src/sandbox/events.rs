@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::filter::Filter;
 use super::online_conferences::{OnlineConference, OnlineConferences};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::OperationError;
 use super::rfc3339::Rfc3339;
 use super::validation::{Fields, Input, Presence};
 

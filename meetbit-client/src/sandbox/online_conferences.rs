@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::OperationError;
 use super::rfc3339::Rfc3339;
 use super::validation::{Fields, Input, Presence};
 

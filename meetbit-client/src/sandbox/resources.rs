@@ -1,14 +1,15 @@
 //! Everything that the sandbox keeps, and which operation works on what.
 
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::access::AccessKey;
 use super::customers::Customers;
 use super::events::Events;
 use super::online_conferences::OnlineConferences;
-use super::reply::{self, Reply};
+use super::operation_error::OperationError;
+use super::reply::Reply;
 use super::route::Operation;
 use super::server::Request;
 use super::users::Users;
@@ -20,15 +21,6 @@ pub(super) struct Resources {
     users: Users,
     events: Events,
     conferences: OnlineConferences,
-}
-
-/// Why an operation was not done.
-#[derive(Debug)]
-pub(super) enum OperationError {
-    Invalid(Invalid),
-    Denied,
-    NotFound,
-    Conflict(&'static str),
 }
 
 impl Resources {
@@ -60,23 +52,6 @@ impl Resources {
             Operation::CreateOnlineConference => self.conferences.create(&body(request)?),
             Operation::UpdateOnlineConference { conference } => self.conferences.update(conference, &body(request)?),
         }
-    }
-}
-
-impl OperationError {
-    pub(super) fn reply(self) -> Reply {
-        match self {
-            Self::Invalid(invalid) => reply::invalid(&invalid),
-            Self::Denied => reply::denied(),
-            Self::NotFound => reply::not_found(),
-            Self::Conflict(text) => reply::text(StatusCode::CONFLICT, text),
-        }
-    }
-}
-
-impl From<Invalid> for OperationError {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
     }
 }
 

@@ -11,14 +11,12 @@ use super::access::{self, AccessKey};
 use super::fault::Fault;
 use super::head::{Head, Refusal};
 use super::limits::{Admission, Limits, Verdict};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
 use super::request_log::{Entry, Received, RequestLog};
-use super::resources::{OperationError, Resources};
-use super::route::{Route, route};
+use super::resources::Resources;
+use super::route::{BASE_PATH, Route, route};
 use super::script::Script;
-
-/// Where the API starts.
-pub(super) const BASE_PATH: &str = "/api/public/v2.0";
 
 pub(super) struct Server {
     keys: Vec<AccessKey>,

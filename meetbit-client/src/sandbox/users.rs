@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::access::AccessKey;
 use super::filter::{self, Filter};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::OperationError;
 use super::rfc3339::Rfc3339;
 use super::validation::{Fields, Input, Presence};
 use super::work_hours::WorkHours;

@@ -11,7 +11,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use reqwest::{Request, Url};
 
-use super::Sandbox;
+use super::handle::Sandbox;
 use crate::request::base_url::is_loopback;
 use crate::webhook::{Event, Signer};
 use crate::{Error, ErrorKind};
