@@ -43,8 +43,10 @@
 //! Three users, of which number 3 is deleted; calendar 1 with three events in January 2030, of which number 3 is
 //! cancelled; calendar 2, empty; and two online conferences, of which number 2 has ended.
 
+// The room is a MeetBit of its own, and a user of the SDK: it imports the crate root and `webhook`, and nothing of the
+// client's inside. Connections are hyper's; `wire` and `faults` hold what no HTTP server does by itself.
+
 mod access;
-mod body;
 mod builder;
 mod connection;
 mod customers;
@@ -53,12 +55,12 @@ mod fault;
 mod faults;
 mod filter;
 mod handle;
-mod head;
 mod limits;
 mod on;
 mod online_conferences;
 mod operation_error;
 mod reply;
+mod request;
 mod request_log;
 mod resources;
 mod rfc3339;
@@ -69,6 +71,7 @@ mod users;
 mod validation;
 #[cfg(feature = "webhooks")]
 mod webhooks;
+mod wire;
 mod work_hours;
 
 pub use builder::SandboxBuilder;

@@ -291,13 +291,6 @@ fn protected(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
         .no_deflate()
 }
 
-/// What the sandbox sends webhooks with: it reaches this machine alone, and has a connection for each request, so that none
-/// meets one that the receiver is closing.
-#[cfg(all(feature = "sandbox", feature = "webhooks"))]
-pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
-    protected(local(reqwest::Client::builder()).pool_max_idle_per_host(0)).build()
-}
-
 /// A variable's value; where it cannot be used, the error names the variable and not the value.
 fn variable(name: &'static str) -> Result<String, Error> {
     env::var(name).map_err(|error| match error {

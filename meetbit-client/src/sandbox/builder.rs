@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use super::access::AccessKey;
-use super::connection::Connection;
+use super::connection;
 use super::fault::Fault;
 use super::handle::{Running, Sandbox};
 use super::limits::Limits;
@@ -139,18 +139,9 @@ impl SandboxBuilder {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let client = connect(&base_url, credentials, limit)?;
-        #[cfg(feature = "webhooks")]
-        let http = crate::client::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
         let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
-        let running = Running {
-            base_url,
-            client,
-            #[cfg(feature = "webhooks")]
-            http,
-            server,
-            listener,
-        };
+        let running = Running { base_url, client, server, listener };
         Ok(Sandbox { running: Arc::new(running) })
     }
 
@@ -184,7 +175,7 @@ async fn listen(listener: TcpListener, server: Arc<Server>) {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let _ = stream.set_nodelay(true); // a drip is to arrive as it is sent
-                    connections.spawn(Connection::new(stream, Arc::clone(&server)).serve());
+                    connections.spawn(connection::serve(stream, Arc::clone(&server)));
                 }
                 // Out of descriptors: let some connections end first.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,

@@ -166,9 +166,9 @@ impl Fault {
 
     /// Replies with this.
     ///
-    /// `Content-Length` and `Date` are added where they are missing and nothing else is, the rate limit's headers included.
-    /// A reply that brings its own `Content-Length` or `Transfer-Encoding` is sent as it stands, right or wrong, and the
-    /// connection is closed after it. A `429` with a `Retry-After` in seconds is meant: the key is held to it.
+    /// Missing `Content-Length` and `Date` headers are added, and no others: the headers of the rate limit are not. A reply
+    /// with its own `Content-Length` or `Transfer-Encoding`, or with an informational status, is sent exactly as it is,
+    /// right or wrong, and the connection is closed after it. A `429` with a `Retry-After` in seconds binds the key.
     #[must_use]
     pub fn reply(response: Response<impl Into<Bytes>>) -> Self {
         Self::instead(Instead::Reply(response.map(Into::into)))

@@ -8,66 +8,48 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-use super::fault::{Damage, Part};
-use super::reply::Written;
+/// What is done with a stream that was taken back from hyper.
+#[derive(Debug)]
+pub(super) enum Takeover {
+    StopReading,
+    Silence,
+    Reset,
+    Close,
+    FloodInformational,
+    FloodBody { head: Vec<u8>, total: u64 },
+    Bytes(Bytes),
+}
 
-/// Sends a reply damaged; says whether it went out whole.
-pub(super) async fn send_damaged(stream: &mut TcpStream, reply: &Written, damage: Damage) -> io::Result<bool> {
-    match damage {
-        Damage::CutHead(after) => {
-            stream.write_all(start(&reply.head, after)).await?;
-            Ok(false)
-        }
-        Damage::CutBody(after) => {
-            stream.write_all(&reply.head).await?;
-            stream.write_all(start(&reply.body, after)).await?;
-            Ok(false)
-        }
-        Damage::Drip { part, bytes, interval } => {
-            match part {
-                Part::Whole => drip(stream, &reply.head, bytes, interval).await?,
-                Part::Body => stream.write_all(&reply.head).await?,
-            }
-            drip(stream, &reply.body, bytes, interval).await?;
-            Ok(true)
+impl Takeover {
+    /// Writes what there is to write.
+    pub(super) async fn perform(self, stream: &mut TcpStream) -> io::Result<()> {
+        match self {
+            Self::StopReading | Self::Reset | Self::Close => Ok(()),
+            Self::Silence => wait_for_the_end(stream).await,
+            Self::FloodInformational => flood_informational(stream).await,
+            Self::FloodBody { head, total } => flood_body(stream, &head, total).await,
+            Self::Bytes(bytes) => stream.write_all(&bytes).await,
         }
     }
 }
 
-fn start(bytes: &[u8], length: usize) -> &[u8] {
-    bytes.get(..length).unwrap_or(bytes)
-}
-
-async fn drip(stream: &mut TcpStream, text: &[u8], bytes: usize, interval: Duration) -> io::Result<()> {
-    for piece in text.chunks(bytes.max(1)) {
-        stream.write_all(piece).await?;
-        sleep(interval).await;
-    }
-    Ok(())
-}
-
-pub(super) async fn flood_informational(stream: &mut TcpStream) -> io::Result<()> {
+async fn flood_informational(stream: &mut TcpStream) -> io::Result<()> {
     const ENDLESS: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </>; rel=preload\r\n\r\n";
     loop {
         stream.write_all(ENDLESS).await?;
     }
 }
 
-pub(super) async fn flood_body(stream: &mut TcpStream, head: &[u8], total: u64) -> io::Result<()> {
+async fn flood_body(stream: &mut TcpStream, head: &[u8], total: u64) -> io::Result<()> {
     static PIECE: [u8; 64 * 1024] = [b'x'; 64 * 1024];
     stream.write_all(head).await?;
     let mut left = total;
     while left > 0 {
-        let piece = start(&PIECE, usize::try_from(left).unwrap_or(usize::MAX));
-        stream.write_all(piece).await?;
-        left -= piece.len() as u64;
+        let piece = PIECE.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        stream.write_all(&PIECE[..piece]).await?;
+        left -= piece as u64;
     }
     Ok(())
-}
-
-pub(super) async fn send_raw(stream: &mut TcpStream, bytes: &Bytes) -> io::Result<()> {
-    stream.write_all(bytes).await?;
-    stream.shutdown().await
 }
 
 /// Says nothing until the client goes.

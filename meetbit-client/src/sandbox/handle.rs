@@ -24,8 +24,6 @@ pub struct Sandbox {
 pub(super) struct Running {
     pub(super) base_url: String,
     pub(super) client: Client,
-    #[cfg(feature = "webhooks")]
-    pub(super) http: reqwest::Client,
     pub(super) server: Arc<Server>,
     pub(super) listener: AbortHandle,
 }

@@ -10,8 +10,8 @@ use super::events::Events;
 use super::online_conferences::OnlineConferences;
 use super::operation_error::OperationError;
 use super::reply::Reply;
+use super::request::Request;
 use super::route::Operation;
-use super::server::Request;
 use super::users::Users;
 use super::validation::{Input, Invalid};
 
@@ -79,6 +79,6 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// The query of a request; of a repeated name the last value counts, as in PHP.
 fn query(request: &Request) -> Input {
-    let query = request.head.query.as_deref().unwrap_or_default();
+    let query = request.head.uri.query().unwrap_or_default();
     Input::query(form_urlencoded::parse(query.as_bytes()).into_owned())
 }

@@ -30,8 +30,3 @@ impl Serialize for Rfc3339 {
         serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
     }
 }
-
-/// The present moment as the `Date` header writes it.
-pub(super) fn http_date() -> String {
-    Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}

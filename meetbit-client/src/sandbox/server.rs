@@ -5,14 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 
 use super::access::{self, AccessKey};
 use super::fault::Fault;
-use super::head::{Head, Refusal};
 use super::limits::{Admission, Limits, Verdict};
 use super::operation_error::OperationError;
 use super::reply::{self, Reply};
+use super::request::{Refusal, Request};
 use super::request_log::{Entry, Received, RequestLog};
 use super::resources::Resources;
 use super::route::{BASE_PATH, Route, route};
@@ -24,13 +26,6 @@ pub(super) struct Server {
     script: Mutex<Script>,
     request_log: Mutex<RequestLog>,
     resources: Mutex<Resources>,
-}
-
-/// A request that was read in full.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) head: Head,
-    pub(super) body: Bytes,
 }
 
 /// What was found out about a request when its head arrived.
@@ -54,20 +49,21 @@ impl Server {
     }
 
     /// Counts a request, writes it down and picks the fault that is meant for it.
-    pub(super) fn arrive(&self, head: &Head) -> Exchange {
+    pub(super) fn arrive(&self, head: &Parts) -> Exchange {
         let key = access::identify(&self.keys, &head.headers);
         let (admission, at) = self.admit(key);
         let entry = self.request_log().add(Received {
             method: head.method.clone(),
-            path: head.path.clone(),
-            query: head.query.clone(),
+            path: head.uri.path().into(),
+            query: head.uri.query().map(Into::into),
             headers: head.headers.clone(),
             body: Bytes::new(),
             complete: false,
             at,
             status: None,
         });
-        let path = head.path.strip_prefix(BASE_PATH).unwrap_or(&head.path);
+        let path = head.uri.path();
+        let path = path.strip_prefix(BASE_PATH).unwrap_or(path);
         let fault = self.script().take(&head.method, path);
         Exchange { entry, key, admission, fault }
     }
@@ -84,14 +80,13 @@ impl Server {
         reply
     }
 
-    /// The reply to what is not HTTP as it should be. Without a readable head there is no exchange to speak of.
+    /// The reply to what is not valid HTTP. There is no exchange without a readable head.
     pub(super) fn refuse(&self, exchange: Option<&Exchange>, Refusal(status, text): Refusal) -> Reply {
         let mut reply = reply::text(status, text);
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        reply.headers_mut().insert(CONTENT_LENGTH, text.len().into());
         let admission = exchange.map_or_else(|| self.admit(None).0, |exchange| exchange.admission);
         reply::add_limits(&mut reply, &admission);
-        if let Some(exchange) = exchange {
-            self.replying(exchange, &reply);
-        }
         reply
     }
 
@@ -114,11 +109,11 @@ impl Server {
     /// The head of a reply whose body is made while it is sent.
     pub(super) fn flood_head(&self, exchange: &Exchange, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
-        reply.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
-        reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        reply.headers_mut().insert(CONTENT_LENGTH, length.into());
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         reply::add_limits(&mut reply, &exchange.admission);
         self.replying(exchange, &reply);
-        reply::write(reply, &http::Method::GET, false).head
+        reply::render(&reply, false)
     }
 
     pub(super) fn keys(&self) -> &[AccessKey] {
@@ -152,7 +147,7 @@ impl Server {
             Verdict::Wait(seconds) => return reply::too_many(seconds),
             Verdict::Pass => {}
         }
-        match route(&request.head.method, &request.head.path) {
+        match route(&request.head.method, request.head.uri.path()) {
             Route::NoSuchPath => reply::not_found(),
             Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
@@ -170,6 +165,6 @@ impl fmt::Debug for Server {
 }
 
 /// A panic while the lock was held leaves plain data, which is as good as before.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,3 +13,4 @@ mod permissions;
 mod socket;
 mod users;
 mod webhooks;
+mod wire;
