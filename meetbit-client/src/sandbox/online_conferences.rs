@@ -7,6 +7,7 @@ use super::reply::{self, Reply};
 use super::rfc3339::Rfc3339;
 use super::validation::{Fields, Input, Presence};
 
+/// The `maxItems` of the attendees.
 const MAX_ATTENDEES: usize = 5;
 
 #[derive(Debug)]

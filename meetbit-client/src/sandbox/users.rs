@@ -148,24 +148,11 @@ impl Given {
             first_name: fields.text("first_name", Presence::Required).unwrap_or_default(),
             last_name: fields.text("last_name", Presence::Required).unwrap_or_default(),
             email: fields.email("email", Presence::Required).unwrap_or_default(),
-            timezone: read_timezone(fields).unwrap_or_default(),
+            timezone: fields.zone_name("timezone", Presence::Required).unwrap_or_default(),
             work_hours: fields.object("work_hours", Presence::Required, WorkHours::read).unwrap_or_default(),
             role: fields.any_text("role", Presence::Required).unwrap_or_default(),
         }
     }
-}
-
-/// A name such as `Europe/London` or `UTC`, judged by its form: there is no list of names here.
-fn read_timezone(fields: &mut Fields<'_>) -> Option<String> {
-    let name = fields.any_text("timezone", Presence::Required)?;
-    let is_part = |part: &str| {
-        part.starts_with(|sign: char| sign.is_ascii_alphabetic())
-            && part.bytes().all(|sign| sign.is_ascii_alphanumeric() || b"_+-".contains(&sign))
-    };
-    if !name.split('/').all(is_part) {
-        fields.wrong("timezone", "must be a valid timezone.");
-    }
-    Some(name)
 }
 
 fn read_activate(fields: &mut Fields<'_>) -> bool {

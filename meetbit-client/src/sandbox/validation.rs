@@ -1,11 +1,14 @@
-//! Checking what was sent, in the words of Laravel's validator.
+//! Checks of what was sent, in the words of Laravel's validator.
+//!
+//! The rules are those of the OpenAPI document, and of the standards that it names in words. None is the client's: the test
+//! `sandbox_suite::document` holds them against the document, so that the sandbox is a second opinion on the client.
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
 
 use super::rfc3339::Rfc3339;
 
-/// A text may have so many characters.
+/// The `maxLength` of every text that has one, in characters.
 const MAX_TEXT: usize = 255;
 
 /// What is wrong, in the order in which it was found: each field with its texts.
@@ -136,6 +139,13 @@ impl Fields<'_> {
         Some(text)
     }
 
+    /// A name such as `Europe/London` or `UTC`, judged by its form: which zones MeetBit knows is not documented.
+    pub(super) fn zone_name(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
+        self.unless(!is_zone_name(&text), name, "must be a valid timezone.")?;
+        Some(text)
+    }
+
     pub(super) fn integer(&mut self, name: &str, presence: Presence) -> Option<i64> {
         let value = self.value(name, presence)?;
         let integer = match value {
@@ -263,12 +273,22 @@ fn is_email(text: &str) -> bool {
     local.chars().count() <= 64 && local.split('.').all(is_atom) && domain.split('.').all(is_label)
 }
 
-/// A plus sign and up to 15 digits, the first of which is not 0.
+/// ITU-T E.164: a `+` and a number of 2 to 15 digits that does not begin with 0.
 fn is_e164(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else {
-        return false;
-    };
-    (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
+    let number = text.strip_prefix('+').and_then(|digits| {
+        let number: u64 = digits.parse().ok()?;
+        (number.to_string() == digits).then_some(number)
+    });
+    number.is_some_and(|number| (10..10_u64.pow(15)).contains(&number))
+}
+
+/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`, none of them empty, `.` or
+/// `..`, or beginning with `-`.
+fn is_zone_name(text: &str) -> bool {
+    let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "._+-".contains(sign);
+    text.split('/').all(|component| {
+        !matches!(component, "" | "." | "..") && !component.starts_with('-') && component.chars().all(is_sign)
+    })
 }
 
 #[cfg(test)]
@@ -296,6 +316,16 @@ mod tests {
             &long,
         ] {
             assert!(!is_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn zone_names_need_the_form_of_the_tz_database() {
+        for good in ["UTC", "Europe/London", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5"] {
+            assert!(is_zone_name(good), "{good}");
+        }
+        for bad in ["", "/", "Europe/", "Europe//London", "+01:00", "Europe London", "Europe/../UTC", "-5", "Zürich"] {
+            assert!(!is_zone_name(bad), "{bad}");
         }
     }
 

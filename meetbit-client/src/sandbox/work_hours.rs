@@ -76,10 +76,12 @@ impl TimeOfDay {
         time
     }
 
-    /// The three together count: MeetBit sets no limit for each.
+    /// "Hour, minute and second together are at most 24 hours": the document limits none of them by itself.
     fn is_within_a_day(self) -> bool {
-        let parts = [self.hour, self.minute, self.second].map(i128::from);
-        let [hour, minute, second] = parts;
-        parts.iter().all(|part| *part >= 0) && (hour * 60 + minute) * 60 + second <= 24 * 60 * 60
+        let parts = [(self.hour, 60 * 60), (self.minute, 60), (self.second, 1)];
+        let seconds = parts
+            .into_iter()
+            .try_fold(0_u64, |seconds, (part, unit)| u64::try_from(part).ok()?.checked_mul(unit)?.checked_add(seconds));
+        seconds.is_some_and(|seconds| seconds <= 24 * 60 * 60)
     }
 }
