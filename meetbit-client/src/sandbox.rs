@@ -6,7 +6,8 @@
 //! can say what was sent and how often: [`Sandbox::requests`]. With a [`Fault`] it misbehaves on demand. With the feature
 //! `webhooks` it sends signed webhooks to a receiver under test, as often as MeetBit does: `Sandbox::deliver`.
 //!
-//! It stops by itself: when the last handle is dropped, the listener and all its connections end.
+//! A sandbox lives on a thread of its own. It answers blocking code as well as async code, on any runtime and without one.
+//! It stops when its last handle is dropped: the listener and all connections end, and nobody waits for that.
 //!
 //! ```
 //! use meetbit_client::sandbox::Sandbox;
@@ -67,6 +68,7 @@ mod rfc3339;
 mod route;
 mod script;
 mod server;
+mod thread;
 mod users;
 mod validation;
 #[cfg(feature = "webhooks")]

@@ -1,29 +1,27 @@
 //! How a sandbox is set up.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
-
 use super::access::AccessKey;
-use super::connection;
 use super::fault::Fault;
 use super::handle::{Running, Sandbox};
 use super::limits::Limits;
 use super::route::BASE_PATH;
 use super::server::Server;
+use super::thread;
 use crate::{Client, Credentials, Error, ErrorKind, RateLimit};
 
 impl Sandbox {
     /// Starts a sandbox on a free port, with one key that has every permission and MeetBit's default rate limits.
     ///
+    /// It runs on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
+    ///
     /// # Errors
     ///
-    /// When no port can be opened on the loopback address, or outside a tokio runtime.
+    /// [`Config`](ErrorKind::Config) if no port can be opened on the loopback address, or no thread started.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
@@ -121,28 +119,26 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the sandbox on the current tokio runtime.
+    /// Starts the sandbox on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
     ///
     /// # Errors
     ///
-    /// When the port cannot be opened, when a permission is not of the form `resource.verb.scope`, or outside a tokio
-    /// runtime.
+    /// [`Config`](ErrorKind::Config) if the port cannot be opened, if a permission is not of the form
+    /// `resource.verb.scope`, or if no thread can be started.
     pub async fn start(self) -> Result<Sandbox, Error> {
         self.try_start().await.map_err(not_started)
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
-        let runtime = Handle::try_current().map_err(io::Error::other)?;
         let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
         let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
         let (port, server) = self.build()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let server = Arc::new(server);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
         let client = connect(&base_url, credentials, limit)?;
-        let server = Arc::new(server);
-        let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
-        let running = Running { base_url, client, server, listener };
-        Ok(Sandbox { running: Arc::new(running) })
+        let thread = thread::start(listener, Arc::clone(&server)).await?;
+        Ok(Sandbox { running: Arc::new(Running { base_url, client, server, _thread: thread }) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {
@@ -164,24 +160,6 @@ impl SandboxBuilder {
 impl fmt::Debug for SandboxBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SandboxBuilder").field("port", &self.port).finish_non_exhaustive() // the keys are in it
-    }
-}
-
-/// Takes connections in. They live in this task's set and end with it.
-async fn listen(listener: TcpListener, server: Arc<Server>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let _ = stream.set_nodelay(true); // a drip is to arrive as it is sent
-                    connections.spawn(connection::serve(stream, Arc::clone(&server)));
-                }
-                // Out of descriptors: let some connections end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Response};
-use tokio::task::AbortHandle;
 
 use crate::{Client, Credentials};
 
@@ -14,6 +13,7 @@ use super::fault::Fault;
 use super::on::On;
 use super::request_log::Received;
 use super::server::Server;
+use super::thread;
 
 /// A running sandbox; clones are handles to the same one.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(super) struct Running {
     pub(super) base_url: String,
     pub(super) client: Client,
     pub(super) server: Arc<Server>,
-    pub(super) listener: AbortHandle,
+    pub(super) _thread: thread::Running,
 }
 
 impl Sandbox {
@@ -101,11 +101,5 @@ impl Sandbox {
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("base_url", &self.running.base_url).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.listener.abort(); // the task owns the socket and every connection
     }
 }
