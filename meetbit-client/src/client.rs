@@ -15,9 +15,6 @@ pub(crate) mod request_builder;
 pub(crate) mod retry;
 mod task;
 
-#[cfg(all(feature = "sandbox", feature = "webhooks"))]
-pub(crate) use crate::client::http_client::loopback_client;
-
 use std::fmt;
 use std::sync::Arc;
 

@@ -57,6 +57,9 @@
 //! # Ok::<(), meetbit_client::webhook::Error>(())
 //! ```
 
+// The room reads and writes signed webhooks. It imports the ids of the resources from the crate root, and nothing of the
+// client: a receiver needs none.
+
 mod deduplicator;
 mod error;
 mod event;

@@ -35,10 +35,3 @@ fn without_surprises(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder 
         .no_zstd()
         .no_deflate()
 }
-
-/// The sandbox sends webhooks with it. It reaches only this machine, and makes a connection for each request, so that none
-/// meets a connection that the receiver is closing.
-#[cfg(all(feature = "sandbox", feature = "webhooks"))]
-pub(crate) fn loopback_client() -> reqwest::Result<reqwest::Client> {
-    without_surprises(loopback(reqwest::Client::builder()).pool_max_idle_per_host(0)).build()
-}

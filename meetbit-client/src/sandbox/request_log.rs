@@ -1,4 +1,4 @@
-//! The ledger: every request that was received.
+//! The request log: every request that was received.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -36,12 +36,12 @@ pub struct Received {
 pub(super) struct Entry(usize);
 
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct RequestLog {
     received: VecDeque<Received>,
     dropped: usize,
 }
 
-impl Ledger {
+impl RequestLog {
     pub(super) fn all(&self) -> Vec<Received> {
         self.received.iter().cloned().collect()
     }

@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer};
 
 /// A moment, written as `2024-08-22T01:04:05.000000Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stamp(Timestamp);
+pub(super) struct Rfc3339(Timestamp);
 
-impl Stamp {
+impl Rfc3339 {
     /// When everything that is there at the start was made: the first moment of 2024.
     pub(super) const START: Self = Self::from_unix(1_704_067_200);
 
@@ -25,13 +25,8 @@ impl Stamp {
     }
 }
 
-impl Serialize for Stamp {
+impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
     }
-}
-
-/// The present moment as the `Date` header writes it.
-pub(super) fn http_date() -> String {
-    Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
