@@ -1,9 +1,10 @@
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use http::Method;
 
-use crate::Permission;
+use crate::permission::Permission;
 
 /// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint).
 ///
@@ -74,6 +75,26 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.method, self.path)
     }
+}
+
+/// The least set of permissions that covers every endpoint of some catalogues: the role that an application needs.
+///
+/// What only some requests need is not in a catalogue, as `users.lock.*` to activate a new user:
+/// [`Call::permissions`](crate::Call::permissions) knows it.
+///
+/// ```
+/// use meetbit_client::{Customers, permissions};
+///
+/// let role = permissions([<dyn Customers>::ENDPOINTS]);
+/// assert_eq!(role.iter().map(ToString::to_string).collect::<Vec<_>>(), ["customers.create.*"]);
+/// ```
+pub fn permissions<C>(catalogues: C) -> BTreeSet<Permission>
+where
+    C: IntoIterator<Item = &'static [&'static Endpoint]>,
+{
+    let declared: BTreeSet<_> = catalogues.into_iter().flatten().flat_map(|endpoint| endpoint.permissions()).collect();
+    let covered = |needed: &Permission| declared.iter().any(|other| other != needed && other.covers(needed));
+    declared.iter().filter(|permission| !covered(permission)).cloned().collect()
 }
 
 /// The steps in which generated code states an endpoint; each is evaluated at compile time.

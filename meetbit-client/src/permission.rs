@@ -1,9 +1,6 @@
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
-
-use crate::Endpoint;
 
 /// What a role may do: `resource.verb.scope`, such as `customers.create.*`.
 ///
@@ -115,23 +112,3 @@ impl fmt::Display for InvalidPermission {
 }
 
 impl std::error::Error for InvalidPermission {}
-
-/// The least set of permissions that covers every endpoint of some catalogues: the role that an application needs.
-///
-/// What only some requests need is not in a catalogue, as `users.lock.*` to activate a new user:
-/// [`Call::permissions`](crate::Call::permissions) knows it.
-///
-/// ```
-/// use meetbit_client::{Customers, permissions};
-///
-/// let role = permissions([<dyn Customers>::ENDPOINTS]);
-/// assert_eq!(role.iter().map(ToString::to_string).collect::<Vec<_>>(), ["customers.create.*"]);
-/// ```
-pub fn permissions<C>(catalogues: C) -> BTreeSet<Permission>
-where
-    C: IntoIterator<Item = &'static [&'static Endpoint]>,
-{
-    let declared: BTreeSet<_> = catalogues.into_iter().flatten().flat_map(|endpoint| endpoint.permissions()).collect();
-    let covered = |needed: &Permission| declared.iter().any(|other| other != needed && other.covers(needed));
-    declared.iter().filter(|permission| !covered(permission)).cloned().collect()
-}

@@ -6,7 +6,8 @@
 //! can say what was sent and how often: [`Sandbox::requests`]. With a [`Fault`] it misbehaves on demand. With the feature
 //! `webhooks` it sends signed webhooks to a receiver under test, as often as MeetBit does: `Sandbox::deliver`.
 //!
-//! It stops by itself: when the last handle is dropped, the listener and all its connections end.
+//! A sandbox lives on a thread of its own. It answers blocking code as well as async code, on any runtime and without one.
+//! It stops when its last handle is dropped: the listener and all connections end, and nobody waits for that.
 //!
 //! ```
 //! use meetbit_client::sandbox::Sandbox;
@@ -43,146 +44,42 @@
 //! Three users, of which number 3 is deleted; calendar 1 with three events in January 2030, of which number 3 is
 //! cancelled; calendar 2, empty; and two online conferences, of which number 2 has ended.
 
+// The room is a MeetBit of its own, and a user of the SDK: it imports the crate root and `webhook`, and nothing of the
+// client's inside. Connections are hyper's; `wire` and `faults` hold what no HTTP server does by itself.
+
 mod access;
-mod body;
 mod builder;
-mod client;
 mod connection;
 mod customers;
 mod events;
 mod fault;
+mod faults;
 mod filter;
-mod head;
-mod ledger;
+mod handle;
 mod limits;
-mod misbehave;
+mod on;
 mod online_conferences;
+mod operation_error;
 mod reply;
+mod request;
+mod request_log;
 mod resources;
+mod rfc3339;
 mod route;
 mod script;
 mod server;
-mod stamp;
+mod thread;
 mod users;
 mod validation;
 #[cfg(feature = "webhooks")]
 mod webhooks;
+mod wire;
 mod work_hours;
-
-use std::fmt;
-use std::sync::Arc;
-
-use bytes::Bytes;
-use http::{Method, Response};
-use tokio::task::AbortHandle;
 
 pub use builder::SandboxBuilder;
 pub use fault::Fault;
-pub use ledger::Received;
-pub use script::On;
+pub use handle::Sandbox;
+pub use on::On;
+pub use request_log::Received;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{Delivery, DeliveryReport};
-
-use crate::{Client, Error};
-
-use access::AccessKey;
-use server::Server;
-
-/// A running sandbox; clones are handles to the same one.
-#[derive(Clone)]
-pub struct Sandbox {
-    running: Arc<Running>,
-}
-
-struct Running {
-    base_url: String,
-    client: Client,
-    #[cfg(feature = "webhooks")]
-    courier: reqwest::Client,
-    server: Arc<Server>,
-    listener: AbortHandle,
-}
-
-impl Sandbox {
-    /// Starts a sandbox on a free port, with one key that has every permission and MeetBit's default rate limits.
-    ///
-    /// # Errors
-    ///
-    /// When no port can be opened on the loopback address, or outside a tokio runtime.
-    pub async fn start() -> Result<Self, Error> {
-        Self::builder().start().await
-    }
-
-    /// A sandbox with another port, other keys, limits, or faults from the start.
-    pub fn builder() -> SandboxBuilder {
-        SandboxBuilder::new()
-    }
-
-    /// The address to give to a client, such as `http://127.0.0.1:49152/api/public/v2.0`.
-    #[must_use]
-    pub fn base_url(&self) -> &str {
-        &self.running.base_url
-    }
-
-    /// The id of the first access key.
-    #[must_use]
-    pub fn access_key_id(&self) -> &str {
-        self.running.server.keys().first().map_or("", AccessKey::id)
-    }
-
-    /// The secret of the first access key.
-    #[must_use]
-    pub fn access_key_secret(&self) -> &str {
-        self.running.server.keys().first().map_or("", AccessKey::secret)
-    }
-
-    /// Every request whose head was read, in order of arrival: the ledger.
-    ///
-    /// The latest 100,000 are kept.
-    #[must_use]
-    pub fn requests(&self) -> Vec<Received> {
-        self.running.server.ledger().all()
-    }
-
-    /// Queues a fault for the next request; faults queue up, one for each request.
-    pub fn fault(&self, fault: Fault) {
-        self.running.server.script().add(None, fault);
-    }
-
-    /// Queues a reply for the next request, which is then not acted upon: short for [`Fault::reply`].
-    pub fn reply(&self, response: Response<impl Into<Bytes>>) {
-        self.fault(Fault::reply(response));
-    }
-
-    /// Narrows what is queued to one method and path, such as `(Method::POST, "/customers")`.
-    ///
-    /// The path is the one after the base URL; a segment in braces, as in `/users/{user_id}`, stands for any.
-    #[must_use]
-    pub fn on(&self, method: Method, path: impl Into<String>) -> On<'_> {
-        On::new(&self.running.server, method, path.into())
-    }
-
-    /// Whether a key has been suspended for asking too early too often.
-    #[must_use]
-    pub fn suspended(&self) -> bool {
-        self.running.server.limits().suspended()
-    }
-
-    /// How many requests came before the `Retry-After` that their key was given had passed.
-    #[must_use]
-    pub fn penalties(&self) -> u32 {
-        self.running.server.limits().penalties()
-    }
-}
-
-impl fmt::Debug for Sandbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sandbox").field("base_url", &self.running.base_url).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.listener.abort(); // the task owns the socket and every connection
-    }
-}

@@ -57,6 +57,9 @@
 //! # Ok::<(), meetbit_client::webhook::Error>(())
 //! ```
 
+// The room reads and writes signed webhooks. It imports the ids of the resources from the crate root, and nothing of the
+// client: a receiver needs none.
+
 mod deduplicator;
 mod error;
 mod event;
@@ -65,11 +68,9 @@ mod key;
 mod signer;
 mod verifier;
 
-pub use self::{
-    deduplicator::{Deduplicator, MemoryDeduplicator, Seen},
-    error::{Error, ErrorKind},
-    event::{CalendarEvent, Event, MeetingLinkScheduled, Webhook},
-    header::{ID, SIGNATURE, TIMESTAMP},
-    signer::Signer,
-    verifier::Verifier,
-};
+pub use self::deduplicator::{Deduplicator, MemoryDeduplicator, Seen};
+pub use self::error::{Error, ErrorKind};
+pub use self::event::{CalendarEvent, Event, MeetingLinkScheduled, Webhook};
+pub use self::header::{ID, SIGNATURE, TIMESTAMP};
+pub use self::signer::Signer;
+pub use self::verifier::Verifier;

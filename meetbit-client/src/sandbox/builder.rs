@@ -1,23 +1,36 @@
 //! How a sandbox is set up.
 
-use std::fmt;
-use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::net::TcpListener;
-use tokio::runtime::Handle;
-use tokio::task::JoinSet;
+use std::{fmt, io};
 
 use super::access::AccessKey;
-use super::client;
-use super::connection::Connection;
 use super::fault::Fault;
+use super::handle::{Running, Sandbox};
 use super::limits::Limits;
-use super::server::{BASE_PATH, Server};
-use super::{Running, Sandbox};
-use crate::{Credentials, Error, RateLimit};
+use super::route::BASE_PATH;
+use super::server::Server;
+use super::thread;
+use crate::{Client, Credentials, Error, ErrorKind, RateLimit};
+
+impl Sandbox {
+    /// Starts a sandbox on a free port, with one key that has every permission and MeetBit's default rate limits.
+    ///
+    /// It runs on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Config`](ErrorKind::Config) if no port can be opened on the loopback address, or no thread started.
+    pub async fn start() -> Result<Self, Error> {
+        Self::builder().start().await
+    }
+
+    /// A sandbox with another port, other keys, limits, or faults from the start.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
+    }
+}
 
 /// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
 ///
@@ -43,7 +56,7 @@ pub struct SandboxBuilder {
 }
 
 impl SandboxBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             port: 0,
             // MeetBit's sample values hold such signs too: clients had better cope with them.
@@ -106,37 +119,26 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the sandbox on the current tokio runtime.
+    /// Starts the sandbox on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
     ///
     /// # Errors
     ///
-    /// When the port cannot be opened, when a permission is not of the form `resource.verb.scope`, or outside a tokio
-    /// runtime.
+    /// [`Config`](ErrorKind::Config) if the port cannot be opened, if a permission is not of the form
+    /// `resource.verb.scope`, or if no thread can be started.
     pub async fn start(self) -> Result<Sandbox, Error> {
-        self.try_start().await.map_err(client::not_started)
+        self.try_start().await.map_err(not_started)
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
-        let runtime = Handle::try_current().map_err(io::Error::other)?;
         let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
         let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
         let (port, server) = self.build()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
-        let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
-        let client = client::connect(&base_url, credentials, limit)?;
-        #[cfg(feature = "webhooks")]
-        let courier = crate::builder::loopback_client().map_err(io::Error::other)?;
         let server = Arc::new(server);
-        let listener = runtime.spawn(listen(listener, Arc::clone(&server))).abort_handle();
-        let running = Running {
-            base_url,
-            client,
-            #[cfg(feature = "webhooks")]
-            courier,
-            server,
-            listener,
-        };
-        Ok(Sandbox { running: Arc::new(running) })
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
+        let client = connect(&base_url, credentials, limit)?;
+        let thread = thread::start(listener, Arc::clone(&server)).await?;
+        Ok(Sandbox { running: Arc::new(Running { base_url, client, server, _thread: thread }) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {
@@ -161,20 +163,12 @@ impl fmt::Debug for SandboxBuilder {
     }
 }
 
-/// Takes connections in. They live in this task's set and end with it.
-async fn listen(listener: TcpListener, server: Arc<Server>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let _ = stream.set_nodelay(true); // a drip is to arrive as it is sent
-                    connections.spawn(Connection::new(stream, Arc::clone(&server)).serve());
-                }
-                // Out of descriptors: let some connections end first.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
+fn connect(base_url: &str, credentials: Credentials, limit: RateLimit) -> io::Result<Client> {
+    let client = Client::builder("sandbox.example.com").base_url(base_url).credentials(credentials).rate_limit(limit);
+    client.build().map_err(io::Error::other)
+}
+
+fn not_started(error: io::Error) -> Error {
+    let message = format!("the sandbox cannot start: {error}");
+    Error::new(ErrorKind::Config, message).with(|e| e.source(Arc::new(error)))
 }

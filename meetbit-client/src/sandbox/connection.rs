@@ -1,178 +1,180 @@
-//! One connection: requests in, replies out.
+//! One connection, served by hyper. A fault that no HTTP server can do takes the stream back from it.
 
+use std::future::poll_fn;
 use std::io;
-use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use http::request::Parts;
+use http::{Method, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::body::Body;
-use super::fault::{Fault, Instead, Kind};
-use super::head::{Head, Refusal};
-use super::misbehave;
+use super::fault::{Damage, Fault, Instead, Kind};
+use super::faults::{self, Takeover};
 use super::reply::{self, Reply};
-use super::server::{Request, Server, Visit};
+use super::request::{self, Refusal, Request};
+use super::server::{Exchange, Server, lock};
+use super::wire::{Progress, Wire};
 
+/// The longest head, in bytes and in headers.
+const MAX_HEAD: usize = 64 * 1024;
+const MAX_HEADERS: usize = 128;
 /// How long a client is listened to after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Whether there may be another request on the connection.
-type After = ControlFlow<()>;
-const KEEP: After = ControlFlow::Continue(());
-const CLOSE: After = ControlFlow::Break(());
-
-#[derive(Debug)]
-pub(super) struct Connection {
-    stream: TcpStream,
-    unread: BytesMut,
-    server: Arc<Server>,
+/// Serves until either side closes. Errors of the socket concern the client only.
+pub(super) async fn serve(stream: TcpStream, server: Arc<Server>) {
+    let service = Arc::new(Service { server, progress: Progress::default(), takeover: Mutex::default() });
+    let wire = TokioIo::new(Wire::new(stream, service.progress.clone()));
+    let serve = service_fn(|request: hyper::Request<Incoming>| {
+        service.progress.serving();
+        let service = Arc::clone(&service);
+        Box::pin(async move { service.exchange(request).await })
+    });
+    // Half-closed: a request is acted on even if the client stops waiting for the reply.
+    let mut connection = http1::Builder::new()
+        .half_close(true)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(wire, serve);
+    let end = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let parts = connection.into_parts();
+    let _ = service.finish(parts.io.into_inner().into_stream(), end, parts.read_buf).await;
 }
 
-impl Connection {
-    pub(super) fn new(stream: TcpStream, server: Arc<Server>) -> Self {
-        Self { stream, unread: BytesMut::new(), server }
+/// What the requests of one connection share.
+struct Service {
+    server: Arc<Server>,
+    progress: Progress,
+    takeover: Mutex<Option<(Exchange, Takeover)>>,
+}
+
+/// The error that makes hyper give up the connection.
+const GIVEN_UP: &str = "a fault takes the connection over";
+
+/// What a request leads to: a reply for hyper to write, or bytes and ends that are beyond hyper.
+type Action = Result<(Reply, Option<Damage>), Takeover>;
+
+impl Service {
+    async fn exchange(&self, request: hyper::Request<Incoming>) -> Result<Response<reqwest::Body>, &'static str> {
+        let (mut head, body) = request.into_parts();
+        request::mark_sensitive(&mut head);
+        let mut exchange = self.server.arrive(&head);
+        match self.react(head, body, &mut exchange).await {
+            Ok((reply, damage)) => {
+                self.server.replying(&exchange, &reply);
+                self.progress.replying(damage);
+                Ok(reply.map(reqwest::Body::from)) // the body of whole bytes that is in the tree already
+            }
+            Err(takeover) => {
+                *lock(&self.takeover) = Some((exchange, takeover));
+                Err(GIVEN_UP)
+            }
+        }
     }
 
-    /// Serves until either side closes. Errors of the socket are the client's business.
-    pub(super) async fn serve(mut self) {
-        while let Ok(After::Continue(())) = self.exchange().await {}
-    }
-
-    async fn exchange(&mut self) -> io::Result<After> {
-        let head = match self.read_head().await? {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(CLOSE),
-            Err(refusal) => return self.refuse(None, refusal).await,
-        };
-        let mut visit = self.server.arrive(&head);
-        let fault = visit.fault.take();
+    async fn react(&self, head: Parts, body: Incoming, exchange: &mut Exchange) -> Action {
+        let fault = exchange.fault.take();
         if let Some(Fault { kind: Kind::StopReading, .. }) = fault {
-            self.server.read(&visit, self.unread.split().freeze(), false);
-            misbehave::read_nothing(&self.stream).await?;
-            return Ok(CLOSE);
+            return Err(Takeover::StopReading);
         }
-        match self.read_body(&head, &visit).await? {
-            Ok(Some(body)) => self.respond(Request { head, body }, &visit, fault).await,
-            Ok(None) => Ok(CLOSE),
-            Err(refusal) => self.refuse(Some(&visit), refusal).await,
+        match self.read(&head, body, exchange).await {
+            Ok(Some(body)) => self.respond(&Request { head, body }, exchange, fault).await,
+            Ok(None) => Err(Takeover::Close),
+            Err(refusal) => Ok((self.server.refuse(Some(exchange), refusal), None)),
         }
     }
 
-    /// A head, or `None` where the client has gone.
-    async fn read_head(&mut self) -> io::Result<Result<Option<Head>, Refusal>> {
-        loop {
-            match Head::take(&mut self.unread) {
-                Ok(None) => {}
-                head => return Ok(head),
-            }
-            if self.stream.read_buf(&mut self.unread).await? == 0 {
-                return Ok(Ok(None));
-            }
-        }
+    /// The whole body, or `None` if the client went away before its end.
+    async fn read(&self, head: &Parts, body: Incoming, exchange: &Exchange) -> Result<Option<Bytes>, Refusal> {
+        request::check(head)?;
+        let mut bytes = BytesMut::new();
+        let end = request::read_body(body, &mut bytes).await;
+        let bytes = bytes.freeze();
+        self.server.read(exchange, bytes.clone(), end == Ok(true));
+        end.map(|complete| complete.then_some(bytes))
     }
 
-    /// The whole body, or `None` where the client went before its end.
-    async fn read_body(&mut self, head: &Head, visit: &Visit) -> io::Result<Result<Option<Bytes>, Refusal>> {
-        let (mut body, expects_continue) = match (head.framing(), head.expects_continue()) {
-            (Ok(framing), Ok(expects_continue)) => (Body::new(framing), expects_continue),
-            (Err(refusal), _) | (_, Err(refusal)) => return Ok(Err(refusal)),
-        };
-        let mut invite = expects_continue;
-        let end = loop {
-            match body.take(&mut self.unread) {
-                Ok(false) => {}
-                end => break end.map(|_| true),
-            }
-            if std::mem::take(&mut invite) && body.bytes.is_empty() {
-                self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
-            }
-            if matches!(self.stream.read_buf(&mut self.unread).await, Ok(0) | Err(_)) {
-                break Ok(false);
-            }
-        };
-        let bytes = body.bytes.freeze();
-        let complete = end == Ok(true);
-        self.server.read(visit, bytes.clone(), complete);
-        Ok(end.map(|_| complete.then_some(bytes)))
-    }
-
-    /// Answers what is not HTTP as it should be, and closes: where the next request would start is not known.
-    async fn refuse(&mut self, visit: Option<&Visit>, refusal: Refusal) -> io::Result<After> {
-        let reply = self.server.refuse(visit, refusal);
-        let written = reply::write(reply, &http::Method::GET, false);
-        self.stream.write_all(&written.head).await?;
-        self.stream.write_all(&written.body).await?;
-        self.close().await
-    }
-
-    async fn respond(&mut self, request: Request, visit: &Visit, fault: Option<Fault>) -> io::Result<After> {
+    async fn respond(&self, request: &Request, exchange: &Exchange, fault: Option<Fault>) -> Action {
+        let act = || self.server.act(request, exchange);
         let Some(Fault { kind, after_acting }) = fault else {
-            let reply = self.server.act(&request, visit);
-            return self.send(reply, &request, visit).await;
+            return Ok((act(), None));
         };
         match kind {
-            Kind::StopReading => Ok(CLOSE),
+            Kind::StopReading => Err(Takeover::StopReading),
             Kind::Delay(duration) if after_acting => {
-                let reply = self.server.act(&request, visit);
+                let reply = act();
                 sleep(duration).await;
-                self.send(reply, &request, visit).await
+                Ok((reply, None))
             }
             Kind::Delay(duration) => {
                 sleep(duration).await;
-                let reply = self.server.act(&request, visit);
-                self.send(reply, &request, visit).await
+                Ok((act(), None))
             }
-            Kind::Damage(damage) => {
-                let reply = self.server.act(&request, visit);
-                self.server.replying(visit, &reply);
-                let written = reply::write(reply, &request.head.method, request.head.keep_alive());
-                let whole = misbehave::send_damaged(&mut self.stream, &written, damage).await?;
-                Ok(if whole && written.keep_alive { KEEP } else { CLOSE })
-            }
+            Kind::Damage(damage) => Ok((act(), Some(damage))),
             Kind::Instead(instead) => {
                 if after_acting {
-                    self.server.act(&request, visit);
+                    act();
                 }
-                self.send_instead(instead, &request, visit).await
+                self.instead(instead, request, exchange)
             }
         }
     }
 
-    async fn send(&mut self, reply: Reply, request: &Request, visit: &Visit) -> io::Result<After> {
-        self.server.replying(visit, &reply);
-        let written = reply::write(reply, &request.head.method, request.head.keep_alive());
-        let whole = [written.head.as_slice(), &written.body].concat(); // one write, so one packet
-        self.stream.write_all(&whole).await?;
-        if written.keep_alive { Ok(KEEP) } else { self.close().await }
-    }
-
-    /// Closing with bytes unread would reset the connection, and the reply could be lost with it: listen for a while.
-    async fn close(&mut self) -> io::Result<After> {
-        self.stream.shutdown().await?;
-        let _ = timeout(LINGER, misbehave::wait_for_the_end(&mut self.stream)).await;
-        Ok(CLOSE)
-    }
-
-    async fn send_instead(&mut self, instead: Instead, request: &Request, visit: &Visit) -> io::Result<After> {
-        match instead {
-            Instead::Reply(reply) => return self.send(reply, request, visit).await,
-            Instead::Silence => misbehave::wait_for_the_end(&mut self.stream).await?,
-            Instead::Reset => self.stream.set_zero_linger()?,
-            Instead::Close => self.stream.shutdown().await?,
-            Instead::FloodInformational => misbehave::flood_informational(&mut self.stream).await?,
-            Instead::FloodBody(total) => {
-                let head = self.server.flood_head(visit, total);
-                misbehave::flood_body(&mut self.stream, &head, total).await?;
+    fn instead(&self, instead: Instead, request: &Request, exchange: &Exchange) -> Action {
+        Err(match instead {
+            Instead::Reply(reply) if reply::is_for_hyper(&reply) => return Ok((reply, None)),
+            Instead::Reply(reply) => {
+                self.server.replying(exchange, &reply);
+                Takeover::Bytes(reply::render(&reply, request.head.method != Method::HEAD).into())
             }
             Instead::Raw(bytes) => {
-                self.server.replying_raw(visit, &bytes);
-                misbehave::send_raw(&mut self.stream, &bytes).await?;
+                self.server.replying_raw(exchange, &bytes);
+                Takeover::Bytes(bytes)
             }
+            Instead::FloodBody(total) => Takeover::FloodBody { head: self.server.flood_head(exchange, total), total },
+            Instead::FloodInformational => Takeover::FloodInformational,
+            Instead::Silence => Takeover::Silence,
+            Instead::Reset => Takeover::Reset,
+            Instead::Close => Takeover::Close,
+        })
+    }
+
+    /// Does what hyper could not do, and closes.
+    async fn finish(&self, mut stream: TcpStream, end: hyper::Result<()>, unread: Bytes) -> io::Result<()> {
+        let takeover = lock(&self.takeover).take();
+        match takeover {
+            Some((exchange, Takeover::StopReading)) => {
+                self.server.read(&exchange, unread, false);
+                return faults::read_nothing(&stream).await;
+            }
+            Some((_, Takeover::Reset)) => return stream.set_zero_linger(),
+            Some((_, takeover)) => takeover.perform(&mut stream).await?,
+            None if self.progress.is_refused() => {
+                let reply = self.server.refuse(None, refusal(end));
+                stream.write_all(&reply::render(&reply, true)).await?;
+            }
+            None => {}
         }
-        Ok(CLOSE)
+        // Closing with bytes unread would reset the connection, and the reply could be lost with it.
+        stream.shutdown().await?;
+        let _ = timeout(LINGER, faults::wait_for_the_end(&mut stream)).await;
+        Ok(())
+    }
+}
+
+/// hyper refuses by itself what it cannot parse; its reply lacks the headers that every reply of MeetBit has.
+fn refusal(end: hyper::Result<()>) -> Refusal {
+    match end {
+        Err(error) if error.is_parse_too_large() => request::HEAD_TOO_LARGE,
+        _ => Refusal::bad_request("The request is malformed."),
     }
 }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::No;
-use super::stamp::Stamp;
-use super::validation::{Fields, Need, Sent};
+use super::rfc3339::Rfc3339;
+use super::validation::{Fields, Input, Presence};
 
 #[derive(Debug, Default)]
 pub(super) struct Customers {
@@ -18,9 +18,9 @@ struct Customer {
     name: String,
     #[serde(flatten)]
     given: Given,
-    created_at: Stamp,
-    updated_at: Stamp,
-    deleted_at: Option<Stamp>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    deleted_at: Option<Rfc3339>,
 }
 
 /// What a client says of a customer.
@@ -48,10 +48,10 @@ struct Address {
 
 impl Customers {
     /// No operation reads customers again, so only their number is kept.
-    pub(super) fn create(&mut self, sent: &Sent) -> Result<Reply, No> {
-        let given = sent.read(Given::read)?;
+    pub(super) fn create(&mut self, input: &Input) -> Result<Reply, OperationError> {
+        let given = input.read(Given::read)?;
         self.created += 1;
-        let now = Stamp::now();
+        let now = Rfc3339::now();
         let customer = Customer {
             id: self.created,
             name: given.name(),
@@ -67,12 +67,12 @@ impl Customers {
 impl Given {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            first_name: fields.text("first_name", Need::Present),
-            middle_name: fields.text("middle_name", Need::Present),
-            last_name: fields.text("last_name", Need::Present),
-            email: fields.email("email", Need::Present),
-            contact_number: fields.phone("contact_number", Need::Present),
-            address: fields.object("address", Need::Present, Address::read),
+            first_name: fields.text("first_name", Presence::Present),
+            middle_name: fields.text("middle_name", Presence::Present),
+            last_name: fields.text("last_name", Presence::Present),
+            email: fields.email("email", Presence::Present),
+            contact_number: fields.phone("contact_number", Presence::Present),
+            address: fields.object("address", Presence::Present, Address::read),
         }
     }
 
@@ -84,7 +84,7 @@ impl Given {
 
 impl Address {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let mut text = |name| fields.text(name, Need::Optional);
+        let mut text = |name| fields.text(name, Presence::Optional);
         Self {
             line_1: text("line_1"),
             line_2: text("line_2"),

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::filter::Filter;
 use super::online_conferences::{OnlineConference, OnlineConferences};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::No;
-use super::stamp::Stamp;
-use super::validation::{Fields, Need, Sent};
+use super::rfc3339::Rfc3339;
+use super::validation::{Fields, Input, Presence};
 
 const CALENDARS: [i64; 2] = [1, 2];
 const ATTRIBUTES: &[&str] = &[
@@ -42,8 +42,8 @@ struct Event {
     title: String,
     body: Option<String>,
     location: Option<String>,
-    start: Stamp,
-    end: Stamp,
+    start: Rfc3339,
+    end: Rfc3339,
     attendees: Vec<Attendee>,
     cancel_note: Option<String>,
     canceled_by_id: Option<i64>,
@@ -52,9 +52,9 @@ struct Event {
     provider_event_id: Option<String>,
     customer_id: Option<i64>,
     meeting_link_id: Option<i64>,
-    created_at: Stamp,
-    updated_at: Stamp,
-    deleted_at: Option<Stamp>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    deleted_at: Option<Rfc3339>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,8 +78,8 @@ struct Shown<'a> {
 /// What a client says of the list that it wants.
 #[derive(Debug)]
 struct Listing {
-    from: Option<Stamp>,
-    to: Option<Stamp>,
+    from: Option<Rfc3339>,
+    to: Option<Rfc3339>,
     with_trashed: bool,
     filter: Option<Filter>,
 }
@@ -96,16 +96,21 @@ impl Events {
             Event::sample(3, "Farewell", start(2), start(2) + HOUR),
         ];
         if let Some(event) = events.last_mut() {
-            event.cancel("No longer needed.".into(), Stamp::START);
+            event.cancel("No longer needed.".into(), Rfc3339::START);
         }
         Self { events }
     }
 
-    pub(super) fn list(&self, calendar: i64, sent: &Sent, conferences: &OnlineConferences) -> Result<Reply, No> {
+    pub(super) fn list(
+        &self,
+        calendar: i64,
+        input: &Input,
+        conferences: &OnlineConferences,
+    ) -> Result<Reply, OperationError> {
         if !CALENDARS.contains(&calendar) {
-            return Err(No::NotFound);
+            return Err(OperationError::NotFound);
         }
-        let listing = sent.read(Listing::read)?;
+        let listing = input.read(Listing::read)?;
         let of_calendar = self.events.iter().filter(|event| event.calendar_id == calendar && listing.wants(event));
         let shown = of_calendar.filter_map(|event| serde_json::to_value(event.shown(conferences)).ok());
         let found: Vec<_> =
@@ -118,13 +123,13 @@ impl Events {
         &mut self,
         calendar: i64,
         id: i64,
-        sent: &Sent,
+        input: &Input,
         conferences: &OnlineConferences,
-    ) -> Result<Reply, No> {
+    ) -> Result<Reply, OperationError> {
         let is_it = |event: &&mut Event| event.id == id && event.calendar_id == calendar && event.deleted_at.is_none();
-        let event = self.events.iter_mut().find(is_it).ok_or(No::NotFound)?;
-        let note = sent.read(|fields| fields.text("cancel_note", Need::Required).unwrap_or_default())?;
-        event.cancel(note, Stamp::now());
+        let event = self.events.iter_mut().find(is_it).ok_or(OperationError::NotFound)?;
+        let note = input.read(|fields| fields.text("cancel_note", Presence::Required).unwrap_or_default())?;
+        event.cancel(note, Rfc3339::now());
         Ok(reply::done("Event canceled.", &event.shown(conferences)))
     }
 }
@@ -153,8 +158,8 @@ impl Event {
             title: title.into(),
             body: None,
             location: Some("Room 1".into()),
-            start: Stamp::from_unix(start),
-            end: Stamp::from_unix(end),
+            start: Rfc3339::from_unix(start),
+            end: Rfc3339::from_unix(end),
             attendees: vec![organizer, guest],
             cancel_note: None,
             canceled_by_id: None,
@@ -163,13 +168,13 @@ impl Event {
             provider_event_id: None,
             customer_id: None,
             meeting_link_id: None,
-            created_at: Stamp::START,
-            updated_at: Stamp::START,
+            created_at: Rfc3339::START,
+            updated_at: Rfc3339::START,
             deleted_at: None,
         }
     }
 
-    fn cancel(&mut self, note: String, now: Stamp) {
+    fn cancel(&mut self, note: String, now: Rfc3339) {
         self.cancel_note = Some(note);
         self.canceled_by_id = Some(1);
         self.canceled_by_type = Some("client");
@@ -185,9 +190,9 @@ impl Event {
 impl Listing {
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            from: fields.moment("from", Need::Required),
-            to: fields.moment("to", Need::Required),
-            with_trashed: fields.boolean("with_trashed", Need::Optional) == Some(true),
+            from: fields.moment("from", Presence::Required),
+            to: fields.moment("to", Presence::Required),
+            with_trashed: fields.boolean("with_trashed", Presence::Optional) == Some(true),
             filter: Filter::read(fields, ATTRIBUTES),
         }
     }

@@ -11,7 +11,7 @@ use http::{HeaderValue, Response, StatusCode};
 /// Queue it with [`Sandbox::fault`](crate::sandbox::Sandbox::fault), for one operation with
 /// [`Sandbox::on`](crate::sandbox::Sandbox::on), or from the start with the builder.
 ///
-/// A request that meets a fault is read in full (unless the fault is [`stop_reading`](Self::stop_reading)), is in the ledger and
+/// A request that meets a fault is read in full (unless the fault is [`stop_reading`](Self::stop_reading)), is in the request log and
 /// counts toward the rate limits. Whether MeetBit acts on it depends on the fault:
 ///
 /// - [`delay`](Self::delay) waits first, then acts and replies;
@@ -96,7 +96,7 @@ impl Fault {
 
     /// Stops reading after the head and keeps the connection open.
     ///
-    /// The ledger holds whatever of the body had come along with the head. There is nothing to act on, so
+    /// The request log holds whatever of the body had come along with the head. There is nothing to act on, so
     /// [`after_acting`](Self::after_acting) changes nothing.
     #[must_use]
     pub fn stop_reading() -> Self {
@@ -166,9 +166,9 @@ impl Fault {
 
     /// Replies with this.
     ///
-    /// `Content-Length` and `Date` are added where they are missing and nothing else is, the rate limit's headers included.
-    /// A reply that brings its own `Content-Length` or `Transfer-Encoding` is sent as it stands, right or wrong, and the
-    /// connection is closed after it. A `429` with a `Retry-After` in seconds is meant: the key is held to it.
+    /// Missing `Content-Length` and `Date` headers are added, and no others: the headers of the rate limit are not. A reply
+    /// with its own `Content-Length` or `Transfer-Encoding`, or with an informational status, is sent exactly as it is,
+    /// right or wrong, and the connection is closed after it. A `429` with a `Retry-After` in seconds binds the key.
     #[must_use]
     pub fn reply(response: Response<impl Into<Bytes>>) -> Self {
         Self::instead(Instead::Reply(response.map(Into::into)))

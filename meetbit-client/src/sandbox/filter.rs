@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::validation::{Fields, Need};
+use super::validation::{Fields, Presence};
 
 /// Keeps the items of which one attribute compares as asked for.
 #[derive(Debug)]
@@ -30,12 +30,12 @@ impl Filter {
     ///
     /// MeetBit does not document the operators: common spellings are understood, and the others refused.
     pub(super) fn read(fields: &mut Fields<'_>, attributes: &[&'static str]) -> Option<Self> {
-        let attribute = fields.one_of("attribute", Need::Optional, attributes);
-        let operator = match fields.any_text("operator", Need::Optional) {
+        let attribute = fields.one_of("attribute", Presence::Optional, attributes);
+        let operator = match fields.any_text("operator", Presence::Optional) {
             None => Some(Operator::Equal),
             Some(operator) => Operator::parse(&operator),
         };
-        let value = fields.any_text("value", Need::Optional);
+        let value = fields.any_text("value", Presence::Optional);
         if operator.is_none() {
             fields.not_among("operator");
         }

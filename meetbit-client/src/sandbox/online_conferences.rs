@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::No;
-use super::stamp::Stamp;
-use super::validation::{Fields, Need, Sent};
+use super::rfc3339::Rfc3339;
+use super::validation::{Fields, Input, Presence};
 
+/// The `maxItems` of the attendees.
 const MAX_ATTENDEES: usize = 5;
 
 #[derive(Debug)]
@@ -20,11 +21,11 @@ pub(super) struct OnlineConference {
     #[serde(flatten)]
     given: Given,
     is_occurred: bool,
-    started_at: Option<Stamp>,
-    ended_at: Option<Stamp>,
-    created_at: Stamp,
-    updated_at: Stamp,
-    deleted_at: Option<Stamp>,
+    started_at: Option<Rfc3339>,
+    ended_at: Option<Rfc3339>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    deleted_at: Option<Rfc3339>,
 }
 
 /// What a client says of a conference.
@@ -40,34 +41,35 @@ struct Given {
 impl OnlineConferences {
     /// One that is held for event 1, and one that has ended.
     pub(super) fn seeded() -> Self {
-        let mut coming = OnlineConference::new(1, Given::sample("sandbox-conference-1", "Introduction"), Stamp::START);
+        let mut coming =
+            OnlineConference::new(1, Given::sample("sandbox-conference-1", "Introduction"), Rfc3339::START);
         coming.given.backer_event_id = Some(1);
-        let mut ended = OnlineConference::new(2, Given::sample("sandbox-conference-2", "Kick-off"), Stamp::START);
+        let mut ended = OnlineConference::new(2, Given::sample("sandbox-conference-2", "Kick-off"), Rfc3339::START);
         ended.is_occurred = true;
-        (ended.started_at, ended.ended_at) = (Some(Stamp::START), Some(Stamp::START));
+        (ended.started_at, ended.ended_at) = (Some(Rfc3339::START), Some(Rfc3339::START));
         Self { conferences: vec![coming, ended] }
     }
 
-    pub(super) fn create(&mut self, sent: &Sent) -> Result<Reply, No> {
-        let given = sent.read(|fields| {
+    pub(super) fn create(&mut self, input: &Input) -> Result<Reply, OperationError> {
+        let given = input.read(|fields| {
             let given = Given::read(fields);
             read_attendees(fields);
             given
         })?;
         let id = self.conferences.last().map_or(1, |last| last.id + 1);
-        self.conferences.push(OnlineConference::new(id, given, Stamp::now()));
+        self.conferences.push(OnlineConference::new(id, given, Rfc3339::now()));
         Ok(reply::done("Online conference created.", &self.conferences.last()))
     }
 
-    pub(super) fn update(&mut self, id: i64, sent: &Sent) -> Result<Reply, No> {
+    pub(super) fn update(&mut self, id: i64, input: &Input) -> Result<Reply, OperationError> {
         let found = self.conferences.iter_mut().find(|conference| conference.id == id);
-        let conference = found.ok_or(No::NotFound)?;
-        let (title, is_public) = sent.read(read_title)?;
+        let conference = found.ok_or(OperationError::NotFound)?;
+        let (title, is_public) = input.read(read_title)?;
         if conference.ended_at.is_some() {
-            return Err(No::Conflict("Online conference has already ended."));
+            return Err(OperationError::Conflict("Online conference has already ended."));
         }
         (conference.given.title, conference.given.is_public) = (title, is_public);
-        conference.updated_at = Stamp::now();
+        conference.updated_at = Rfc3339::now();
         Ok(reply::done("Online conference updated.", conference))
     }
 
@@ -78,7 +80,7 @@ impl OnlineConferences {
 }
 
 impl OnlineConference {
-    fn new(id: i64, given: Given, now: Stamp) -> Self {
+    fn new(id: i64, given: Given, now: Rfc3339) -> Self {
         Self {
             id,
             given,
@@ -104,9 +106,9 @@ impl Given {
     }
 
     fn read(fields: &mut Fields<'_>) -> Self {
-        let online_conference_account_id = fields.integer("online_conference_account_id", Need::Required);
-        let backer_event_id = fields.integer("backer_event_id", Need::Optional);
-        let public_id = fields.any_text("public_id", Need::Required);
+        let online_conference_account_id = fields.integer("online_conference_account_id", Presence::Required);
+        let backer_event_id = fields.integer("backer_event_id", Presence::Optional);
+        let public_id = fields.any_text("public_id", Presence::Required);
         let (title, is_public) = read_title(fields);
         Self {
             online_conference_account_id: online_conference_account_id.unwrap_or_default(),
@@ -119,15 +121,15 @@ impl Given {
 }
 
 fn read_title(fields: &mut Fields<'_>) -> (String, bool) {
-    let title = fields.text("title", Need::Required);
-    (title.unwrap_or_default(), fields.boolean("is_public", Need::Required).unwrap_or_default())
+    let title = fields.text("title", Presence::Required);
+    (title.unwrap_or_default(), fields.boolean("is_public", Presence::Required).unwrap_or_default())
 }
 
 /// Attendees are checked and then forgotten: no documented operation shows them.
 fn read_attendees(fields: &mut Fields<'_>) {
-    let attendees = fields.list("online_conference_attendees", Need::Optional, |attendee| {
-        attendee.any_text("name", Need::Required);
-        attendee.email("email", Need::Required);
+    let attendees = fields.list("online_conference_attendees", Presence::Optional, |attendee| {
+        attendee.any_text("name", Presence::Required);
+        attendee.email("email", Presence::Required);
     });
     if attendees.is_some_and(|attendees| attendees.len() > MAX_ATTENDEES) {
         fields.wrong("online_conference_attendees", "must not have more than 5 items.");

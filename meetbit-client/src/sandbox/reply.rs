@@ -1,12 +1,11 @@
 //! Replies in MeetBit's shapes, and how they are written.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde::Serialize;
 
 use super::limits::Admission;
-use super::stamp;
 use super::validation::Invalid;
 
 pub(super) type Reply = Response<Bytes>;
@@ -75,48 +74,25 @@ pub(super) fn add_limits(reply: &mut Reply, admission: &Admission) {
     headers.insert(HeaderName::from_static("ratelimit-reset"), admission.reset.into());
 }
 
-/// A reply as it goes out.
-#[derive(Debug)]
-pub(super) struct Written {
-    pub(super) head: Vec<u8>,
-    pub(super) body: Bytes,
-    pub(super) keep_alive: bool,
+/// False for what hyper would correct or refuse: a reply with framing of its own, right or wrong, and a `1xx`.
+pub(super) fn is_for_hyper(reply: &Reply) -> bool {
+    let framing = [CONTENT_LENGTH, TRANSFER_ENCODING];
+    !reply.status().is_informational() && !framing.iter().any(|name| reply.headers().contains_key(name))
 }
 
-/// Writes a reply to a request with this method.
-pub(super) fn write(mut reply: Reply, method: &Method, keep_alive: bool) -> Written {
-    let own_framing = reply.headers().contains_key(CONTENT_LENGTH) || reply.headers().contains_key(TRANSFER_ENCODING);
-    let keep_alive = keep_alive && !own_framing;
-    let status = reply.status();
-    let bodiless = status.is_informational() || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let length = reply.body().len();
-    let headers = reply.headers_mut();
-    if !own_framing && !bodiless {
-        headers.insert(CONTENT_LENGTH, length.into());
-    }
-    if let Ok(date) = HeaderValue::from_str(&stamp::http_date()) {
-        headers.entry(DATE).or_insert(date);
-    }
-    if !keep_alive {
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    }
-    let head = write_head(&reply);
-    let body = if bodiless || method == Method::HEAD { Bytes::new() } else { reply.into_body() };
-    Written { head, body, keep_alive }
-}
-
-fn write_head(reply: &Reply) -> Vec<u8> {
+/// A reply as bytes, with the headers that it has and no others.
+pub(super) fn render(reply: &Reply, with_body: bool) -> Vec<u8> {
     let status = reply.status();
     let reason = status.canonical_reason().unwrap_or_default();
-    let mut head = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
     for (name, value) in reply.headers() {
-        head.extend_from_slice(name.as_str().as_bytes());
-        head.extend_from_slice(b": ");
-        head.extend_from_slice(value.as_bytes());
-        head.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
     }
-    head.extend_from_slice(b"\r\n");
-    head
+    bytes.extend_from_slice(b"\r\n");
+    if with_body {
+        bytes.extend_from_slice(reply.body());
+    }
+    bytes
 }
 
 fn json(status: StatusCode, value: &impl Serialize) -> Reply {

@@ -1,18 +1,19 @@
 //! Everything that the sandbox keeps, and which operation works on what.
 
+use http::HeaderMap;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value};
 
 use super::access::AccessKey;
 use super::customers::Customers;
 use super::events::Events;
 use super::online_conferences::OnlineConferences;
-use super::reply::{self, Reply};
+use super::operation_error::OperationError;
+use super::reply::Reply;
+use super::request::Request;
 use super::route::Operation;
-use super::server::Request;
 use super::users::Users;
-use super::validation::{Invalid, Sent};
+use super::validation::{Input, Invalid};
 
 #[derive(Debug)]
 pub(super) struct Resources {
@@ -20,15 +21,6 @@ pub(super) struct Resources {
     users: Users,
     events: Events,
     conferences: OnlineConferences,
-}
-
-/// Why an operation was not done.
-#[derive(Debug)]
-pub(super) enum No {
-    Invalid(Invalid),
-    Denied,
-    NotFound,
-    Conflict(&'static str),
 }
 
 impl Resources {
@@ -42,7 +34,12 @@ impl Resources {
         }
     }
 
-    pub(super) fn perform(&mut self, operation: Operation, request: &Request, key: &AccessKey) -> Result<Reply, No> {
+    pub(super) fn perform(
+        &mut self,
+        operation: Operation,
+        request: &Request,
+        key: &AccessKey,
+    ) -> Result<Reply, OperationError> {
         match operation {
             Operation::CreateCustomer => self.customers.create(&body(request)?),
             Operation::ListUsers => self.users.list(&query(request)),
@@ -58,34 +55,17 @@ impl Resources {
     }
 }
 
-impl No {
-    pub(super) fn reply(self) -> Reply {
-        match self {
-            Self::Invalid(invalid) => reply::invalid(&invalid),
-            Self::Denied => reply::denied(),
-            Self::NotFound => reply::not_found(),
-            Self::Conflict(text) => reply::text(StatusCode::CONFLICT, text),
-        }
-    }
-}
-
-impl From<Invalid> for No {
-    fn from(invalid: Invalid) -> Self {
-        Self::Invalid(invalid)
-    }
-}
-
 /// The object in a request's body; an empty body is an object without fields, as in Laravel.
-fn body(request: &Request) -> Result<Sent, Invalid> {
+fn body(request: &Request) -> Result<Input, Invalid> {
     let wrong = |text| Invalid::one("body", text);
     if request.body.is_empty() {
-        return Ok(Sent::body(Map::new()));
+        return Ok(Input::body(Map::new()));
     }
     if !is_json(&request.head.headers) {
         return Err(wrong("The request body must be sent as application/json."));
     }
     match serde_json::from_slice(&request.body) {
-        Ok(Value::Object(fields)) => Ok(Sent::body(fields)),
+        Ok(Value::Object(fields)) => Ok(Input::body(fields)),
         Ok(_) => Err(wrong("The request body must be a JSON object.")),
         Err(_) => Err(wrong("The request body must be valid JSON.")),
     }
@@ -98,7 +78,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The query of a request; of a repeated name the last value counts, as in PHP.
-fn query(request: &Request) -> Sent {
-    let query = request.head.query.as_deref().unwrap_or_default();
-    Sent::query(form_urlencoded::parse(query.as_bytes()).into_owned())
+fn query(request: &Request) -> Input {
+    let query = request.head.uri.query().unwrap_or_default();
+    Input::query(form_urlencoded::parse(query.as_bytes()).into_owned())
 }

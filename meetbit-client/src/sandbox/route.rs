@@ -2,7 +2,8 @@
 
 use http::Method;
 
-use super::server::BASE_PATH;
+/// Where the API starts.
+pub(super) const BASE_PATH: &str = "/api/public/v2.0";
 
 /// What a method and a path lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]

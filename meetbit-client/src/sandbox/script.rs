@@ -1,39 +1,14 @@
 //! The queue of what shall happen to the requests to come.
 
-use bytes::Bytes;
-use http::{Method, Response};
+use http::Method;
 
 use super::fault::Fault;
-use super::server::Server;
-
-/// Queues faults and replies for one method and path; made by [`Sandbox::on`](crate::sandbox::Sandbox::on).
-#[derive(Debug)]
-pub struct On<'a> {
-    server: &'a Server,
-    target: Target,
-}
-
-impl<'a> On<'a> {
-    pub(super) fn new(server: &'a Server, method: Method, path: String) -> Self {
-        Self { server, target: Target { method, path } }
-    }
-
-    /// Queues a fault for the next such request.
-    pub fn fault(&self, fault: Fault) {
-        self.server.script().add(Some(self.target.clone()), fault);
-    }
-
-    /// Queues a reply for the next such request, which is then not acted upon: short for [`Fault::reply`].
-    pub fn reply(&self, response: Response<impl Into<Bytes>>) {
-        self.fault(Fault::reply(response));
-    }
-}
 
 /// The requests that a fault is meant for.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
-    method: Method,
-    path: String,
+    pub(super) method: Method,
+    pub(super) path: String,
 }
 
 impl Target {

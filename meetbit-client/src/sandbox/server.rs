@@ -5,39 +5,32 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Response, StatusCode};
 
 use super::access::{self, AccessKey};
 use super::fault::Fault;
-use super::head::{Head, Refusal};
-use super::ledger::{Entry, Ledger, Received};
 use super::limits::{Admission, Limits, Verdict};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::{No, Resources};
-use super::route::{Route, route};
+use super::request::{Refusal, Request};
+use super::request_log::{Entry, Received, RequestLog};
+use super::resources::Resources;
+use super::route::{BASE_PATH, Route, route};
 use super::script::Script;
-
-/// Where the API starts.
-pub(super) const BASE_PATH: &str = "/api/public/v2.0";
 
 pub(super) struct Server {
     keys: Vec<AccessKey>,
     limits: Mutex<Limits>,
     script: Mutex<Script>,
-    ledger: Mutex<Ledger>,
+    request_log: Mutex<RequestLog>,
     resources: Mutex<Resources>,
-}
-
-/// A request that was read in full.
-#[derive(Debug)]
-pub(super) struct Request {
-    pub(super) head: Head,
-    pub(super) body: Bytes,
 }
 
 /// What was found out about a request when its head arrived.
 #[derive(Debug)]
-pub(super) struct Visit {
+pub(super) struct Exchange {
     entry: Entry,
     key: Option<usize>,
     admission: Admission,
@@ -50,77 +43,77 @@ impl Server {
             keys,
             limits: Mutex::new(limits),
             script: Mutex::default(),
-            ledger: Mutex::default(),
+            request_log: Mutex::default(),
             resources: Mutex::new(Resources::seeded()),
         }
     }
 
     /// Counts a request, writes it down and picks the fault that is meant for it.
-    pub(super) fn arrive(&self, head: &Head) -> Visit {
+    pub(super) fn arrive(&self, head: &Parts) -> Exchange {
         let key = access::identify(&self.keys, &head.headers);
         let (admission, at) = self.admit(key);
-        let entry = self.ledger().add(Received {
+        let entry = self.request_log().add(Received {
             method: head.method.clone(),
-            path: head.path.clone(),
-            query: head.query.clone(),
+            path: head.uri.path().into(),
+            query: head.uri.query().map(Into::into),
             headers: head.headers.clone(),
             body: Bytes::new(),
             complete: false,
             at,
             status: None,
         });
-        let path = head.path.strip_prefix(BASE_PATH).unwrap_or(&head.path);
+        let path = head.uri.path();
+        let path = path.strip_prefix(BASE_PATH).unwrap_or(path);
         let fault = self.script().take(&head.method, path);
-        Visit { entry, key, admission, fault }
+        Exchange { entry, key, admission, fault }
     }
 
     /// Writes down as much of the body as was read.
-    pub(super) fn read(&self, visit: &Visit, body: Bytes, complete: bool) {
-        self.ledger().body(visit.entry, body, complete);
+    pub(super) fn read(&self, exchange: &Exchange, body: Bytes, complete: bool) {
+        self.request_log().body(exchange.entry, body, complete);
     }
 
     /// Does what the request asks for, or says why not.
-    pub(super) fn act(&self, request: &Request, visit: &Visit) -> Reply {
-        let mut reply = self.decide(request, visit);
-        reply::add_limits(&mut reply, &visit.admission);
+    pub(super) fn act(&self, request: &Request, exchange: &Exchange) -> Reply {
+        let mut reply = self.decide(request, exchange);
+        reply::add_limits(&mut reply, &exchange.admission);
         reply
     }
 
-    /// The reply to what is not HTTP as it should be. Without a readable head there is no visit to speak of.
-    pub(super) fn refuse(&self, visit: Option<&Visit>, Refusal(status, text): Refusal) -> Reply {
+    /// The reply to what is not valid HTTP. There is no exchange without a readable head.
+    pub(super) fn refuse(&self, exchange: Option<&Exchange>, Refusal(status, text): Refusal) -> Reply {
         let mut reply = reply::text(status, text);
-        let admission = visit.map_or_else(|| self.admit(None).0, |visit| visit.admission);
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        reply.headers_mut().insert(CONTENT_LENGTH, text.len().into());
+        let admission = exchange.map_or_else(|| self.admit(None).0, |exchange| exchange.admission);
         reply::add_limits(&mut reply, &admission);
-        if let Some(visit) = visit {
-            self.replying(visit, &reply);
-        }
         reply
     }
 
     /// To be called before any byte of a reply goes out: writes it down, and holds the key to a `429`.
-    pub(super) fn replying(&self, visit: &Visit, reply: &Reply) {
-        self.ledger().status(visit.entry, reply.status());
-        if let (Some(key), Some(seconds)) = (visit.key, reply::wait_asked_for(reply)) {
+    pub(super) fn replying(&self, exchange: &Exchange, reply: &Reply) {
+        self.request_log().status(exchange.entry, reply.status());
+        if let (Some(key), Some(seconds)) = (exchange.key, reply::wait_asked_for(reply)) {
             self.limits().hold(key, seconds, Instant::now());
         }
     }
 
     /// The same for a reply of bytes that may not be HTTP.
-    pub(super) fn replying_raw(&self, visit: &Visit, bytes: &[u8]) {
+    pub(super) fn replying_raw(&self, exchange: &Exchange, bytes: &[u8]) {
         let status = bytes.strip_prefix(b"HTTP/1.").and_then(|rest| rest.get(2..5));
         if let Some(status) = status.and_then(|status| StatusCode::from_bytes(status).ok()) {
-            self.ledger().status(visit.entry, status);
+            self.request_log().status(exchange.entry, status);
         }
     }
 
     /// The head of a reply whose body is made while it is sent.
-    pub(super) fn flood_head(&self, visit: &Visit, length: u64) -> Vec<u8> {
+    pub(super) fn flood_head(&self, exchange: &Exchange, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
-        reply.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
-        reply.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
-        reply::add_limits(&mut reply, &visit.admission);
-        self.replying(visit, &reply);
-        reply::write(reply, &http::Method::GET, false).head
+        reply.headers_mut().insert(CONTENT_LENGTH, length.into());
+        reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        reply::add_limits(&mut reply, &exchange.admission);
+        self.replying(exchange, &reply);
+        reply::render(&reply, false)
     }
 
     pub(super) fn keys(&self) -> &[AccessKey] {
@@ -135,8 +128,8 @@ impl Server {
         lock(&self.script)
     }
 
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        lock(&self.ledger)
+    pub(super) fn request_log(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.request_log)
     }
 
     fn admit(&self, key: Option<usize>) -> (Admission, Instant) {
@@ -145,20 +138,22 @@ impl Server {
         (limits.admit(key, now), now)
     }
 
-    fn decide(&self, request: &Request, visit: &Visit) -> Reply {
-        let Some(key) = visit.key.and_then(|key| self.keys.get(key)) else {
+    fn decide(&self, request: &Request, exchange: &Exchange) -> Reply {
+        let Some(key) = exchange.key.and_then(|key| self.keys.get(key)) else {
             return reply::unauthenticated();
         };
-        match visit.admission.verdict {
+        match exchange.admission.verdict {
             Verdict::Suspended => return reply::suspended(),
             Verdict::Wait(seconds) => return reply::too_many(seconds),
             Verdict::Pass => {}
         }
-        match route(&request.head.method, &request.head.path) {
+        match route(&request.head.method, request.head.uri.path()) {
             Route::NoSuchPath => reply::not_found(),
             Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
-            Route::Found(operation) => lock(&self.resources).perform(operation, request, key).unwrap_or_else(No::reply),
+            Route::Found(operation) => {
+                lock(&self.resources).perform(operation, request, key).unwrap_or_else(OperationError::reply)
+            }
         }
     }
 }
@@ -170,6 +165,6 @@ impl fmt::Debug for Server {
 }
 
 /// A panic while the lock was held leaves plain data, which is as good as before.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use super::access::AccessKey;
 use super::filter::{self, Filter};
+use super::operation_error::OperationError;
 use super::reply::{self, Reply};
-use super::resources::No;
-use super::stamp::Stamp;
-use super::validation::{Fields, Need, Sent};
+use super::rfc3339::Rfc3339;
+use super::validation::{Fields, Input, Presence};
 use super::work_hours::WorkHours;
 
 const ORDERS: &[&str] =
@@ -42,9 +42,9 @@ struct User {
     #[serde(flatten)]
     given: Given,
     status: i64,
-    created_at: Stamp,
-    updated_at: Stamp,
-    deleted_at: Option<Stamp>,
+    created_at: Rfc3339,
+    updated_at: Rfc3339,
+    deleted_at: Option<Rfc3339>,
 }
 
 /// What a client says of a user.
@@ -72,25 +72,25 @@ struct Listing {
 
 impl Users {
     pub(super) fn seeded() -> Self {
-        let user = |id, first_name, last_name, email, deleted_at: Option<Stamp>| User {
+        let user = |id, first_name, last_name, email, deleted_at: Option<Rfc3339>| User {
             id,
             given: Given::sample(first_name, last_name, email),
             status: ACTIVE,
-            created_at: Stamp::START,
-            updated_at: deleted_at.unwrap_or(Stamp::START),
+            created_at: Rfc3339::START,
+            updated_at: deleted_at.unwrap_or(Rfc3339::START),
             deleted_at,
         };
         Self {
             users: vec![
                 user(1, "Grace", "Hopper", "grace@example.com", None),
                 user(2, "Alan", "Turing", "alan@example.com", None),
-                user(3, "Charles", "Babbage", "charles@example.com", Some(Stamp::START)),
+                user(3, "Charles", "Babbage", "charles@example.com", Some(Rfc3339::START)),
             ],
         }
     }
 
-    pub(super) fn list(&self, sent: &Sent) -> Result<Reply, No> {
-        let listing = sent.read(Listing::read)?;
+    pub(super) fn list(&self, input: &Input) -> Result<Reply, OperationError> {
+        let listing = input.read(Listing::read)?;
         let mut found: Vec<_> = self.users.iter().filter_map(|user| serde_json::to_value(user).ok()).collect();
         found.retain(|user| listing.wants(user));
         found.sort_by(|one, other| filter::compare(&one[listing.order_by], &other[listing.order_by]));
@@ -102,12 +102,12 @@ impl Users {
         Ok(reply::done("Users retrieved.", &page))
     }
 
-    pub(super) fn create(&mut self, sent: &Sent, key: &AccessKey) -> Result<Reply, No> {
-        if sent.asks_for("activate") && !key.permits("users.lock.*") {
-            return Err(No::Denied);
+    pub(super) fn create(&mut self, input: &Input, key: &AccessKey) -> Result<Reply, OperationError> {
+        if input.asks_for("activate") && !key.permits("users.lock.*") {
+            return Err(OperationError::Denied);
         }
-        let (given, activate) = sent.read(|fields| (Given::read(fields), read_activate(fields)))?;
-        let now = Stamp::now();
+        let (given, activate) = input.read(|fields| (Given::read(fields), read_activate(fields)))?;
+        let now = Rfc3339::now();
         self.users.push(User {
             id: self.users.last().map_or(1, |last| last.id + 1),
             given,
@@ -119,11 +119,11 @@ impl Users {
         Ok(reply::done("User created.", &self.users.last()))
     }
 
-    pub(super) fn update(&mut self, id: i64, sent: &Sent) -> Result<Reply, No> {
+    pub(super) fn update(&mut self, id: i64, input: &Input) -> Result<Reply, OperationError> {
         let found = self.users.iter_mut().find(|user| user.id == id && user.deleted_at.is_none());
-        let user = found.ok_or(No::NotFound)?;
-        user.given = sent.read(Given::read)?;
-        user.updated_at = Stamp::now();
+        let user = found.ok_or(OperationError::NotFound)?;
+        user.given = input.read(Given::read)?;
+        user.updated_at = Rfc3339::now();
         Ok(reply::done("User updated.", user))
     }
 }
@@ -144,33 +144,20 @@ impl Given {
     /// Where something is wrong a default stands in, and is thrown away with the rest.
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
-            department_id: fields.integer("department_id", Need::Required).unwrap_or_default(),
-            first_name: fields.text("first_name", Need::Required).unwrap_or_default(),
-            last_name: fields.text("last_name", Need::Required).unwrap_or_default(),
-            email: fields.email("email", Need::Required).unwrap_or_default(),
-            timezone: read_timezone(fields).unwrap_or_default(),
-            work_hours: fields.object("work_hours", Need::Required, WorkHours::read).unwrap_or_default(),
-            role: fields.any_text("role", Need::Required).unwrap_or_default(),
+            department_id: fields.integer("department_id", Presence::Required).unwrap_or_default(),
+            first_name: fields.text("first_name", Presence::Required).unwrap_or_default(),
+            last_name: fields.text("last_name", Presence::Required).unwrap_or_default(),
+            email: fields.email("email", Presence::Required).unwrap_or_default(),
+            timezone: fields.zone_name("timezone", Presence::Required).unwrap_or_default(),
+            work_hours: fields.object("work_hours", Presence::Required, WorkHours::read).unwrap_or_default(),
+            role: fields.any_text("role", Presence::Required).unwrap_or_default(),
         }
     }
 }
 
-/// A name such as `Europe/London` or `UTC`, judged by its form: there is no list of names here.
-fn read_timezone(fields: &mut Fields<'_>) -> Option<String> {
-    let name = fields.any_text("timezone", Need::Required)?;
-    let is_part = |part: &str| {
-        part.starts_with(|sign: char| sign.is_ascii_alphabetic())
-            && part.bytes().all(|sign| sign.is_ascii_alphanumeric() || b"_+-".contains(&sign))
-    };
-    if !name.split('/').all(is_part) {
-        fields.wrong("timezone", "must be a valid timezone.");
-    }
-    Some(name)
-}
-
 fn read_activate(fields: &mut Fields<'_>) -> bool {
-    let activate = fields.boolean("activate", Need::Optional);
-    let is_silent = fields.boolean("is_silent", Need::Optional);
+    let activate = fields.boolean("activate", Presence::Optional);
+    let is_silent = fields.boolean("is_silent", Presence::Optional);
     if is_silent == Some(true) && activate != Some(true) {
         fields.wrong("activate", "must be accepted when is_silent is true.");
     }
@@ -179,12 +166,12 @@ fn read_activate(fields: &mut Fields<'_>) -> bool {
 
 impl Listing {
     fn read(fields: &mut Fields<'_>) -> Self {
-        let descending = fields.any_text("order_direction", Need::Optional);
+        let descending = fields.any_text("order_direction", Presence::Optional);
         Self {
-            page_size: fields.count("page_size", Need::Optional).unwrap_or(15),
-            page_number: fields.count("page_number", Need::Optional).unwrap_or(1),
-            with_trashed: fields.boolean("with_trashed", Need::Optional) == Some(true),
-            order_by: fields.one_of("order_by", Need::Optional, ORDERS).unwrap_or("id"),
+            page_size: fields.count("page_size", Presence::Optional).unwrap_or(15),
+            page_number: fields.count("page_number", Presence::Optional).unwrap_or(1),
+            with_trashed: fields.boolean("with_trashed", Presence::Optional) == Some(true),
+            order_by: fields.one_of("order_by", Presence::Optional, ORDERS).unwrap_or("id"),
             descending: descending.is_some_and(|direction| direction.to_ascii_lowercase().starts_with("desc")),
             filter: Filter::read(fields, ATTRIBUTES),
         }

@@ -1,11 +1,14 @@
-//! Checking what was sent, in the words of Laravel's validator.
+//! Checks of what was sent, in the words of Laravel's validator.
+//!
+//! The rules are those of the OpenAPI document, and of the standards that it names in words. None is the client's: the test
+//! `sandbox_suite::document` holds them against the document, so that the sandbox is a second opinion on the client.
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
 
-use super::stamp::Stamp;
+use super::rfc3339::Rfc3339;
 
-/// A text may have so many characters.
+/// The `maxLength` of every text that has one, in characters.
 const MAX_TEXT: usize = 255;
 
 /// What is wrong, in the order in which it was found: each field with its texts.
@@ -16,14 +19,14 @@ pub(super) struct Invalid {
 
 /// What a client sent: the object in its body, or its query.
 #[derive(Debug)]
-pub(super) struct Sent {
+pub(super) struct Input {
     values: Map<String, Value>,
     from_query: bool,
 }
 
 /// What a field may do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Need {
+pub(super) enum Presence {
     /// It must be there, but may be `null`.
     Present,
     /// It must be there and not be `null`.
@@ -44,7 +47,7 @@ pub(super) struct Fields<'a> {
     invalid: &'a mut Invalid,
 }
 
-impl Sent {
+impl Input {
     pub(super) fn body(values: Map<String, Value>) -> Self {
         Self { values, from_query: false }
     }
@@ -109,35 +112,42 @@ impl Serialize for Invalid {
 
 impl Fields<'_> {
     /// A text of at most 255 characters.
-    pub(super) fn text(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn text(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.")?;
         Some(text)
     }
 
     /// A text of any length.
-    pub(super) fn any_text(&mut self, name: &str, need: Need) -> Option<String> {
-        let value = self.value(name, need)?;
+    pub(super) fn any_text(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let value = self.value(name, presence)?;
         let text = value.as_str().map(String::from);
         self.or_say(text, name, "must be a string.")
     }
 
-    pub(super) fn email(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn email(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         let form = self.unless(!is_email(&text), name, "must be a valid email address.");
         let length = self.unless(text.chars().count() > MAX_TEXT, name, "must not be greater than 255 characters.");
         form.and(length).map(|()| text)
     }
 
     /// A phone number in E.164 form.
-    pub(super) fn phone(&mut self, name: &str, need: Need) -> Option<String> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn phone(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
         self.unless(!is_e164(&text), name, "format is invalid.")?;
         Some(text)
     }
 
-    pub(super) fn integer(&mut self, name: &str, need: Need) -> Option<i64> {
-        let value = self.value(name, need)?;
+    /// A name such as `Europe/London` or `UTC`, judged by its form: which zones MeetBit knows is not documented.
+    pub(super) fn zone_name(&mut self, name: &str, presence: Presence) -> Option<String> {
+        let text = self.any_text(name, presence)?;
+        self.unless(!is_zone_name(&text), name, "must be a valid timezone.")?;
+        Some(text)
+    }
+
+    pub(super) fn integer(&mut self, name: &str, presence: Presence) -> Option<i64> {
+        let value = self.value(name, presence)?;
         let integer = match value {
             Value::String(text) if self.from_query => text.parse().ok(),
             value => value.as_i64(),
@@ -146,21 +156,21 @@ impl Fields<'_> {
     }
 
     /// An integer of 1 or more.
-    pub(super) fn count(&mut self, name: &str, need: Need) -> Option<usize> {
-        let integer = self.integer(name, need)?;
+    pub(super) fn count(&mut self, name: &str, presence: Presence) -> Option<usize> {
+        let integer = self.integer(name, presence)?;
         let count = usize::try_from(integer).ok().filter(|count| *count > 0);
         self.or_say(count, name, "must be at least 1.")
     }
 
     /// A moment with its offset from UTC.
-    pub(super) fn moment(&mut self, name: &str, need: Need) -> Option<Stamp> {
-        let text = self.any_text(name, need)?;
-        self.or_say(Stamp::parse(&text), name, "must be a valid date.")
+    pub(super) fn moment(&mut self, name: &str, presence: Presence) -> Option<Rfc3339> {
+        let text = self.any_text(name, presence)?;
+        self.or_say(Rfc3339::parse(&text), name, "must be a valid date.")
     }
 
     /// One of these words.
-    pub(super) fn one_of(&mut self, name: &str, need: Need, words: &[&'static str]) -> Option<&'static str> {
-        let text = self.any_text(name, need)?;
+    pub(super) fn one_of(&mut self, name: &str, presence: Presence, words: &[&'static str]) -> Option<&'static str> {
+        let text = self.any_text(name, presence)?;
         let word = words.iter().find(|word| **word == text).copied();
         if word.is_none() {
             self.not_among(name);
@@ -168,8 +178,8 @@ impl Fields<'_> {
         word
     }
 
-    pub(super) fn boolean(&mut self, name: &str, need: Need) -> Option<bool> {
-        let value = self.value(name, need)?;
+    pub(super) fn boolean(&mut self, name: &str, presence: Presence) -> Option<bool> {
+        let value = self.value(name, presence)?;
         let boolean = match value.as_str() {
             Some("true" | "1") if self.from_query => Some(true),
             Some("false" | "0") if self.from_query => Some(false),
@@ -179,8 +189,13 @@ impl Fields<'_> {
     }
 
     /// An object, read by `read`; its fields are named after it with a dot between.
-    pub(super) fn object<T>(&mut self, name: &str, need: Need, read: impl FnOnce(&mut Fields<'_>) -> T) -> Option<T> {
-        let value = self.value(name, need)?;
+    pub(super) fn object<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        read: impl FnOnce(&mut Fields<'_>) -> T,
+    ) -> Option<T> {
+        let value = self.value(name, presence)?;
         let object = self.or_say(value.as_object(), name, "must be an array.")?; // PHP has one type for both
         Some(read(&mut Fields {
             values: object,
@@ -191,14 +206,19 @@ impl Fields<'_> {
     }
 
     /// A list of objects, each read by `read`.
-    pub(super) fn list<T>(&mut self, name: &str, need: Need, read: impl Fn(&mut Fields<'_>) -> T) -> Option<Vec<T>> {
-        let value = self.value(name, need)?;
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        presence: Presence,
+        read: impl Fn(&mut Fields<'_>) -> T,
+    ) -> Option<Vec<T>> {
+        let value = self.value(name, presence)?;
         let list = self.or_say(value.as_array(), name, "must be an array.")?;
         let items: Map<String, Value> =
             list.iter().enumerate().map(|(position, item)| (position.to_string(), item.clone())).collect();
         let prefix = format!("{}{name}.", self.prefix);
         let mut fields = Fields { values: &items, prefix, from_query: false, invalid: self.invalid };
-        (0..list.len()).map(|position| fields.object(&position.to_string(), Need::Required, &read)).collect()
+        (0..list.len()).map(|position| fields.object(&position.to_string(), Presence::Required, &read)).collect()
     }
 
     /// Notes that something is wrong with a field.
@@ -215,11 +235,11 @@ impl Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
-    fn value(&mut self, name: &str, need: Need) -> Option<&'a Value> {
+    fn value(&mut self, name: &str, presence: Presence) -> Option<&'a Value> {
         let value = self.values.get(name);
-        match (need, value) {
-            (Need::Present, None) => self.wrong(name, "must be present."),
-            (Need::Required, None | Some(Value::Null)) => self.wrong(name, "is required."),
+        match (presence, value) {
+            (Presence::Present, None) => self.wrong(name, "must be present."),
+            (Presence::Required, None | Some(Value::Null)) => self.wrong(name, "is required."),
             _ => {}
         }
         value.filter(|value| !value.is_null())
@@ -253,12 +273,22 @@ fn is_email(text: &str) -> bool {
     local.chars().count() <= 64 && local.split('.').all(is_atom) && domain.split('.').all(is_label)
 }
 
-/// A plus sign and up to 15 digits, the first of which is not 0.
+/// ITU-T E.164: a `+` and a number of 2 to 15 digits that does not begin with 0.
 fn is_e164(text: &str) -> bool {
-    let Some(digits) = text.strip_prefix('+') else {
-        return false;
-    };
-    (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|digit| digit.is_ascii_digit())
+    let number = text.strip_prefix('+').and_then(|digits| {
+        let number: u64 = digits.parse().ok()?;
+        (number.to_string() == digits).then_some(number)
+    });
+    number.is_some_and(|number| (10..10_u64.pow(15)).contains(&number))
+}
+
+/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`, none of them empty, `.` or
+/// `..`, or beginning with `-`.
+fn is_zone_name(text: &str) -> bool {
+    let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "._+-".contains(sign);
+    text.split('/').all(|component| {
+        !matches!(component, "" | "." | "..") && !component.starts_with('-') && component.chars().all(is_sign)
+    })
 }
 
 #[cfg(test)]
@@ -286,6 +316,16 @@ mod tests {
             &long,
         ] {
             assert!(!is_email(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn zone_names_need_the_form_of_the_tz_database() {
+        for good in ["UTC", "Europe/London", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "Etc/GMT+5"] {
+            assert!(is_zone_name(good), "{good}");
+        }
+        for bad in ["", "/", "Europe/", "Europe//London", "+01:00", "Europe London", "Europe/../UTC", "-5", "Zürich"] {
+            assert!(!is_zone_name(bad), "{bad}");
         }
     }
 

@@ -1,18 +1,22 @@
 //! Webhooks as MeetBit sends them: signed, and again until they are taken.
 
-use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::pin::Pin;
+use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use reqwest::{Request, Url};
+use tokio::net::TcpStream;
 
-use super::Sandbox;
-use crate::address::is_loopback;
+use super::handle::Sandbox;
 use crate::webhook::{Event, Signer};
 use crate::{Error, ErrorKind};
 
@@ -70,8 +74,7 @@ impl Sandbox {
     /// ```
     pub fn deliver(&self, url: &str, secret: impl Into<String>, event: &Event) -> Delivery {
         Delivery {
-            parcel: Parcel::new(url, secret.into(), event).map(Arc::new),
-            courier: self.running.courier.clone(),
+            webhook: WebhookRequest::new(url, secret.into(), event).map(Arc::new),
             answer_within: Duration::from_secs(10),
             pause: Duration::from_secs(1),
         }
@@ -85,8 +88,7 @@ impl Sandbox {
 #[derive(Clone)]
 #[must_use = "a webhook is sent once its delivery is awaited"]
 pub struct Delivery {
-    parcel: Result<Arc<Parcel>, Error>,
-    courier: reqwest::Client,
+    webhook: Result<Arc<WebhookRequest>, Error>,
     answer_within: Duration,
     pause: Duration,
 }
@@ -103,10 +105,10 @@ impl Delivery {
     }
 
     async fn send(self) -> Result<DeliveryReport, Error> {
-        let parcel = self.parcel.clone()?;
-        let mut report = DeliveryReport { id: parcel.id.clone(), tries: Vec::with_capacity(TRIES) };
+        let webhook = self.webhook.clone()?;
+        let mut report = DeliveryReport { id: webhook.id.clone(), tries: Vec::with_capacity(TRIES) };
         loop {
-            report.tries.push(self.send_once(&parcel).await);
+            report.tries.push(self.send_once(&webhook).await);
             if report.is_taken() || report.tries.len() == TRIES {
                 return Ok(report);
             }
@@ -114,13 +116,9 @@ impl Delivery {
         }
     }
 
-    async fn send_once(&self, parcel: &Parcel) -> Result<StatusCode, Error> {
-        let answer = self.courier.execute(parcel.request()?);
-        match tokio::time::timeout(self.answer_within, answer).await {
-            Ok(Ok(response)) => Ok(response.status()),
-            Ok(Err(error)) => Err(unanswered(error)),
-            Err(_) => Err(late(self.answer_within)),
-        }
+    async fn send_once(&self, webhook: &WebhookRequest) -> Result<StatusCode, Error> {
+        let answer = tokio::time::timeout(self.answer_within, webhook.send()).await;
+        answer.unwrap_or_else(|_| Err(late(self.answer_within)))
     }
 }
 
@@ -136,7 +134,7 @@ impl IntoFuture for Delivery {
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Delivery")
-            .field("id", &self.parcel.as_ref().map(|parcel| &parcel.id))
+            .field("id", &self.webhook.as_ref().map(|webhook| &webhook.id))
             .field("answer_within", &self.answer_within)
             .field("pause", &self.pause)
             .finish_non_exhaustive()
@@ -162,15 +160,15 @@ impl DeliveryReport {
     }
 }
 
-/// What every try has in common.
-struct Parcel {
-    url: Url,
+/// What all tries have in common.
+struct WebhookRequest {
+    url: Uri,
     signer: Signer,
     id: String,
     body: Bytes,
 }
 
-impl Parcel {
+impl WebhookRequest {
     fn new(url: &str, secret: String, event: &Event) -> Result<Self, Error> {
         let url = destination(url)?;
         let signer = Signer::new(secret).map_err(|error| Error::config(error.to_string()))?;
@@ -178,29 +176,54 @@ impl Parcel {
         Ok(Self { url, signer, id: random_uuid(), body: body.into() })
     }
 
+    /// One try, over a connection of its own. The head of the answer is enough.
+    async fn send(&self) -> Result<StatusCode, Error> {
+        let request = self.request()?;
+        let address = (host(&self.url), self.url.port_u16().unwrap_or(80));
+        let stream = TcpStream::connect(address).await.map_err(not_connected)?;
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let mut answer = pin!(sender.send_request(request));
+        let answer = tokio::select! {
+            answer = &mut answer => answer,
+            _ = connection => answer.await,
+        };
+        answer.map(|answer| answer.status()).map_err(broken)
+    }
+
     /// Signed for this moment, in whole seconds as the vendor's samples are.
-    fn request(&self) -> Result<Request, Error> {
+    fn request(&self) -> Result<Request<reqwest::Body>, Error> {
         let now = Timestamp::now();
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let mut headers = self
-            .signer
-            .headers(&self.id, now, &self.body)
-            .map_err(|error| Error::invalid_request(error.to_string()))?;
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let mut request = Request::new(Method::POST, self.url.clone());
-        *request.headers_mut() = headers;
-        *request.body_mut() = Some(self.body.clone().into());
+        let signed = self.signer.headers(&self.id, now, &self.body);
+        let mut headers = signed.map_err(|error| Error::invalid_request(error.to_string()))?;
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let path = self.url.path_and_query().map_or("/", PathAndQuery::as_str);
+        let port = self.url.port().map_or(String::new(), |port| format!(":{port}"));
+        let request = Request::post(path).header(HOST, format!("{}{port}", self.url.host().unwrap_or_default()));
+        let mut request =
+            request.body(self.body.clone().into()).map_err(|error| Error::invalid_request(error.to_string()))?;
+        request.headers_mut().extend(headers);
         Ok(request)
     }
 }
 
-fn destination(url: &str) -> Result<Url, Error> {
-    match Url::parse(url) {
-        Ok(url) if url.scheme() == "http" && is_loopback(&url) => Ok(url),
+fn destination(url: &str) -> Result<Uri, Error> {
+    match url.parse::<Uri>() {
+        Ok(url) if url.scheme() == Some(&Scheme::HTTP) && is_loopback(host(&url)) => Ok(url),
         _ => Err(Error::config(
-            "the sandbox sends webhooks to this machine alone; give a URL such as `http://127.0.0.1:3000/webhooks`",
+            "the sandbox sends webhooks only to this machine; give a URL such as `http://127.0.0.1:3000/webhooks`",
         )),
     }
+}
+
+/// The host without the brackets of an IPv6 address.
+fn host(url: &Uri) -> &str {
+    url.host().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
 /// The form of the id in the vendor's samples: version 4.
@@ -217,13 +240,14 @@ fn random_uuid() -> String {
     )
 }
 
-fn unanswered(error: reqwest::Error) -> Error {
-    let (kind, message) = if error.is_connect() {
-        (ErrorKind::Connect, "no connection to the receiver could be made; see that it listens at this address")
-    } else {
-        (ErrorKind::Network, "the connection ended before the receiver answered")
-    };
-    Error::new(kind, message).with(|e| e.source(Arc::new(error.without_url())))
+fn not_connected(error: io::Error) -> Error {
+    let message = "no connection to the receiver could be made; check that it listens at this address";
+    Error::new(ErrorKind::Connect, message).with(|e| e.source(Arc::new(error)))
+}
+
+fn broken(error: hyper::Error) -> Error {
+    let message = "the connection ended before the receiver answered";
+    Error::new(ErrorKind::Network, message).with(|e| e.source(Arc::new(error)))
 }
 
 fn late(limit: Duration) -> Error {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::validation::{Fields, Need};
+use super::validation::{Fields, Presence};
 
 #[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct WorkHours {
@@ -44,7 +44,7 @@ impl WorkHours {
     }
 
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
-        let mut day = |name| fields.list(name, Need::Required, Span::read).unwrap_or_default();
+        let mut day = |name| fields.list(name, Presence::Required, Span::read).unwrap_or_default();
         Self {
             sunday: day("sunday"),
             monday: day("monday"),
@@ -65,8 +65,8 @@ impl Span {
 
 impl TimeOfDay {
     fn read(name: &str, fields: &mut Fields<'_>) -> Self {
-        let time = fields.object(name, Need::Required, |fields| {
-            let mut part = |name| fields.integer(name, Need::Required).unwrap_or_default();
+        let time = fields.object(name, Presence::Required, |fields| {
+            let mut part = |name| fields.integer(name, Presence::Required).unwrap_or_default();
             Self { hour: part("hour"), minute: part("minute"), second: part("second") }
         });
         let time = time.unwrap_or_default();
@@ -76,10 +76,12 @@ impl TimeOfDay {
         time
     }
 
-    /// The three together count: MeetBit sets no limit for each.
+    /// "Hour, minute and second together are at most 24 hours": the document limits none of them by itself.
     fn is_within_a_day(self) -> bool {
-        let parts = [self.hour, self.minute, self.second].map(i128::from);
-        let [hour, minute, second] = parts;
-        parts.iter().all(|part| *part >= 0) && (hour * 60 + minute) * 60 + second <= 24 * 60 * 60
+        let parts = [(self.hour, 60 * 60), (self.minute, 60), (self.second, 1)];
+        let seconds = parts
+            .into_iter()
+            .try_fold(0_u64, |seconds, (part, unit)| u64::try_from(part).ok()?.checked_mul(unit)?.checked_add(seconds));
+        seconds.is_some_and(|seconds| seconds <= 24 * 60 * 60)
     }
 }

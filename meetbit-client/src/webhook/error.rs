@@ -1,6 +1,7 @@
 //! Why a webhook was refused.
 
-use std::{fmt, time::Duration};
+use std::fmt;
+use std::time::Duration;
 
 use http::StatusCode;
 

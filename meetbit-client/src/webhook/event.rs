@@ -1,7 +1,8 @@
 //! What happened, as far as it is known.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::{CalendarId, EventId};

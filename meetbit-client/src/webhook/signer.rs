@@ -5,11 +5,9 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-use super::{
-    Error,
-    header::{Headers, ID, SIGNATURE, TIMESTAMP},
-    key::Key,
-};
+use super::Error;
+use super::header::{Headers, ID, SIGNATURE, TIMESTAMP};
+use super::key::Key;
 
 /// Signs webhooks as `MeetBit` does, to test a receiver.
 ///

@@ -1,15 +1,15 @@
 //! The check that a webhook comes from `MeetBit`, is fresh and is whole.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use super::{
-    Error, Webhook,
-    header::{self, Headers},
-    key::Key,
-};
+use super::header::{self, Headers};
+use super::key::Key;
+use super::{Error, Webhook};
 
 /// Verifies webhooks: signature first, then age, then the body is parsed.
 ///

@@ -1,9 +1,13 @@
 //! Starting and stopping.
 
-use meetbit_client::sandbox::Sandbox;
+use std::io::{Read as _, Write as _};
+use std::time::{Duration, Instant};
+
+use meetbit_client::sandbox::{Fault, Sandbox};
+use meetbit_client::{ListUsers, Users as _};
 use tokio::net::TcpStream;
 
-use crate::socket::{Socket, get, start, unlimited};
+use crate::socket::{Socket, get, request, start, unlimited};
 
 #[tokio::test]
 async fn dropping_the_last_handle_ends_listener_and_connections() {
@@ -29,11 +33,82 @@ async fn a_port_can_be_chosen_but_not_shared() {
     assert_eq!(second.base_url(), format!("http://127.0.0.1:{free}/api/public/v2.0"));
 }
 
+/// Drives a future on this thread, without a runtime.
+fn without_a_runtime<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut future = std::pin::pin!(future);
+    loop {
+        match future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {
+            std::task::Poll::Ready(value) => return value,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// One request from blocking code.
+fn answer_to_blocking_code(sandbox: &Sandbox) -> String {
+    let address = sandbox.base_url().strip_prefix("http://").unwrap().split('/').next().unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = request(sandbox, "GET", "/users", None).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
-fn without_a_runtime_it_is_an_error_not_a_panic() {
-    let mut start = Box::pin(Sandbox::start());
-    let polled = start.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
-    assert!(matches!(polled, std::task::Poll::Ready(Err(_))));
+fn it_runs_without_a_runtime() {
+    let sandbox = without_a_runtime(Sandbox::start()).unwrap();
+    assert!(answer_to_blocking_code(&sandbox).starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn it_outlives_the_runtime_that_started_it() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sandbox = runtime.block_on(unlimited());
+    assert!(answer_to_blocking_code(&sandbox).starts_with("HTTP/1.1 200 OK")); // nobody drives the runtime
+    drop(runtime);
+    assert!(answer_to_blocking_code(&sandbox).starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn it_answers_a_runtime_whose_only_thread_is_blocked() {
+    let sandbox = unlimited().await;
+    assert!(answer_to_blocking_code(&sandbox).starts_with("HTTP/1.1 200 OK"));
+}
+
+#[test]
+fn blocking_calls_reach_a_sandbox_that_a_runtime_started() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sandbox = runtime.block_on(unlimited());
+    let users = sandbox.client().list_users(&ListUsers::new()).wait().unwrap();
+    assert_eq!(users.len(), 2);
+}
+
+#[tokio::test]
+async fn dropping_it_blocks_nothing_and_frees_its_port() {
+    for fault in [Fault::silence(), Fault::delay(Duration::from_secs(3600)), Fault::flood_informational()] {
+        let sandbox = unlimited().await;
+        sandbox.fault(fault);
+        let mut socket = Socket::connect(&sandbox).await;
+        socket.send(request(&sandbox, "GET", "/users", None)).await;
+        while sandbox.requests().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let port = socket.stream.peer_addr().unwrap().port();
+        let before = Instant::now();
+        drop(sandbox);
+        assert!(before.elapsed() < Duration::from_secs(5), "the drop took {:?}", before.elapsed());
+        let _ = socket.rest().await; // ends, and so has the listener
+        let again = start(Sandbox::builder().port(port)).await;
+        assert_eq!(get(&again, "/users").await.status, 200);
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod customers;
+mod document;
 mod events;
 mod faults;
 mod http_server;
@@ -13,3 +14,4 @@ mod permissions;
 mod socket;
 mod users;
 mod webhooks;
+mod wire;

@@ -54,7 +54,7 @@ impl Socket {
         let (first, lines) = text.trim_end().split_once("\r\n").unwrap_or((text.trim_end(), ""));
         let headers = lines.lines().map(|line| line.split_once(": ").unwrap());
         Answer {
-            status: first.strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap(),
+            status: first.strip_prefix("HTTP/1.").unwrap()[2..5].parse().unwrap(),
             headers: headers
                 .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap()))
                 .collect(),

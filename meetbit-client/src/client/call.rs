@@ -1,0 +1,319 @@
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::client::prepared::Prepared;
+use crate::client::retry::RetryPolicy;
+use crate::client::task::CallTask;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
+use crate::error::redact::Redactor;
+use crate::permission::Permission;
+use crate::request::headers;
+use crate::response::decode::{Decode, Reply};
+use crate::response::envelope::Decoded;
+use crate::response::retry_after::RateLimitHeaders;
+
+/// A finished request that has not been sent: a value to inspect, to spawn, to collect or to hand to a queue.
+///
+/// `call.await` sends it and returns the value; [`send`](Self::send) returns status, message and headers as well. If the
+/// request cannot be sent (a body that does not serialize, a hostile path argument), the call keeps the error and returns
+/// it when it is sent; then nothing goes on the wire.
+///
+/// The first poll of the call's future starts a task on the current tokio runtime, so the call makes progress even if the
+/// future is not polled again. Dropping the future aborts the task. A create that was under way may still have happened.
+///
+/// ```no_run
+/// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+/// use meetbit_client::{Customers, NewCustomer};
+///
+/// let call = client.create_customer(&NewCustomer::new().first_name("Ada"));
+/// println!("{:?}", call.request()?);
+/// let customer = tokio::spawn(call.into_future()).await.unwrap()?;
+/// # use std::future::IntoFuture;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call is not sent until it is awaited"]
+pub struct Call<T>(State<T>);
+
+enum State<T> {
+    Prepared { call: Arc<Prepared>, decode: Decode<T> },
+    Ready(Arc<Mutex<Option<Result<T, Error>>>>),
+}
+
+impl<T> Call<T> {
+    pub(crate) fn new(call: Arc<Prepared>, decode: Decode<T>) -> Self {
+        Self(State::Prepared { call, decode })
+    }
+
+    /// A call that sends nothing and returns `result`, for fakes of a trait of endpoints.
+    ///
+    /// Clones share the one result: the first that is sent takes it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use meetbit_client::{Call, Error, ErrorKind};
+    ///
+    /// assert_eq!(Call::ready(Ok(7)).await.unwrap(), 7);
+    /// let failed = Call::<i32>::ready(Err(Error::new(ErrorKind::NotFound, "no such room"))).await;
+    /// assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotFound);
+    /// # }
+    /// ```
+    pub fn ready(result: Result<T, Error>) -> Self {
+        Self(State::Ready(Arc::new(Mutex::new(Some(result)))))
+    }
+
+    /// The static metadata of the endpoint; `None` for a ready call.
+    #[must_use]
+    pub fn endpoint(&self) -> Option<&'static Endpoint> {
+        match &self.0 {
+            State::Prepared { call, .. } => Some(call.parts.endpoint),
+            State::Ready(_) => None,
+        }
+    }
+
+    /// The permissions that the role of the access key needs for this call: those of its endpoint, and those that its body
+    /// needs besides. Empty for a ready call.
+    ///
+    /// ```
+    /// # fn example(client: meetbit_client::Client) {
+    /// use meetbit_client::{NewUser, Users};
+    ///
+    /// let call = client.create_user(&NewUser::new().activate(true));
+    /// let needed: Vec<_> = call.permissions().iter().map(ToString::to_string).collect();
+    /// assert_eq!(needed, ["users.create.*", "users.lock.*"]);
+    /// # }
+    /// # example(meetbit_client::Client::builder("example.com").credentials(
+    /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap());
+    /// ```
+    #[must_use]
+    pub fn permissions(&self) -> Vec<Permission> {
+        match &self.0 {
+            State::Prepared { call, .. } => call.parts.permissions().collect(),
+            State::Ready(_) => Vec::new(),
+        }
+    }
+
+    /// The request as it would be sent. The key headers are marked sensitive, so `Debug` redacts them.
+    ///
+    /// # Errors
+    /// The reason why the request cannot be sent. A ready call has no request.
+    pub fn request(&self) -> Result<http::Request<Bytes>, Error> {
+        let State::Prepared { call, .. } = &self.0 else {
+            return Err(Error::invalid_request("a ready call has no request"));
+        };
+        call.parts.check()?;
+        let request = call.outgoing().request();
+        request.map_err(|_| Error::invalid_request("the URL of the request is longer than a URI may be"))
+    }
+
+    /// Sends the request and returns the whole reply.
+    ///
+    /// # Errors
+    /// See [`ErrorKind`](crate::ErrorKind). [`Error::outcome`] says whether the server may have acted.
+    pub fn send(self) -> Sending<T> {
+        match self.0 {
+            State::Prepared { call, decode } => Sending(Progress::Task(CallTask::new(call), decode)),
+            State::Ready(result) => Sending(Progress::Ready(result)),
+        }
+    }
+
+    /// Sets the time limit of the whole call: waits for the rate limit, attempts and the waits between them.
+    pub fn timeout(self, whole_call: Duration) -> Self {
+        self.change(|call| call.timeout = Some(whole_call))
+    }
+
+    /// Sets when this call is sent again after a failure.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.change(|call| call.retry = Some(policy))
+    }
+
+    /// Sends the request even if its own checks have found that it cannot be valid.
+    pub fn unchecked(self) -> Self {
+        self.change(|call| call.parts.skip_precheck())
+    }
+
+    /// Sets a header for this call, and replaces one with the same name. The key headers, `Host` and the headers that frame a
+    /// message cannot be set.
+    pub fn header<N, V>(self, name: N, value: V) -> Self
+    where
+        N: TryInto<HeaderName>,
+        V: TryInto<HeaderValue>,
+    {
+        let given = match (name.try_into(), value.try_into()) {
+            (Ok(name), Ok(value)) => headers::custom(name, value),
+            (Err(_), _) => Err(Error::invalid_request("invalid character in the name of a header")),
+            (_, Err(_)) => Err(Error::invalid_request("invalid character in the value of a header")),
+        };
+        self.change(|call| match given {
+            Ok((name, value)) => call.parts.set_header(name, value),
+            Err(error) => call.parts.record_error(error),
+        })
+    }
+
+    /// Appends to the query: a scalar or sequence under `name`, or the fields of a struct or map under their own names.
+    pub fn query(self, name: &str, value: impl Serialize) -> Self {
+        self.change(|call| call.parts.push_query(name, &value))
+    }
+
+    pub(crate) fn change(mut self, change: impl FnOnce(&mut Prepared)) -> Self {
+        if let State::Prepared { call, .. } = &mut self.0 {
+            change(Arc::make_mut(call));
+        }
+        self
+    }
+}
+
+/// Clones share the request until one of them is changed.
+impl<T> Clone for Call<T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            State::Prepared { call, decode } => State::Prepared { call: call.clone(), decode: *decode },
+            State::Ready(result) => State::Ready(result.clone()),
+        })
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            State::Prepared { call, .. } => {
+                f.debug_tuple("Call").field(&format_args!("{}", call.parts.endpoint)).finish()
+            }
+            State::Ready(_) => f.write_str("Call(ready)"),
+        }
+    }
+}
+
+/// Sends the call and returns its value.
+impl<T> IntoFuture for Call<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = Receiving<T>;
+
+    fn into_future(self) -> Receiving<T> {
+        Receiving(self.send())
+    }
+}
+
+/// A whole reply.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Response<T> {
+    /// The value.
+    pub data: T,
+    /// MeetBit's message, such as `Customer created.`
+    pub message: Option<String>,
+    /// The status, a `2xx`.
+    pub status: StatusCode,
+    /// All headers.
+    pub headers: HeaderMap,
+    /// The `RateLimit-*` headers among them.
+    pub rate_limit: RateLimitHeaders,
+    /// The number of requests that were sent; 0 for a ready call.
+    pub attempts: u32,
+}
+
+/// The future of [`Call::send`].
+#[must_use = "futures do nothing unless polled"]
+pub struct Sending<T>(Progress<T>);
+
+enum Progress<T> {
+    Task(CallTask, Decode<T>),
+    Ready(Arc<Mutex<Option<Result<T, Error>>>>),
+}
+
+impl<T> Future for Sending<T> {
+    type Output = Result<Response<T>, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_with_body(context).map_ok(|(response, _)| response)
+    }
+}
+
+impl<T> Sending<T> {
+    /// The reply, and its body as it came.
+    pub(crate) fn poll_with_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(Response<T>, Bytes), Error>> {
+        match &mut self.0 {
+            Progress::Task(task, decode) => {
+                Pin::new(&mut *task).poll(context).map(|reply| response(reply?, task.call(), *decode))
+            }
+            Progress::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), Bytes::new()))),
+        }
+    }
+}
+
+fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
+    let Decoded { message, data } = value(&reply, call, decode)?;
+    let redactor = Redactor::new(call.client.0.secret());
+    let message = message.map(|message| redactor.redacted(&message).into_owned());
+    let Reply { status, headers, rate_limit, attempts, body } = reply;
+    Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
+}
+
+fn value<T>(reply: &Reply, call: &Prepared, decode: Decode<T>) -> Result<Decoded<T>, Error> {
+    let redactor = || Redactor::new(call.client.0.secret());
+    decode(reply).map_err(|error| error.into_error(call.parts.endpoint, redactor(), reply))
+}
+
+fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<T, Error> {
+    let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+    taken.unwrap_or_else(|| Err(Error::invalid_request("a clone of this ready call has already taken its result")))
+}
+
+impl<T> Response<T> {
+    /// The response of a ready call.
+    fn ready(data: T) -> Self {
+        Self {
+            data,
+            message: None,
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            rate_limit: RateLimitHeaders::default(),
+            attempts: 0,
+        }
+    }
+}
+
+/// The future of a call that is awaited for its value only.
+#[must_use = "futures do nothing unless polled"]
+pub struct Receiving<T>(Sending<T>);
+
+impl<T> Future for Receiving<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0.0 {
+            Progress::Task(task, decode) => {
+                let reply = Pin::new(&mut *task).poll(context);
+                reply.map(|reply| value(&reply?, task.call(), *decode).map(|decoded| decoded.data))
+            }
+            Progress::Ready(result) => Poll::Ready(taken(result)),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sending<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Progress::Task(task, _) => {
+                f.debug_tuple("Sending").field(&format_args!("{}", task.call().parts.endpoint)).finish()
+            }
+            Progress::Ready(_) => f.write_str("Sending(ready)"),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Receiving<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Receiving").field(&self.0).finish()
+    }
+}

@@ -1,0 +1,131 @@
+//! Carries out a call: an attempt, the retry decision, and again.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::time::{Instant, sleep};
+use tower::retry::budget::Budget;
+
+use crate::client::prepared::Prepared;
+use crate::client::retry::{self, RetryDecision};
+use crate::error::redact::Redactor;
+use crate::error::{Error, ErrorBuilder, ErrorKind};
+use crate::rate_limit::limiter::Turn;
+use crate::rate_limit::state::after;
+use crate::response::decode::Reply;
+use crate::response::status::{self, ErrorContext};
+use crate::transport::error::{TransportError, seconds};
+use crate::transport::observer::{AttemptObserver, ErrorHead};
+
+/// Sends a call until it succeeds or must not be sent again.
+pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
+    let client = &*call.client.0;
+    let policy = call.retry.unwrap_or(client.retry);
+    let deadline = after(Instant::now(), call.timeout());
+    let turn = Arc::new(Turn::new(client.limits.rate_limit, deadline, policy.max_wait));
+    client.budget.deposit();
+    let mut attempts = 0;
+    let mut last: Option<Error> = None;
+    loop {
+        let observer = Arc::new(AttemptObserver::new(turn.clone(), client.limits.attempt_timeout));
+        let error = match attempt(&call, &observer).await {
+            Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
+            Err(error) => error,
+        };
+        if !observer.has_permit() {
+            return Err(without_permit(error, last, attempts));
+        }
+        attempts += 1;
+        let error = error.with(|e| e.attempts(attempts));
+        match retry::decide(&policy, call.parts.endpoint.is_idempotent(), &error) {
+            RetryDecision::Stop => return Err(error),
+            RetryDecision::Requeue => {}
+            RetryDecision::BackOff { at_least, jitter } => {
+                let wait = at_least + retry::jittered(jitter);
+                if Instant::now() + wait >= deadline || !client.budget.withdraw() {
+                    return Err(error);
+                }
+                sleep(wait).await;
+            }
+        }
+        last = Some(error);
+    }
+}
+
+async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Error> {
+    let client = &*call.client.0;
+    let response = client.transport.send(call.outgoing(), observer).await;
+    let (head, body) = match response.map(http::Response::into_parts) {
+        Ok(parts) => parts,
+        Err(failure) => return Err(error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure))),
+    };
+    if !head.status.is_success() {
+        let timeout = || failed(call, observer, TransportError::timeout());
+        return Err(error_head(call, observer, &body).unwrap_or_else(timeout));
+    }
+    if body.len() > client.max_response_size {
+        return Err(failed(call, observer, TransportError::too_large()));
+    }
+    let (status, mut headers) = (head.status, head.headers);
+    mark_secret(&mut headers, client.secret.as_bytes());
+    Ok(Reply { status, headers, body, rate_limit: observer.rate_limit(), attempts: 0 })
+}
+
+/// Marks headers in which the server echoes the secret as sensitive, so that `Debug` does not show them.
+fn mark_secret(headers: &mut HeaderMap, secret: &[u8]) {
+    let echoes = |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret);
+    headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
+}
+
+/// The error for a status that is no success, once the head of such a reply has been read.
+fn error_head(call: &Prepared, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
+    let client = &*call.client.0;
+    let ErrorHead { status, headers, retry_after } = observer.error_head()?;
+    let context = ErrorContext {
+        endpoint: call.parts.endpoint,
+        permissions: call.parts.permissions().collect(),
+        redactor: Redactor::new(client.secret()),
+        base_url: &client.base_url.url,
+    };
+    let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
+    Some(match (error.kind(), retry_after) {
+        (ErrorKind::RateLimited, _) => rate_limited(call, error),
+        (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
+        (_, None) => error,
+    })
+}
+
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::INTERNAL_SERVER_ERROR
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+/// States how long nothing may be sent. It may be longer than this reply asked for.
+fn rate_limited(call: &Prepared, error: Error) -> Error {
+    let wait = call.client.rate_limit_status().closed_for.unwrap_or_default();
+    let message = format!("too many requests (429): nothing may be sent for {}", seconds(wait));
+    error.with(|e| e.retry_after(wait).message(message))
+}
+
+fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) -> Error {
+    let TransportError { kind, outcome, temporary, message, retry_after, source } = failure;
+    Error::new(kind, message).with(|e| {
+        let e = e.outcome(outcome).temporary(temporary).endpoint(call.parts.endpoint).status(observer.status());
+        let e = source.into_iter().fold(e, ErrorBuilder::source);
+        retry_after.into_iter().fold(e, ErrorBuilder::retry_after)
+    })
+}
+
+/// The error of a call that got no permit. After an attempt, status and outcome of that attempt stand.
+fn without_permit(error: Error, last: Option<Error>, attempts: u32) -> Error {
+    let error = error.with(|e| e.attempts(attempts));
+    match last {
+        Some(last) => error.with(|e| e.outcome(last.outcome()).status(last.status())),
+        None => error,
+    }
+}

@@ -1,0 +1,32 @@
+use std::time::Duration;
+
+use crate::client::Client;
+use crate::client::retry::RetryPolicy;
+use crate::request::outgoing::OutgoingRequest;
+use crate::request::parts::RequestParts;
+
+/// A request and the client that sends it, with the settings of this call.
+#[derive(Clone, Debug)]
+pub(crate) struct Prepared {
+    pub(crate) client: Client,
+    pub(crate) parts: RequestParts,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+impl Prepared {
+    /// The time limit of the whole call.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout.or(self.parts.endpoint.timeout()).unwrap_or(self.client.0.limits.timeout)
+    }
+
+    pub(crate) fn outgoing(&self) -> OutgoingRequest<'_> {
+        let client = &self.client.0;
+        OutgoingRequest {
+            parts: &self.parts,
+            base_url: &client.base_url,
+            headers: &client.headers,
+            headers_without_host: &client.headers_without_host,
+        }
+    }
+}

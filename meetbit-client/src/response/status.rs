@@ -1,0 +1,79 @@
+//! Maps a status that is no success to an error.
+
+use http::{HeaderMap, StatusCode, header};
+use reqwest::Url;
+
+use crate::endpoint::Endpoint;
+use crate::error::redact::{KEPT, Redactor};
+use crate::error::validation::ValidationError;
+use crate::error::{Error, ErrorKind, Outcome};
+use crate::permission::Permission;
+
+/// The call that a reply belongs to, as far as an error names it.
+pub(crate) struct ErrorContext<'a> {
+    pub(crate) endpoint: &'static Endpoint,
+    pub(crate) permissions: Vec<Permission>,
+    pub(crate) redactor: Redactor<'a>,
+    pub(crate) base_url: &'a Url,
+}
+
+/// The error for a status that is no success. It never shows the secret, even if the server echoes it.
+pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(body);
+    let redactor = context.redactor;
+    let said = || redactor.after_colon(&text);
+    let error = match status {
+        StatusCode::BAD_REQUEST => invalid(&text, redactor),
+        StatusCode::UNAUTHORIZED if is_access_denied(&text) => {
+            Error::new(ErrorKind::PermissionDenied, denied(&context.permissions))
+        }
+        StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
+        StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, "there is no such object (404)"),
+        StatusCode::CONFLICT => {
+            let message = format!("the object's current state does not allow this (409){}", said());
+            Error::new(ErrorKind::Conflict, message)
+        }
+        StatusCode::TOO_MANY_REQUESTS => Error::new(ErrorKind::RateLimited, "too many requests (429)"),
+        _ if status.is_server_error() => {
+            Error::new(ErrorKind::Server, format!("the server failed with {status}{}", said()))
+        }
+        _ if status.is_redirection() => {
+            let target = redirect_target(context, headers);
+            let message = format!("the server answered {status}, a redirect{target}; the client does not follow it");
+            Error::new(ErrorKind::UnexpectedStatus, message)
+        }
+        _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", said())),
+    };
+    let outcome = if status.is_client_error() { Outcome::Rejected } else { Outcome::Unknown };
+    error.with(|e| e.outcome(outcome).endpoint(context.endpoint).status(status).body(redactor.shown(&text, KEPT)))
+}
+
+const UNAUTHENTICATED: &str = "MeetBit does not accept the access key: check its id and secret, that it belongs to this \
+                               tenant, and that its Client is active in the MeetBit Admin Panel";
+
+fn invalid(text: &str, redactor: Redactor<'_>) -> Error {
+    let validation = ValidationError::from_body(text, |text| redactor.shown(text, KEPT));
+    let said = validation.to_string();
+    let colon = if said.is_empty() { "" } else { ": " };
+    let message = format!("MeetBit rejected the request as invalid (400){colon}{said}");
+    Error::new(ErrorKind::Validation, message).with(|e| e.validation(validation))
+}
+
+fn is_access_denied(text: &str) -> bool {
+    let json = serde_json::from_str::<serde_json::Value>(text).ok();
+    let said = json.as_ref().and_then(|value| value.get("message").unwrap_or(value).as_str()).unwrap_or(text);
+    said.trim_start_matches('\u{feff}').trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
+}
+
+fn denied(permissions: &[Permission]) -> String {
+    let needed: Vec<_> = permissions.iter().map(|permission| format!("`{permission}`")).collect();
+    let needed = if needed.is_empty() { "a permission".to_owned() } else { needed.join(" and ") };
+    format!("the role of this access key lacks {needed}; grant it in the MeetBit Admin Panel, under Roles")
+}
+
+fn redirect_target(context: &ErrorContext<'_>, headers: &HeaderMap) -> String {
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let target = location.and_then(|text| context.base_url.join(text).ok());
+    let host = target.as_ref().and_then(Url::host_str);
+    host.map(|host| format!(" to `{}`", context.redactor.shown(host, 255))).unwrap_or_default()
+}

@@ -1,0 +1,159 @@
+//! The stream under hyper: it counts the bytes that hyper writes, so that a reply can be cut or dripped.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+
+use super::fault::{Damage, Part};
+
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    progress: Progress,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+/// How far the present exchange is: set by the service, read by the stream.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress(Arc<Mutex<Stage>>);
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// No request is being served. What hyper writes now is its own refusal of a malformed request.
+    #[default]
+    Idle,
+    /// hyper has refused a malformed request, and the refusal was not written.
+    Refused,
+    /// A request is being served. What hyper writes now is `100 Continue`.
+    Serving,
+    /// hyper has the reply and has not begun to write it.
+    Replying(Option<Damage>),
+    Writing(Pace),
+}
+
+/// Writes `free` bytes at once; what follows, each `then` has its own way.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    free: usize,
+    then: Then,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    Cut,
+    Drip { bytes: usize, interval: Duration },
+}
+
+impl Progress {
+    pub(super) fn serving(&self) {
+        *self.stage() = Stage::Serving;
+    }
+
+    pub(super) fn replying(&self, damage: Option<Damage>) {
+        *self.stage() = Stage::Replying(damage);
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(*self.stage(), Stage::Refused)
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pace {
+    /// The pace of a reply of which `start` holds the whole head: hyper writes head and body from one buffer.
+    fn new(damage: Damage, start: &[u8]) -> Self {
+        let head = start.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(start.len(), |end| end + 4);
+        let (free, then) = match damage {
+            Damage::CutHead(after) => (after.min(head), Then::Cut),
+            Damage::CutBody(after) => (after.saturating_add(head), Then::Cut),
+            Damage::Drip { part: Part::Whole, bytes, interval } => (0, Then::Drip { bytes, interval }),
+            Damage::Drip { part: Part::Body, bytes, interval } => (head, Then::Drip { bytes, interval }),
+        };
+        Self { free, then }
+    }
+
+    /// The number of bytes that may go out now, and the pause after them; `None` where the reply is cut.
+    fn next(self) -> Option<(usize, Option<Duration>)> {
+        match (self.free, self.then) {
+            (0, Then::Cut) => None,
+            (0, Then::Drip { bytes, interval }) => Some((bytes.max(1), Some(interval))),
+            (free, _) => Some((free, None)),
+        }
+    }
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, progress: Progress) -> Self {
+        Self { stream, progress, pause: None }
+    }
+
+    pub(super) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    fn poll_paced(&mut self, cx: &mut Context<'_>, bytes: &[u8], pace: &mut Pace) -> Poll<io::Result<usize>> {
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        let Some((most, pause)) = pace.next() else { return Poll::Ready(Err(cut())) };
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[..most.min(bytes.len())]))?;
+        pace.free = pace.free.saturating_sub(written);
+        self.pause = pause.map(|pause| Box::pin(sleep(pause)));
+        Poll::Ready(Ok(written))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let progress = self.progress.clone();
+        let mut stage = progress.stage();
+        if let Stage::Replying(Some(damage)) = *stage {
+            *stage = Stage::Writing(Pace::new(damage, bytes));
+        }
+        match &mut *stage {
+            Stage::Writing(pace) => self.poll_paced(cx, bytes, pace),
+            Stage::Serving | Stage::Replying(_) => Pin::new(&mut self.stream).poll_write(cx, bytes),
+            Stage::Idle | Stage::Refused => {
+                *stage = Stage::Refused;
+                Poll::Ready(Ok(bytes.len()))
+            }
+        }
+    }
+
+    /// hyper flushes once all of a reply is written.
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let progress = self.progress.clone();
+        let mut stage = progress.stage();
+        match *stage {
+            Stage::Writing(Pace { then: Then::Cut, .. }) => return Poll::Ready(Err(cut())),
+            Stage::Writing(_) | Stage::Replying(_) => *stage = Stage::Idle,
+            Stage::Idle | Stage::Refused | Stage::Serving => {}
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// Ends hyper's connection; the stream itself is still good and is closed in order.
+fn cut() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
