@@ -1,4 +1,4 @@
-//! The promises in the crate's documentation name tests that run.
+//! The table of promises in the crate's documentation names tests that run.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 use std::collections::BTreeSet;
@@ -8,15 +8,18 @@ use std::process::Command;
 const PROMISES: &str = include_str!("../../../meetbit-client/src/promises.md");
 
 #[test]
-fn every_promise_names_a_test_and_the_test_runs() {
-    let numbers = PROMISES.lines().filter_map(|line| Some(line.strip_prefix("**")?.split_once(".**")?.0));
-    let tests = PROMISES.lines().filter_map(|line| line.strip_prefix("Test: `")?.strip_suffix('`'));
-    let (numbers, tests): (Vec<_>, Vec<_>) = (numbers.collect(), tests.collect());
-    assert!(numbers.len() >= 23 && numbers.len() == tests.len(), "{} promises, {tests:#?}", numbers.len());
+fn every_promise_has_a_test_in_the_table_and_the_test_runs() {
+    let named = PROMISES.lines().filter_map(|line| line.strip_prefix("Test: `")?.strip_suffix('`'));
+    let numbers =
+        PROMISES.lines().filter_map(|line| line.strip_prefix("**")?.split_once(".** ")?.0.parse::<u32>().ok());
+    let promises: Vec<(u32, &str)> = numbers.zip(named).collect();
+    let expected: Vec<u32> = (1..=26).chain([29]).collect(); // 27 and 28 belong to features that do not exist yet
+    assert_eq!(promises.iter().map(|(number, _)| *number).collect::<Vec<_>>(), expected);
+    assert_eq!(PROMISES.lines().filter(|line| line.starts_with("Test: ")).count(), promises.len());
     let ignored = listed(&["--ignored"]);
     let run: BTreeSet<String> = listed(&[]).difference(&ignored).cloned().collect();
-    for (number, test) in numbers.iter().zip(tests) {
-        assert!(test.starts_with(&format!("promise_{number}_")), "promise {number} names {test}");
+    for (number, test) in promises {
+        assert!(test.starts_with(&format!("promise_{number}_")), "{test} is below promise {number}");
         assert!(run.contains(test), "no test binary runs {test}");
     }
 }
