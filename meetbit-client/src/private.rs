@@ -4,6 +4,7 @@ pub use http::Method;
 
 use crate::Endpoint;
 pub use crate::draft::*;
+pub use crate::draft::Draft as RequestBuilder;
 
 /// States an endpoint.
 #[must_use]

@@ -7,41 +7,41 @@ use syn::spanned::Spanned;
 use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
 
 use crate::catalogue::Catalogue;
-use crate::conditional::Conditional;
-use crate::mistake::Mistakes;
-use crate::{args, endpoint, implementable, recover};
+use crate::cfg::Conditional;
+use crate::diagnostics::Diagnostics;
+use crate::{attribute, dyn_compat, fallback, model, parse};
 
 /// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    let mut mistakes = Mistakes::default();
+    let diagnostics = Diagnostics::default();
     let given = match arguments.parse2(args) {
         Ok(given) => given,
         Err(error) => {
-            mistakes.push(error);
+            diagnostics.push(error);
             None
         }
     };
-    let Ok(mut declared) = recover::read(&item, syn::parse2::<ItemTrait>) else {
+    let Ok(mut declared) = fallback::read(&item, syn::parse2::<ItemTrait>) else {
         // What is wrong in a trait that cannot be read, rustc has said by itself.
-        if !recover::mentions(&item, "trait") {
+        if !fallback::mentions(&item, "trait") {
             let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";
-            mistakes.push(syn::Error::new(Span::call_site(), text));
+            diagnostics.push(syn::Error::new(Span::call_site(), text));
         }
-        let mut tokens = mistakes.into_token_stream();
+        let mut tokens = diagnostics.into_token_stream();
         tokens.extend(item);
         return tokens;
     };
-    let krate = endpoint::krate(given.as_ref());
-    mistakes.refuse(&mut declared.attrs, "api", "a trait has one `#[api]`; remove this one");
-    implementable::repair(&mut declared, &krate, &mut mistakes);
-    let catalogue = Catalogue::read(&declared, given.as_ref(), &mut mistakes);
+    let krate = model::krate(given.as_ref());
+    attribute::reject(&mut declared.attrs, "api", "a trait has one `#[api]`; remove this one", &diagnostics);
+    dyn_compat::repair(&mut declared, &krate, &diagnostics);
+    let catalogue = Catalogue::read(&declared, given.as_ref(), &diagnostics);
     if let Some(given) = &given {
         hand_down(&mut declared, given);
     }
     let implementations = implementations(&declared, &krate, &catalogue);
-    if !mistakes.is_empty() {
+    if !diagnostics.is_empty() {
         // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
-        declared.items.insert(0, TraitItem::Verbatim(mistakes.into_token_stream()));
+        declared.items.insert(0, TraitItem::Verbatim(diagnostics.into_token_stream()));
     }
     quote!(#declared #implementations)
 }
@@ -52,7 +52,7 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
     if input.peek(Token![crate]) && input.peek2(Token![=]) {
         input.parse::<Token![crate]>()?;
         input.parse::<Token![=]>()?;
-        path = Some(args::krate(input)?);
+        path = Some(parse::krate(input)?);
         input.parse::<Option<Token![,]>>()?;
     }
     if !input.is_empty() {
@@ -68,10 +68,10 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };
-        let may_be_renamed = endpoint::may_be_renamed(method);
-        for attribute in &mut method.attrs {
-            Conditional::change(&mut attribute.meta, &|meta| {
-                if endpoint::is_endpoint(meta, may_be_renamed) {
+        let may_be_renamed = attribute::may_be_renamed(method);
+        for other in &mut method.attrs {
+            Conditional::change(&mut other.meta, &|meta| {
+                if attribute::is_endpoint(meta, may_be_renamed) {
                     complete(meta, krate);
                 }
             });

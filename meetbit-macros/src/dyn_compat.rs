@@ -1,0 +1,173 @@
+//! What a trait must be so that `#[api]` can implement it for `Client` and for `dyn`.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::{
+    Attribute, FnArg, GenericParam, Ident, ItemTrait, Meta, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
+    TypeParamBound, WhereClause, WherePredicate, parse_quote,
+};
+
+use crate::diagnostics::Diagnostics;
+use crate::parse::{Method, return_type};
+use crate::suggest::misspelling;
+use crate::{attribute, signature};
+
+/// Records what keeps a trait from being implemented, and puts it right so that nothing else fails.
+pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics: &Diagnostics) {
+    if let Some(token) = declared.unsafety.take() {
+        diagnostics.error_at(token, "a trait of endpoints is a plain trait; remove `unsafe`");
+    }
+    reject_sized(declared, diagnostics);
+    let is_marker = |bound| {
+        bound_name(bound).is_none_or(|name| ["Send", "Sync", "Unpin", "Debug"].iter().any(|marker| name == marker))
+    };
+    let own = self_bounds(declared.generics.where_clause.as_ref());
+    if declared.supertraits.iter().chain(own).all(is_marker) {
+        let text = format!("the methods need the client; write `trait {}: Api`", declared.ident);
+        diagnostics.error_at(&declared.ident, text);
+        declared.colon_token.get_or_insert_default();
+        declared.supertraits.push(parse_quote!(#krate::Api));
+    }
+    declared.items.retain_mut(|item| match item {
+        TraitItem::Fn(method) => {
+            repair_method(method, krate, diagnostics);
+            true
+        }
+        TraitItem::Macro(item) => {
+            let text = "`#[api]` cannot see the endpoints in a macro call; have the macro write the whole trait";
+            diagnostics.error_at(&item.mac.path, text);
+            true
+        }
+        TraitItem::Const(_) | TraitItem::Type(_) => {
+            let text =
+                "`#[api]` implements the trait for `Client`, which has no choice here; move this to a trait of its own";
+            diagnostics.error_at(&*item, text);
+            false
+        }
+        _ => true,
+    });
+}
+
+/// Removes supertraits that no `dyn` has.
+fn reject_sized(declared: &mut ItemTrait, diagnostics: &Diagnostics) {
+    const TRAITS: [&str; 8] = ["Sized", "Clone", "Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord"];
+    let is_right = |bound: &TypeParamBound| {
+        let name = bound_name(bound).filter(|name| TRAITS.iter().any(|other| name == other));
+        if let Some(name) = name {
+            diagnostics.error_at(bound, format!("`{name}` keeps the trait from being used as `dyn`; remove it"));
+        }
+        name.is_none()
+    };
+    declared.supertraits = std::mem::take(&mut declared.supertraits).into_iter().filter(&is_right).collect();
+    let conditions = declared.generics.where_clause.iter_mut().flat_map(|clause| &mut clause.predicates);
+    for condition in conditions.filter_map(of_self) {
+        condition.bounds = std::mem::take(&mut condition.bounds).into_iter().filter(&is_right).collect();
+    }
+}
+
+/// What a `where` clause says of `Self`.
+fn self_bounds(clause: Option<&WhereClause>) -> impl Iterator<Item = &TypeParamBound> {
+    let conditions = clause.into_iter().flat_map(|clause| &clause.predicates);
+    conditions
+        .filter_map(|condition| match condition {
+            WherePredicate::Type(condition) if is_self(&condition.bounded_ty) => Some(&condition.bounds),
+            _ => None,
+        })
+        .flatten()
+}
+
+fn of_self(condition: &mut WherePredicate) -> Option<&mut PredicateType> {
+    match condition {
+        WherePredicate::Type(condition) if is_self(&condition.bounded_ty) => Some(condition),
+        _ => None,
+    }
+}
+
+fn is_self(ty: &Type) -> bool {
+    matches!(ty, Type::Path(path) if path.path.is_ident("Self"))
+}
+
+fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
+    match bound {
+        TypeParamBound::Trait(bound) if bound.maybe.is_none() => {
+            bound.path.segments.last().map(|segment| &segment.ident)
+        }
+        _ => None,
+    }
+}
+
+fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, diagnostics: &Diagnostics) {
+    if attribute::may_be_renamed(method) {
+        method.attrs.iter_mut().for_each(|other| repair_attribute(other, krate, diagnostics));
+    }
+    let is_endpoint = !attribute::attributes(method).is_empty();
+    if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
+        // Where it expands, it cannot tell that it stands in a trait.
+        signature::check_body(method, diagnostics);
+        method.default = None;
+        method.semi_token = Some(syn::token::Semi::default());
+    }
+    if !is_endpoint && method.default.is_none() {
+        let text = "a method of an `#[api]` trait has `#[api_endpoint(get, \"/path\")]` or a body";
+        diagnostics.error_at(&method.sig.ident, text);
+        // It never runs, since the mistake keeps the trait from compiling.
+        method.default = Some(parse_quote!({ ::core::unimplemented!() }));
+        method.semi_token = None;
+    }
+    if is_sized(method) {
+        return;
+    }
+    if let Some(reason) = undispatchable(method, is_endpoint) {
+        let text = "this keeps the trait from being used as `dyn`; write `where Self: Sized` after the return type";
+        diagnostics.error_at(reason, text);
+        method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
+    }
+}
+
+/// Puts an attribute right that was meant for `#[api_endpoint]`.
+fn repair_attribute(other: &mut Attribute, krate: &TokenStream, diagnostics: &Diagnostics) {
+    let Some(name) = other.path().get_ident().cloned() else { return };
+    let text = name.to_string();
+    if let (Some(_), Meta::List(list)) = (Method::named(&text), &other.meta) {
+        let tokens = &list.tokens;
+        diagnostics.error_at(
+            &other.meta,
+            format!("there is one attribute for all HTTP methods; write `#[api_endpoint({text}, {tokens})]`"),
+        );
+        other.meta = parse_quote!(#krate::api_endpoint(#name, #tokens));
+    } else if !attribute::is_named(other.path(), attribute::NAME) && misspelling(&text, [attribute::NAME]).is_some() {
+        diagnostics.error_at(&name, format!("`#[{text}]` is not an attribute; write `#[api_endpoint]`"));
+        let path = parse_quote!(#krate::api_endpoint);
+        match &mut other.meta {
+            Meta::Path(wrong) => *wrong = path,
+            Meta::List(list) => list.path = path,
+            Meta::NameValue(pair) => pair.path = path,
+        }
+    }
+}
+
+/// What keeps a method from being called on `dyn`. An endpoint's receiver and return type are checked where it expands.
+fn undispatchable(method: &TraitItemFn, is_endpoint: bool) -> Option<TokenStream> {
+    let sig = &method.sig;
+    let parameter = sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
+    let mut reason = parameter.map(ToTokens::to_token_stream);
+    if !is_endpoint {
+        reason = sig.asyncness.map(ToTokens::into_token_stream).or(reason);
+        reason = reason.or_else(|| sig.receiver().is_none().then(|| sig.ident.to_token_stream()));
+    }
+    let arguments = sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument.ty.to_token_stream()),
+        FnArg::Receiver(_) => None,
+    });
+    let output = match &sig.output {
+        ReturnType::Type(_, ty) if !is_endpoint => Some(ty.to_token_stream()),
+        _ => None,
+    };
+    reason.or_else(|| arguments.chain(output).find(|ty| return_type::is_opaque(ty.clone())))
+}
+
+/// Whether a method says `where Self: Sized`.
+fn is_sized(method: &TraitItemFn) -> bool {
+    let mut bounds = self_bounds(method.sig.generics.where_clause.as_ref());
+    bounds.any(|bound| bound_name(bound).is_some_and(|name| name == "Sized"))
+}

@@ -1,0 +1,106 @@
+//! What a method becomes whose declaration is wrong: one that can be called and implemented meanwhile.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::quote;
+use syn::{FnArg, Pat, Result, Safety, TraitItemFn, parse_quote};
+
+use crate::cfg::Conditional;
+use crate::diagnostics::Diagnostics;
+use crate::parse::{Reply, return_type};
+use crate::signature;
+
+/// The diagnostics, beside the method with the signature that was probably meant and a body that fits any.
+pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, diagnostics: &Diagnostics) -> TokenStream {
+    repair(&mut declaration, krate);
+    let arguments = declaration.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => Some(argument),
+        FnArg::Receiver(_) => None,
+    });
+    let used = arguments.filter_map(|argument| match &*argument.pat {
+        Pat::Ident(name) => {
+            let (cfgs, name) = (Conditional::cfgs(&argument.attrs), &name.ident);
+            Some(quote!(#(#[cfg(#cfgs)])* &#name))
+        }
+        _ => None,
+    });
+    let left_to_rustc = diagnostics.take_left_to_rustc();
+    let TraitItemFn { attrs, sig, .. } = &declaration;
+    quote! {
+        #diagnostics
+        #(#attrs)*
+        #sig {
+            #left_to_rustc
+            let _ = (#(#used,)*);
+            ::core::unimplemented!() // it never runs, since the mistakes keep it from compiling
+        }
+    }
+}
+
+fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
+    let sig = &mut declaration.sig;
+    (sig.constness, sig.asyncness, sig.safety, sig.abi, sig.variadic) = (None, None, Safety::Default, None, None);
+    match sig.inputs.first_mut() {
+        Some(FnArg::Receiver(receiver)) if signature::is_shared(receiver) => {}
+        Some(first @ FnArg::Receiver(_)) => *first = parse_quote!(&self),
+        _ => sig.inputs.insert(0, parse_quote!(&self)),
+    }
+    for input in &mut sig.inputs {
+        if let FnArg::Typed(argument) = input {
+            match &mut *argument.pat {
+                Pat::Ident(name) if name.subpat.is_none() => (name.by_ref, name.mutability) = (None, None),
+                pattern => *pattern = parse_quote!(_),
+            }
+        }
+    }
+    if Reply::read(&sig.output, false).is_none() || return_type::is_unusable(&sig.output) {
+        let reply = return_type::intended(&sig.output);
+        sig.output = parse_quote!(-> #krate::Call<#reply>);
+    }
+}
+
+/// Reads an item. Where a method lacks its semicolon, it comes here after rustc has asked for it, and is read as if it were
+/// there.
+pub(crate) fn read<T>(item: &TokenStream, parse: impl Fn(TokenStream) -> Result<T>) -> Result<T> {
+    parse(item.clone()).or_else(|_| parse(with_semicolons(item.clone())))
+}
+
+/// Ends a signature where the next attribute or method begins, and where nothing follows.
+fn with_semicolons(items: TokenStream) -> TokenStream {
+    let mut ended = TokenStream::new();
+    let mut is_open = false;
+    let mut tokens = items.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let is_method = is_fn(&token) && matches!(tokens.peek(), Some(TokenTree::Ident(_)));
+        if is_open && (is_method || is(&token, '#')) {
+            ended.extend(quote!(;));
+            is_open = false;
+        }
+        ended.extend([match token {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
+                is_open = false;
+                Group::new(Delimiter::Brace, with_semicolons(body.stream())).into()
+            }
+            token => {
+                is_open = is_method || is_open && !is(&token, ';');
+                token
+            }
+        }]);
+    }
+    if is_open {
+        ended.extend(quote!(;));
+    }
+    ended
+}
+
+fn is_fn(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Ident(word) if word == "fn")
+}
+
+fn is(token: &TokenTree, punctuation: char) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == punctuation)
+}
+
+/// Whether a word stands among an item's tokens, outside any brackets.
+pub(crate) fn mentions(item: &TokenStream, word: &str) -> bool {
+    item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(name) if name == word))
+}

@@ -1,0 +1,189 @@
+//! What the markers on an argument say: `#[query]`, `#[header("X-Name")]`, `#[body]`, `#[form]`.
+
+use syn::parse::ParseStream;
+use syn::{Attribute, Ident, LitStr, Meta, Result, Token};
+
+use crate::cfg::Conditional;
+use crate::diagnostics::Diagnostics;
+use crate::parse::parsed::Parsed;
+use crate::suggest::nearest;
+
+const MARKERS: [&str; 4] = ["query", "header", "body", "form"];
+
+/// Attributes that the language itself has on arguments; `path` is among its attributes, too, but not on arguments.
+const BUILT_IN: [&str; 9] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt"];
+
+/// Headers that the client or the transport writes; the client refuses them in a call, too.
+const RESERVED: [&str; 13] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-access-key-id",
+    "x-access-key-secret",
+];
+
+/// Where a marked argument goes.
+pub(crate) enum Marker {
+    /// A query parameter, under the argument's own name or the one given.
+    Query(Option<LitStr>),
+    /// A header; the name is legal, not reserved and in lower case.
+    Header(String),
+    /// The body as JSON.
+    Body,
+    /// The body as a form.
+    Form,
+    /// The body as it is, with its media type.
+    Bytes(LitStr),
+}
+
+/// Takes the markers out of an argument's attributes. A valid one comes back with its attribute.
+pub(crate) fn take_marker(
+    attributes: &mut Vec<Attribute>,
+    diagnostics: &Diagnostics,
+) -> Parsed<(Marker, Box<Attribute>)> {
+    let mut found = Parsed::Absent;
+    for attribute in take_if(attributes, is_marker) {
+        let marker = Marker::parse(&attribute, diagnostics);
+        found = match (found, marker) {
+            (Parsed::Absent, Some(marker)) => Parsed::Valid((marker, Box::new(attribute))),
+            (Parsed::Absent, None) => Parsed::Invalid,
+            (earlier, _) => {
+                diagnostics.error_at(&attribute, "an argument has one marker; remove this one");
+                earlier
+            }
+        };
+    }
+    found
+}
+
+fn is_marker(attribute: &Attribute) -> bool {
+    match attribute.path().get_ident() {
+        Some(name) if name == "cfg_attr" => hidden(attribute).is_some(),
+        Some(name) => !BUILT_IN.contains(&name.to_string().as_str()),
+        None => hidden(attribute).is_some(),
+    }
+}
+
+/// The marker that an attribute has under a condition, or behind a path.
+fn hidden(attribute: &Attribute) -> Option<String> {
+    let all = Conditional::all([attribute]);
+    let last = all.iter().filter_map(|conditional| conditional.meta.path().segments.last());
+    let mut names = last.map(|segment| segment.ident.to_string());
+    names.find(|name| MARKERS.contains(&name.as_str()))
+}
+
+impl Marker {
+    fn parse(attribute: &Attribute, diagnostics: &Diagnostics) -> Option<Self> {
+        let name = attribute.path().get_ident().map(Ident::to_string).unwrap_or_default();
+        let parsed = match name.as_str() {
+            "query" => query(attribute),
+            "header" => header(attribute),
+            "body" => body(attribute),
+            "form" => form(attribute),
+            _ => Err(syn::Error::new_spanned(attribute, unknown(&name, hidden(attribute)))),
+        };
+        parsed.map_err(|error| diagnostics.push(error)).ok()
+    }
+}
+
+fn unknown(name: &str, hidden: Option<String>) -> String {
+    if let Some(marker) = hidden {
+        return format!("a marker stands alone, with no path before it and no condition; write `#[{marker}]`");
+    }
+    if name == "path" {
+        return String::from("an argument that is named in the path needs no marker; remove `#[path]`");
+    }
+    match nearest(&name.to_lowercase(), MARKERS) {
+        Some(marker) => format!("`#[{name}]` is not a marker; write `#[{marker}]`"),
+        None => format!(
+            "`#[{name}]` is not a marker; the markers are `#[query]`, `#[header(\"X-Name\")]`, `#[body]` and `#[form]`"
+        ),
+    }
+}
+
+fn query(attribute: &Attribute) -> Result<Marker> {
+    const TEXT: &str = "write `#[query]`, or `#[query(\"name\")]` for another name than the argument's";
+    if let Meta::Path(_) = attribute.meta {
+        return Ok(Marker::Query(None));
+    }
+    let name: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, TEXT))?;
+    if name.value().is_empty() {
+        return Err(syn::Error::new_spanned(name, "the name of a query parameter is not empty"));
+    }
+    Ok(Marker::Query(Some(name)))
+}
+
+fn header(attribute: &Attribute) -> Result<Marker> {
+    let text = "a header is marked with its name: `#[header(\"X-Name\")]`";
+    let literal: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, text))?;
+    let name = literal.value().to_ascii_lowercase();
+    if !is_token(&name) {
+        return Err(syn::Error::new_spanned(literal, "the name of a header is made of letters, digits and hyphens"));
+    }
+    if RESERVED.contains(&name.as_str()) || name.starts_with("proxy-") {
+        let text = format!("`{}` is written by the client itself; remove this argument", literal.value());
+        return Err(syn::Error::new_spanned(literal, text));
+    }
+    Ok(Marker::Header(name))
+}
+
+fn body(attribute: &Attribute) -> Result<Marker> {
+    if let Meta::Path(_) = attribute.meta {
+        return Ok(Marker::Body);
+    }
+    let raw = |input: ParseStream| {
+        let name: Ident = input.parse()?;
+        input.parse::<Token![=]>()?;
+        let media_type: LitStr = input.parse()?;
+        if name == "raw" { Ok(media_type) } else { Err(input.error("raw")) }
+    };
+    let media_type: LitStr = attribute.parse_args_with(raw).map_err(|_| {
+        let text = "write `#[body]` for JSON, or `#[body(raw = \"text/csv\")]` for bytes with their media type";
+        syn::Error::new_spanned(attribute, text)
+    })?;
+    if !is_media_type(&media_type.value()) {
+        let text = "a media type is a type and a subtype: `#[body(raw = \"text/csv\")]`";
+        return Err(syn::Error::new_spanned(media_type, text));
+    }
+    Ok(Marker::Bytes(media_type))
+}
+
+fn form(attribute: &Attribute) -> Result<Marker> {
+    if let Meta::Path(_) = attribute.meta {
+        return Ok(Marker::Form);
+    }
+    Err(syn::Error::new_spanned(attribute, "a form takes its names from the argument's fields; write `#[form]`"))
+}
+
+fn is_media_type(text: &str) -> bool {
+    let mut parts = text.split(';');
+    let is_parameter =
+        |part: &str| part.trim().split_once('=').is_some_and(|(name, value)| is_token(name) && is_visible(value));
+    let kind = parts.next().and_then(|kind| kind.split_once('/'));
+    kind.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+        && !text.contains('*')
+        && parts.all(is_parameter)
+}
+
+fn is_visible(value: &str) -> bool {
+    !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a text is a `token` of RFC 9110.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn take_if(attributes: &mut Vec<Attribute>, is_taken: fn(&Attribute) -> bool) -> Vec<Attribute> {
+    let (taken, kept) = attributes.drain(..).partition(is_taken); // `Vec::extract_if` is newer than the MSRV
+    *attributes = kept;
+    taken
+}
