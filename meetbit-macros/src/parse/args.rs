@@ -132,7 +132,7 @@ impl Parser<'_> {
         }
         if self.args.template.as_valid().is_none() {
             self.args.template = Parsed::Valid(Template::parse(literal, self.path));
-        } else if permission::is_right(&literal) {
+        } else if permission::is_valid(&text) {
             self.diagnostics().error_at(literal, format!("a permission is an option; write `perm = \"{text}\"`"));
         } else {
             self.diagnostics().error_at(literal, "an endpoint has one path; remove this one");

@@ -13,7 +13,8 @@ const MARKERS: [&str; 4] = ["query", "header", "body", "form"];
 /// Attributes that the language itself has on arguments; `path` is among its attributes, too, but not on arguments.
 const BUILT_IN: [&str; 9] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt"];
 
-/// Headers that the client or the transport writes; the client refuses them in a call, too.
+/// Headers that the client sets itself, beside those that begin with `proxy-`. The client rejects the same ones in
+/// `Call::header`; the tests of both read `tests/data/reserved_headers.txt`.
 const RESERVED: [&str; 13] = [
     "accept-encoding",
     "connection",
@@ -128,11 +129,15 @@ fn header(attribute: &Attribute) -> Result<Marker> {
     if !is_token(&name) {
         return Err(syn::Error::new_spanned(literal, "the name of a header is made of letters, digits and hyphens"));
     }
-    if RESERVED.contains(&name.as_str()) || name.starts_with("proxy-") {
+    if is_reserved(&name) {
         let text = format!("`{}` is written by the client itself; remove this argument", literal.value());
         return Err(syn::Error::new_spanned(literal, text));
     }
     Ok(Marker::Header(name))
+}
+
+fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name) || name.starts_with("proxy-")
 }
 
 fn body(attribute: &Attribute) -> Result<Marker> {
@@ -186,4 +191,21 @@ fn take_if(attributes: &mut Vec<Attribute>, is_taken: fn(&Attribute) -> bool) ->
     let (taken, kept) = attributes.drain(..).partition(is_taken); // `Vec::extract_if` is newer than the MSRV
     *attributes = kept;
     taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reserved;
+
+    #[test]
+    fn a_reserved_header_is_what_the_table_says() {
+        let table = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/reserved_headers.txt"));
+        let mut rows = 0;
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let (sign, name) = line.split_once(' ').unwrap();
+            assert_eq!(is_reserved(&name.trim_matches('"').to_ascii_lowercase()), sign == "-", "{line}");
+            rows += 1;
+        }
+        assert!(rows > 25, "{rows}");
+    }
 }

@@ -1,4 +1,5 @@
-//! What a permission may look like: `resource.verb.scope`.
+//! The grammar of a permission: `resource.verb.scope`. `Permission::from_str` of `meetbit-client` has the same; the tests of
+//! both read `tests/data/permissions.txt`.
 
 use syn::LitStr;
 
@@ -10,36 +11,59 @@ pub(crate) fn check(literal: &LitStr, diagnostics: &Diagnostics) {
     let parts: Vec<&str> = text.split('.').collect();
     let [resource, verb, scope] = parts[..] else {
         let text = match parts[..] {
-            [resource, verb] if is_word(resource) && is_word(verb) => {
+            [resource, verb] if is_part(resource) && is_part(verb) => {
                 format!("this permission lacks its scope; write `\"{text}.*\"`")
             }
             _ => String::from("a permission has three parts, `resource.verb.scope`, such as `\"customers.create.*\"`"),
         };
         return diagnostics.error_at(literal, text);
     };
-    if let Some((part, role)) = [(resource, "resource"), (verb, "verb")].into_iter().find(|(part, _)| !is_word(part)) {
-        let text = format!("the {role} of a permission is a snake_case word or `*`, not `{part:?}`");
-        diagnostics.error_at(literal, text);
-    } else if !is_word(scope) && !is_id(scope) {
-        let text = format!("the scope of a permission is an id, a snake_case word or `*`, not `{scope:?}`");
+    let parts = [(resource, "resource"), (verb, "verb"), (scope, "scope")];
+    if let Some((part, role)) = parts.into_iter().find(|(part, _)| !is_part(part)) {
+        let text = format!("the {role} of a permission is a snake_case word, an id or `*`, not `{part:?}`");
         diagnostics.error_at(literal, text);
     }
 }
 
 /// Whether a text is a permission.
-pub(crate) fn is_right(literal: &LitStr) -> bool {
-    let found = Diagnostics::default();
-    check(literal, &found);
-    found.is_empty()
+pub(crate) fn is_valid(text: &str) -> bool {
+    text.split('.').count() == 3 && text.split('.').all(is_part)
 }
 
+fn is_part(part: &str) -> bool {
+    part == "*" || is_word(part) || is_id(part)
+}
+
+/// A word in `snake_case`.
 fn is_word(part: &str) -> bool {
-    let is_snake = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    part == "*" || (part.starts_with(|first: char| first.is_ascii_lowercase()) && part.split('_').all(is_snake))
+    let is_group =
+        |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    part.starts_with(|first: char| first.is_ascii_lowercase()) && part.split('_').all(is_group)
 }
 
-/// A number, or a name made of hexadecimal digits and hyphens such as a UUID.
+/// A number, or hexadecimal digits in groups such as a UUID.
 fn is_id(part: &str) -> bool {
-    !part.is_empty()
-        && part.split('-').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    part.split('-').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proc_macro2::Span;
+
+    use super::*;
+
+    #[test]
+    fn a_permission_is_what_the_table_accepts() {
+        let table = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/permissions.txt"));
+        let mut rows = 0;
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let (sign, text) = line.split_once(' ').unwrap();
+            let text = text.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+            let diagnostics = Diagnostics::default();
+            check(&LitStr::new(text, Span::call_site()), &diagnostics);
+            assert_eq!((diagnostics.is_empty(), is_valid(text)), (sign == "+", sign == "+"), "{line}");
+            rows += 1;
+        }
+        assert!(rows > 40, "{rows}");
+    }
 }
