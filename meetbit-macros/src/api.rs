@@ -21,7 +21,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             None
         }
     };
-    let Ok(mut declared) = fallback::read(&item, syn::parse2::<ItemTrait>) else {
+    let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
         // What is wrong in a trait that cannot be read, rustc has said by itself.
         if !fallback::mentions(&item, "trait") {
             let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";

@@ -3,13 +3,12 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
-    Attribute, FnArg, GenericParam, Ident, ItemTrait, Meta, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
-    TypeParamBound, WhereClause, WherePredicate, parse_quote,
+    FnArg, GenericParam, Ident, ItemTrait, PredicateType, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound,
+    WhereClause, WherePredicate, parse_quote,
 };
 
 use crate::diagnostics::Diagnostics;
-use crate::parse::{Method, return_type};
-use crate::suggest::misspelling;
+use crate::parse::return_type;
 use crate::{attribute, signature};
 
 /// Records what keeps a trait from being implemented, and puts it right so that nothing else fails.
@@ -30,7 +29,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
     }
     declared.items.retain_mut(|item| match item {
         TraitItem::Fn(method) => {
-            repair_method(method, krate, diagnostics);
+            repair_method(method, diagnostics);
             true
         }
         TraitItem::Macro(item) => {
@@ -96,10 +95,7 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
     }
 }
 
-fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, diagnostics: &Diagnostics) {
-    if attribute::may_be_renamed(method) {
-        method.attrs.iter_mut().for_each(|other| repair_attribute(other, krate, diagnostics));
-    }
+fn repair_method(method: &mut TraitItemFn, diagnostics: &Diagnostics) {
     let is_endpoint = !attribute::attributes(method).is_empty();
     if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
         // Where it expands, it cannot tell that it stands in a trait.
@@ -121,28 +117,6 @@ fn repair_method(method: &mut TraitItemFn, krate: &TokenStream, diagnostics: &Di
         let text = "this keeps the trait from being used as `dyn`; write `where Self: Sized` after the return type";
         diagnostics.error_at(reason, text);
         method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
-    }
-}
-
-/// Puts an attribute right that was meant for `#[api_endpoint]`.
-fn repair_attribute(other: &mut Attribute, krate: &TokenStream, diagnostics: &Diagnostics) {
-    let Some(name) = other.path().get_ident().cloned() else { return };
-    let text = name.to_string();
-    if let (Some(_), Meta::List(list)) = (Method::named(&text), &other.meta) {
-        let tokens = &list.tokens;
-        diagnostics.error_at(
-            &other.meta,
-            format!("there is one attribute for all HTTP methods; write `#[api_endpoint({text}, {tokens})]`"),
-        );
-        other.meta = parse_quote!(#krate::api_endpoint(#name, #tokens));
-    } else if !attribute::is_named(other.path(), attribute::NAME) && misspelling(&text, [attribute::NAME]).is_some() {
-        diagnostics.error_at(&name, format!("`#[{text}]` is not an attribute; write `#[api_endpoint]`"));
-        let path = parse_quote!(#krate::api_endpoint);
-        match &mut other.meta {
-            Meta::Path(wrong) => *wrong = path,
-            Meta::List(list) => list.path = path,
-            Meta::NameValue(pair) => pair.path = path,
-        }
     }
 }
 

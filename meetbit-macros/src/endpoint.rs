@@ -15,7 +15,7 @@ use crate::{attribute, expand, fallback, signature};
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let (path, rest) = (Diagnostics::default(), Diagnostics::default());
     let args = Args::parse(args, &path, &rest);
-    let Ok((visibility, mut method)) = fallback::read(&item, |item| declaration.parse2(item)) else {
+    let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
         // rustc has reported by itself what is wrong in a method that cannot be read.
         return if fallback::mentions(&item, "fn") { item } else { not_a_method(item) };
     };

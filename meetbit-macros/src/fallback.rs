@@ -1,8 +1,8 @@
 //! What a method becomes whose declaration is wrong: one that can be called and implemented meanwhile.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
-use syn::{FnArg, Pat, Result, Safety, TraitItemFn, parse_quote};
+use syn::{FnArg, Pat, Safety, TraitItemFn, parse_quote};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::Diagnostics;
@@ -56,48 +56,6 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         let reply = return_type::intended(&sig.output);
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
-}
-
-/// Reads an item. Where a method lacks its semicolon, it comes here after rustc has asked for it, and is read as if it were
-/// there.
-pub(crate) fn read<T>(item: &TokenStream, parse: impl Fn(TokenStream) -> Result<T>) -> Result<T> {
-    parse(item.clone()).or_else(|_| parse(with_semicolons(item.clone())))
-}
-
-/// Ends a signature where the next attribute or method begins, and where nothing follows.
-fn with_semicolons(items: TokenStream) -> TokenStream {
-    let mut ended = TokenStream::new();
-    let mut is_open = false;
-    let mut tokens = items.into_iter().peekable();
-    while let Some(token) = tokens.next() {
-        let is_method = is_fn(&token) && matches!(tokens.peek(), Some(TokenTree::Ident(_)));
-        if is_open && (is_method || is(&token, '#')) {
-            ended.extend(quote!(;));
-            is_open = false;
-        }
-        ended.extend([match token {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => {
-                is_open = false;
-                Group::new(Delimiter::Brace, with_semicolons(body.stream())).into()
-            }
-            token => {
-                is_open = is_method || is_open && !is(&token, ';');
-                token
-            }
-        }]);
-    }
-    if is_open {
-        ended.extend(quote!(;));
-    }
-    ended
-}
-
-fn is_fn(token: &TokenTree) -> bool {
-    matches!(token, TokenTree::Ident(word) if word == "fn")
-}
-
-fn is(token: &TokenTree, punctuation: char) -> bool {
-    matches!(token, TokenTree::Punct(punct) if punct.as_char() == punctuation)
 }
 
 /// Whether a word stands among an item's tokens, outside any brackets.
