@@ -3,8 +3,8 @@
 pub use http::Method;
 
 use crate::Endpoint;
-pub use crate::draft::*;
 pub use crate::draft::Draft as RequestBuilder;
+pub use crate::draft::*;
 
 /// States an endpoint.
 #[must_use]
