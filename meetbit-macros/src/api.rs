@@ -8,7 +8,7 @@ use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quot
 
 use crate::catalogue::Catalogue;
 use crate::cfg::Conditional;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, error_at_next, message};
 use crate::{attribute, dyn_compat, fallback, model, parse};
 
 /// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
@@ -24,15 +24,20 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
         // What is wrong in a trait that cannot be read, rustc has said by itself.
         if !fallback::mentions(&item, "trait") {
-            let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";
-            diagnostics.push(syn::Error::new(Span::call_site(), text));
+            let text = message!("`#[api]` applies to a trait: `pub trait Customers: Api {{ .. }}`");
+            diagnostics.error_at_span(Span::call_site(), text);
         }
         let mut tokens = diagnostics.into_token_stream();
         tokens.extend(item);
         return tokens;
     };
     let krate = model::krate(given.as_ref());
-    attribute::reject(&mut declared.attrs, "api", "a trait has one `#[api]`; remove this one", &diagnostics);
+    attribute::reject(
+        &mut declared.attrs,
+        "api",
+        || message!("a trait takes one `#[api]`; remove this one"),
+        &diagnostics,
+    );
     dyn_compat::repair(&mut declared, &krate, &diagnostics);
     let catalogue = Catalogue::read(&declared, given.as_ref(), &diagnostics);
     if let Some(given) = &given {
@@ -56,8 +61,10 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
         input.parse::<Option<Token![,]>>()?;
     }
     if !input.is_empty() {
-        let text = "`#[api]` takes nothing but `crate = path::to::meetbit_client`; the rest belongs into `#[api_endpoint(..)]`";
-        let error = input.error(text);
+        let text = message!(
+            "`#[api]` takes only `crate = path::to::meetbit_client`; everything else belongs in `#[api_endpoint(..)]`"
+        );
+        let error = error_at_next(input, text);
         input.parse::<TokenStream>()?;
         return Err(error);
     }

@@ -3,7 +3,7 @@
 use syn::{Attribute, Meta, Path, TraitItemFn};
 
 use crate::cfg::Conditional;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Message};
 use crate::parse::Args;
 
 /// The name that `#[api_endpoint]` has, unless it is renamed where it is imported.
@@ -33,11 +33,16 @@ pub(crate) fn is_named(path: &Path, name: &str) -> bool {
 }
 
 /// Reports attributes of this name, and removes them.
-pub(crate) fn reject(attributes: &mut Vec<Attribute>, name: &str, text: &str, diagnostics: &Diagnostics) {
+pub(crate) fn reject(
+    attributes: &mut Vec<Attribute>,
+    name: &str,
+    message: impl Fn() -> Message,
+    diagnostics: &Diagnostics,
+) {
     attributes.retain(|attribute| {
         let is_rejected = is_named(attribute.path(), name);
         if is_rejected {
-            diagnostics.error_at(attribute, text);
+            diagnostics.error_at(attribute, message());
         }
         !is_rejected
     });

@@ -4,7 +4,7 @@
 use quote::ToTokens;
 use syn::{Attribute, FnArg, TraitItemFn};
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Message, message};
 use crate::model::{Argument, Location};
 use crate::parse::{Args, Marker, Method, Parsed, ParsedArg};
 
@@ -76,7 +76,7 @@ impl Binder<'_> {
             (Parsed::Absent, None) => self.reject_unmarked(&argument),
             (Parsed::Valid((_, attribute)), Some(_)) => {
                 let text =
-                    format!("`{key}` is in the path already; remove this marker, or the placeholder `{{{key}}}`");
+                    message!("`{key}` is already in the path; remove this marker, or the placeholder `{{{key}}}`");
                 self.diagnostics.error_at(attribute, text);
             }
             (Parsed::Valid((marker, attribute)), None) => self.bind_marked(argument, marker, &attribute),
@@ -86,8 +86,11 @@ impl Binder<'_> {
     fn reject_unmarked(&self, argument: &ParsedArg) {
         let key = &argument.key;
         if self.is_complete && !self.excused.contains(key) {
-            let body = if self.method.is_none_or(Method::may_have_body) { "`#[body]`" } else { "name it there" };
-            let text = format!("`{key}` is not in the path; mark it `#[query]`, `#[header(\"X-Name\")]` or {body}");
+            let text = if self.method.is_none_or(Method::may_have_body) {
+                message!("`{key}` is not in the path; mark it `#[query]`, `#[header(\"X-Name\")]` or `#[body]`")
+            } else {
+                message!("`{key}` is not in the path; mark it `#[query]`, `#[header(\"X-Name\")]` or name it there")
+            };
             self.diagnostics.error_at(&argument.name, text);
         }
     }
@@ -98,16 +101,16 @@ impl Binder<'_> {
                 let token = name.as_ref().map_or_else(|| argument.name.to_token_stream(), ToTokens::to_token_stream);
                 let name = name.map_or_else(|| argument.key.clone(), |name| name.value());
                 self.claim(format!("query {name}"), &argument, token, |other| {
-                    format!("the query parameter `{name}` is `{other}` already; write `#[query(\"other_name\")]`")
+                    message!("`{other}` already sets the query parameter `{name}`; write `#[query(\"other_name\")]`")
                 });
                 Location::Query(name)
             }
             Marker::Header(name) => {
                 self.claim(format!("header {name}"), &argument, attribute.to_token_stream(), |other| {
-                    format!("the header `{name}` is `{other}` already; remove this argument or name another header")
+                    message!("`{other}` already sets the header `{name}`; remove this argument or name another header")
                 });
                 if name == "content-type" && self.has_body {
-                    let text = "`content-type` comes with the body; for bytes, write `#[body(raw = \"text/csv\")]`";
+                    let text = message!("the body sets `content-type`; for bytes, write `#[body(raw = \"text/csv\")]`");
                     self.diagnostics.error_at(attribute, text);
                 }
                 Location::Header(name)
@@ -123,12 +126,12 @@ impl Binder<'_> {
         self.reject_cfg(argument);
         if let Some(method) = self.method.filter(|method| !method.may_have_body()) {
             let text =
-                format!("a `{}` request has no body; mark the argument `#[query]`, or write `post`", method.name());
+                message!("a `{}` request has no body; mark the argument `#[query]`, or write `post`", method.name());
             self.diagnostics.error_at(attribute, text);
             return location;
         }
         self.claim("body".to_owned(), argument, attribute.to_token_stream(), |other| {
-            format!("`{other}` is the body already; an endpoint has one argument marked `#[body]` or `#[form]`")
+            message!("an endpoint takes one body, and `{other}` is already marked as it")
         });
         location
     }
@@ -139,7 +142,7 @@ impl Binder<'_> {
         location: String,
         argument: &ParsedArg,
         token: impl ToTokens,
-        text: impl FnOnce(&str) -> String,
+        text: impl FnOnce(&str) -> Message,
     ) {
         if !argument.cfgs.is_empty() {
             return;
@@ -152,8 +155,9 @@ impl Binder<'_> {
 
     fn reject_cfg(&self, argument: &ParsedArg) {
         if let Some(cfg) = &argument.cfg {
-            let text =
-                "only a query or header argument can be left out; declare the method twice, with a `#[cfg]` on each";
+            let text = message!(
+                "only query and header arguments can be conditional; declare the method twice, with a `#[cfg]` on each"
+            );
             self.diagnostics.error_at(cfg, text);
         }
     }

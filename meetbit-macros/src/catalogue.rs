@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::{ItemTrait, Path, TraitItem};
 
 use crate::cfg::Conditional;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 use crate::model::Metadata;
 use crate::parse::Args;
 use crate::{attribute, expand};
@@ -46,7 +46,7 @@ impl Catalogue {
         let is_sound = entry.metadata.template.is_sound;
         if let Some(earlier) = self.entries.iter().find(|earlier| is_sound && earlier.is_same(&entry)) {
             let Metadata { method, template, .. } = &entry.metadata;
-            let text = format!(
+            let text = message!(
                 "`{} {}` is declared twice; call `{}` or remove one of the two",
                 method.constant(),
                 template.shape(),

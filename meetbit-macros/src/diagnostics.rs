@@ -1,11 +1,30 @@
 //! The errors found in one declaration. They are collected, so that all of them are reported at once.
 
 use std::cell::{Cell, RefCell};
-use std::fmt::Display;
+use std::fmt::Arguments;
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::Error;
+use syn::parse::ParseStream;
+
+/// The text of one error. It says what to write instead, in lower case and without a full stop.
+///
+/// Only `message!` makes one, so that a test finds every text in the source and looks for its compile-fail case.
+pub(crate) struct Message(String);
+
+/// Makes a [`Message`], as `format!` makes a `String`.
+macro_rules! message {
+    ($($text:tt)*) => { $crate::diagnostics::Message::new(::core::format_args!($($text)*)) };
+}
+pub(crate) use message;
+
+impl Message {
+    /// For `message!`.
+    pub(crate) fn new(text: Arguments) -> Self {
+        Self(text.to_string())
+    }
+}
 
 /// Errors in the order of their tokens in the source.
 #[derive(Default)]
@@ -15,14 +34,14 @@ pub(crate) struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Records that `tokens` have to change as `text` says.
-    pub(crate) fn error_at(&self, tokens: impl ToTokens, text: impl Display) {
-        self.push(Error::new_spanned(tokens, text));
+    /// Records that `tokens` have to change as `message` says.
+    pub(crate) fn error_at(&self, tokens: impl ToTokens, message: Message) {
+        self.push(error_at(tokens, message));
     }
 
-    /// Records an error at a span, for want of tokens.
-    pub(crate) fn error_at_span(&self, span: Span, text: impl Display) {
-        self.push(Error::new(span, text));
+    /// Records an error that has a span but no tokens.
+    pub(crate) fn error_at_span(&self, span: Span, message: Message) {
+        self.push(error_at_span(span, message));
     }
 
     pub(crate) fn push(&self, error: Error) {
@@ -60,4 +79,19 @@ impl ToTokens for Diagnostics {
             tokens.extend(error.to_compile_error());
         }
     }
+}
+
+/// The error that `tokens` have to change as `message` says.
+pub(crate) fn error_at(tokens: impl ToTokens, message: Message) -> Error {
+    Error::new_spanned(tokens, message.0)
+}
+
+/// An error that has a span but no tokens.
+pub(crate) fn error_at_span(span: Span, message: Message) -> Error {
+    Error::new(span, message.0)
+}
+
+/// An error at the next token, or at the end of the input.
+pub(crate) fn error_at_next(input: ParseStream, message: Message) -> Error {
+    input.error(message.0)
 }

@@ -7,14 +7,14 @@ use syn::{
     WhereClause, WherePredicate, parse_quote,
 };
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 use crate::parse::return_type;
 use crate::{attribute, signature};
 
 /// Records what keeps a trait from being implemented, and puts it right so that nothing else fails.
 pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics: &Diagnostics) {
     if let Some(token) = declared.unsafety.take() {
-        diagnostics.error_at(token, "a trait of endpoints is a plain trait; remove `unsafe`");
+        diagnostics.error_at(token, message!("an `#[api]` trait is a plain trait; remove `unsafe`"));
     }
     reject_sized(declared, diagnostics);
     let is_marker = |bound| {
@@ -22,7 +22,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
     };
     let own = self_bounds(declared.generics.where_clause.as_ref());
     if declared.supertraits.iter().chain(own).all(is_marker) {
-        let text = format!("the methods need the client; write `trait {}: Api`", declared.ident);
+        let text = message!("the methods need a client; write `trait {}: Api`", declared.ident);
         diagnostics.error_at(&declared.ident, text);
         declared.colon_token.get_or_insert_default();
         declared.supertraits.push(parse_quote!(#krate::Api));
@@ -33,13 +33,14 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
             true
         }
         TraitItem::Macro(item) => {
-            let text = "`#[api]` cannot see the endpoints in a macro call; have the macro write the whole trait";
+            let text =
+                message!("`#[api]` cannot see the endpoints in a macro call; let the macro write the whole trait");
             diagnostics.error_at(&item.mac.path, text);
             true
         }
         TraitItem::Const(_) | TraitItem::Type(_) => {
             let text =
-                "`#[api]` implements the trait for `Client`, which has no choice here; move this to a trait of its own";
+                message!("`#[api]` traits cannot have associated types or constants; move this to another trait");
             diagnostics.error_at(&*item, text);
             false
         }
@@ -53,7 +54,7 @@ fn reject_sized(declared: &mut ItemTrait, diagnostics: &Diagnostics) {
     let is_right = |bound: &TypeParamBound| {
         let name = bound_name(bound).filter(|name| TRAITS.iter().any(|other| name == other));
         if let Some(name) = name {
-            diagnostics.error_at(bound, format!("`{name}` keeps the trait from being used as `dyn`; remove it"));
+            diagnostics.error_at(bound, message!("`{name}` makes the trait not dyn compatible; remove it"));
         }
         name.is_none()
     };
@@ -104,7 +105,7 @@ fn repair_method(method: &mut TraitItemFn, diagnostics: &Diagnostics) {
         method.semi_token = Some(syn::token::Semi::default());
     }
     if !is_endpoint && method.default.is_none() {
-        let text = "a method of an `#[api]` trait has `#[api_endpoint(get, \"/path\")]` or a body";
+        let text = message!("a method of an `#[api]` trait needs `#[api_endpoint(get, \"/path\")]` or a body");
         diagnostics.error_at(&method.sig.ident, text);
         // It never runs, since the mistake keeps the trait from compiling.
         method.default = Some(parse_quote!({ ::core::unimplemented!() }));
@@ -114,7 +115,7 @@ fn repair_method(method: &mut TraitItemFn, diagnostics: &Diagnostics) {
         return;
     }
     if let Some(reason) = undispatchable(method, is_endpoint) {
-        let text = "this keeps the trait from being used as `dyn`; write `where Self: Sized` after the return type";
+        let text = message!("this makes the trait not dyn compatible; add `where Self: Sized` after the return type");
         diagnostics.error_at(reason, text);
         method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
     }

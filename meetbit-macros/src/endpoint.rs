@@ -6,7 +6,7 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, FnArg, Result, TraitItemFn, Visibility};
 
 use crate::bind::Bindings;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 use crate::model::{self, Endpoint, Metadata};
 use crate::parse::{Args, take_marker};
 use crate::{attribute, expand, fallback, signature};
@@ -25,10 +25,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         let TraitItemFn { attrs, sig, default, .. } = method;
         return not_a_method(quote!(#(#attrs)* #visibility #sig #default));
     }
-    let text = "a method is one endpoint; remove this attribute or declare another method";
+    let text = || message!("a method is one endpoint; remove this attribute or declare another method");
     attribute::reject(&mut method.attrs, attribute::NAME, text, &rest);
     if is_public {
-        let text = format!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
+        let text = message!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
         rest.error_at(visibility, text);
     }
     let krate = model::krate(args.krate.as_ref());
@@ -69,7 +69,7 @@ fn read(args: Args, method: &mut TraitItemFn, path: &Diagnostics, rest: &Diagnos
 
 fn not_a_method(item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
-    let text = "`#[api_endpoint]` stands on a method of a trait: `fn name(&self, ..) -> Call<Customer>;`";
+    let text = message!("`#[api_endpoint]` applies to a method of a trait: `fn name(&self, ..) -> Call<Customer>;`");
     diagnostics.error_at_span(Span::call_site(), text);
     let mut tokens = diagnostics.into_token_stream();
     tokens.extend(item);

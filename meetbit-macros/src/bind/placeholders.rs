@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use quote::quote;
 use syn::Ident;
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 use crate::parse::{ParsedArg, Template};
 use crate::suggest::{is_offered_by_rustc, misspelling};
 
@@ -29,7 +29,7 @@ pub(crate) fn check(template: &Template, arguments: &[ParsedArg], diagnostics: &
         if is_capturable(template, argument) && is_offered_by_rustc(placeholder, &argument.key) {
             misspelt.push((placeholder, &argument.name));
         } else {
-            let text = format!("`{{{placeholder}}}` has no argument of that name; write `{{{}}}`", argument.key);
+            let text = message!("`{{{placeholder}}}` has no argument of that name; write `{{{}}}`", argument.key);
             diagnostics.error_at(&template.literal, text);
         }
     }
@@ -39,14 +39,14 @@ pub(crate) fn check(template: &Template, arguments: &[ParsedArg], diagnostics: &
         ([placeholder], [argument]) if template.is_complete && may_fill(argument, placeholder) => {
             let name = &argument.key;
             let text =
-                format!("`{{{placeholder}}}` has no argument of that name; write `{{{name}}}` or rename `{name}`");
+                message!("`{{{placeholder}}}` has no argument of that name; write `{{{name}}}` or rename `{name}`");
             diagnostics.error_at(&template.literal, text);
             meant.push(name.clone());
         }
         _ => {
             for name in unknown {
                 let raw = if syn::parse_str::<Ident>(name).is_ok() { "" } else { "r#" };
-                let text = format!("`{{{name}}}` has no argument; add one such as `{raw}{name}: i64`");
+                let text = message!("`{{{name}}}` has no argument; add one such as `{raw}{name}: i64`");
                 diagnostics.error_at(&template.literal, text);
             }
         }

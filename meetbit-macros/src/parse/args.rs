@@ -1,12 +1,13 @@
 //! The arguments of `#[api_endpoint(..)]`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
 use syn::{Ident, Lit, LitStr, Path, Result, Token, bracketed};
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Message, error_at_next, error_at_span, message};
 use crate::parse::method::Method;
 use crate::parse::parsed::Parsed;
 use crate::parse::path::Template;
@@ -15,8 +16,6 @@ use crate::suggest::nearest;
 
 /// The options that may follow the path.
 const OPTIONS: [&str; 5] = ["perm", "idempotent", "raw", "timeout", "crate"];
-
-const UNQUOTED: &str = "the path stands in quotes: `\"/customers\"`";
 
 /// What the attribute says, as far as it can be read.
 #[derive(Default)]
@@ -67,6 +66,10 @@ impl Parser<'_> {
         if self.args.template.as_valid().is_some() { self.rest } else { self.path }
     }
 
+    fn error_at(&self, tokens: impl ToTokens, message: Message) {
+        self.diagnostics().error_at(tokens, message);
+    }
+
     fn read(&mut self, input: ParseStream) {
         let first = input.cursor().token_tree().map_or_else(Span::call_site, |(token, _)| token.span());
         while !input.is_empty() {
@@ -74,7 +77,7 @@ impl Parser<'_> {
                 self.diagnostics().push(error);
                 skip_item(input);
             } else if !input.is_empty() && !input.peek(Token![,]) {
-                self.diagnostics().push(input.error("separate the parts with a comma"));
+                self.diagnostics().push(error_at_next(input, message!("separate the parts with a comma")));
                 if !input.peek(Lit) && !input.peek(Ident::peek_any) {
                     if self.args.template.is_absent() {
                         self.args.template = Parsed::Invalid;
@@ -93,17 +96,16 @@ impl Parser<'_> {
         } else if input.peek(Lit) {
             let literal: Lit = input.parse()?;
             self.args.template = Parsed::Invalid;
-            self.diagnostics().error_at(literal, "the path is a string: `\"/customers\"`");
+            self.error_at(literal, message!("the path must be a string: `\"/customers\"`"));
         } else if input.peek(Ident::peek_any) {
             let name = input.call(Ident::parse_any)?;
             self.named(&name, input)?;
         } else if self.args.method.as_valid().is_some() && self.args.template.is_absent() && !input.peek(Token![,]) {
             self.args.template = Parsed::Invalid;
-            return Err(input.error(UNQUOTED));
+            return Err(error_at_next(input, unquoted()));
         } else {
-            return Err(
-                input.error(format!("write an option here, or nothing; the options are {}", list(&OPTIONS, "and")))
-            );
+            let options = list(&OPTIONS, "and");
+            return Err(error_at_next(input, message!("expected an option; the options are {options}")));
         }
         Ok(())
     }
@@ -114,28 +116,24 @@ impl Parser<'_> {
             self.args.method = Parsed::Invalid;
             if let Some(method) = Method::named(&text.to_lowercase()) {
                 let method = method.name();
-                return self
-                    .diagnostics()
-                    .error_at(literal, format!("the HTTP method is written without quotes: `{method}`"));
+                return self.error_at(literal, message!("the HTTP method is written without quotes: `{method}`"));
             }
             if let Some((method, path)) =
                 text.split_once(' ').filter(|(method, _)| Method::named(&method.to_lowercase()).is_some())
             {
                 self.args.template = Parsed::Invalid;
                 let method = method.to_lowercase();
-                return self.diagnostics().error_at(
-                    literal,
-                    format!("the HTTP method stands before the path, without quotes: `{method}, \"{path}\"`"),
-                );
+                let text = message!("the HTTP method comes before the path, without quotes: `{method}, \"{path}\"`");
+                return self.error_at(literal, text);
             }
-            self.diagnostics().error_at(&literal, format!("the HTTP method comes before the path: `get, \"{text}\"`"));
+            self.error_at(&literal, message!("the HTTP method comes before the path: `get, \"{text}\"`"));
         }
         if self.args.template.as_valid().is_none() {
             self.args.template = Parsed::Valid(Template::parse(literal, self.path));
         } else if permission::is_valid(&text) {
-            self.diagnostics().error_at(literal, format!("a permission is an option; write `perm = \"{text}\"`"));
+            self.error_at(literal, message!("a permission is an option; write `perm = \"{text}\"`"));
         } else {
-            self.diagnostics().error_at(literal, "an endpoint has one path; remove this one");
+            self.error_at(literal, message!("an endpoint has one path; remove this one"));
         }
     }
 
@@ -148,11 +146,10 @@ impl Parser<'_> {
         let is_stuck = has_value || input.peek(syn::token::Paren);
         if is_stuck && (Method::named(&text).is_some() || is_position(&text)) {
             if self.args.method.is_absent() || self.args.template.is_absent() {
-                self.diagnostics()
-                    .error_at(name, "the HTTP method and the path stand first, without names: `get, \"/customers\"`");
+                self.error_at(name, self.named_positions(name, input));
                 (self.args.method, self.args.template) = (Parsed::Invalid, Parsed::Invalid);
             } else if self.args.method.as_valid().is_some() && self.args.template.as_valid().is_some() {
-                self.diagnostics().error_at(name, unknown_option(&text));
+                self.error_at(name, unknown_option(&text));
             }
             skip_item(input);
             return Ok(());
@@ -162,23 +159,23 @@ impl Parser<'_> {
                 Parsed::Absent => self.args.method = Parsed::Valid(method),
                 Parsed::Invalid => {}
                 Parsed::Valid(_) => {
-                    self.diagnostics().error_at(name, "an endpoint has one HTTP method; remove this one")
+                    self.error_at(name, message!("an endpoint has one HTTP method; remove this one"));
                 }
             }
             return Ok(());
         }
         if self.args.method.is_absent() && !has_value {
             self.args.method = Parsed::Invalid;
-            self.diagnostics().error_at(name, unknown_method(&text));
+            self.error_at(name, unknown_method(&text));
         } else if self.args.template.is_absent() && is_path_expression(&text, input) {
             self.args.template = Parsed::Invalid;
-            self.diagnostics()
-                .error_at(name, "the path is a string literal, which the macro can read: `\"/customers\"`");
+            let text = message!("the path must be a string literal, because the macro reads it: `\"/customers\"`");
+            self.error_at(name, text);
         } else if self.args.template.is_absent() && !has_value && nearest(&text, OPTIONS).is_none() {
             self.args.template = Parsed::Invalid;
-            self.diagnostics().error_at(name, UNQUOTED);
+            self.error_at(name, unquoted());
         } else {
-            self.diagnostics().error_at(name, unknown_option(&text));
+            self.error_at(name, unknown_option(&text));
         }
         skip_item(input);
         Ok(())
@@ -186,7 +183,7 @@ impl Parser<'_> {
 
     fn option(&mut self, name: &Ident, text: &str, input: ParseStream) -> Result<()> {
         if self.stated.iter().any(|stated| stated == text) {
-            self.diagnostics().error_at(name, format!("`{text}` is stated twice; remove this one"));
+            self.error_at(name, message!("`{text}` is given twice; remove this one"));
             skip_item(input);
             return Ok(());
         }
@@ -197,12 +194,12 @@ impl Parser<'_> {
         }
         let is_unfinished = input.peek(Token![=]) && ends_after(input);
         if !input.peek(Token![=]) || is_unfinished {
-            let example = match text {
-                "perm" => "perm = \"customers.create.*\"",
-                "timeout" => "timeout = \"5s\"",
-                _ => "crate = path::to::meetbit_client",
+            let text = match text {
+                "perm" => message!("`perm` needs a value: `perm = \"customers.create.*\"`"),
+                "timeout" => message!("`timeout` needs a value: `timeout = \"5s\"`"),
+                _ => message!("`crate` needs a value: `crate = path::to::meetbit_client`"),
             };
-            self.diagnostics().error_at(name, format!("`{text}` needs a value: `{example}`"));
+            self.error_at(name, text);
             skip_item(input);
             return Ok(());
         }
@@ -219,7 +216,7 @@ impl Parser<'_> {
 
     fn flag(&mut self, name: &Ident, text: &str, input: ParseStream) {
         if !input.is_empty() && !input.peek(Token![,]) {
-            self.diagnostics().error_at(name, format!("`{text}` takes no value; write it alone or leave it out"));
+            self.error_at(name, message!("`{text}` takes no value; write `{text}` or leave it out"));
             skip_item(input);
         }
         self.args.is_idempotent |= text == "idempotent";
@@ -232,20 +229,24 @@ impl Parser<'_> {
             let bracket = bracketed!(content in input).span;
             let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content).map_err(|error| {
                 skip_rest(&content);
-                syn::Error::new(error.span(), "a permission is a string: `\"customers.create.*\"`")
+                error_at_span(error.span(), message!("a permission is a string: `\"customers.create.*\"`"))
             })?;
             if literals.is_empty() {
-                return Err(syn::Error::new(bracket.join(), "list a permission, or leave `perm` out"));
+                let text = message!("the list is empty; add a permission or leave `perm` out");
+                return Err(error_at_span(bracket.join(), text));
             }
             literals
         } else {
-            let text = "a permission is a string, or a list of strings in brackets: `\"customers.create.*\"`";
-            Punctuated::from_iter([input.parse::<LitStr>().map_err(|error| syn::Error::new(error.span(), text))?])
+            Punctuated::from_iter([input.parse::<LitStr>().map_err(|error| {
+                let text =
+                    message!("a permission is a string, or a list of strings in brackets: `\"customers.create.*\"`");
+                error_at_span(error.span(), text)
+            })?])
         };
         for literal in literals {
             permission::check(&literal, self.diagnostics());
             if self.args.permissions.iter().any(|stated| stated.value() == literal.value()) {
-                self.diagnostics().error_at(&literal, "this permission is stated twice; remove this one");
+                self.error_at(&literal, message!("this permission is given twice; remove this one"));
             }
             self.args.permissions.push(literal);
         }
@@ -253,26 +254,43 @@ impl Parser<'_> {
     }
 
     fn timeout(&mut self, input: ParseStream) -> Result<()> {
-        const TEXT: &str = "a time limit is a whole number of `ms`, `s` or `m`, at most a day: `timeout = \"5s\"`";
-        let literal: LitStr = input.parse().map_err(|error: syn::Error| syn::Error::new(error.span(), TEXT))?;
-        self.args.timeout_millis = timeout::millis(&literal.value());
-        if self.args.timeout_millis.is_none() {
-            self.diagnostics().error_at(literal, TEXT);
+        let literal: LitStr =
+            input.parse().map_err(|error: syn::Error| error_at_span(error.span(), wrong_timeout()))?;
+        match timeout::millis(&literal.value()) {
+            None => self.error_at(literal, wrong_timeout()),
+            Some(0) => {
+                let text =
+                    message!("a time limit must not be zero; write one such as `\"5s\"`, or leave `timeout` out");
+                self.error_at(literal, text);
+            }
+            millis => self.args.timeout_millis = millis,
         }
         Ok(())
+    }
+
+    /// What to write for `method = get, path = "/notes"` and the like: the author's own method and path, as far as given.
+    fn named_positions(&self, name: &Ident, input: ParseStream) -> Message {
+        let tokens = input.fork().parse::<TokenStream>().unwrap_or_default();
+        let tokens = flat(TokenStream::from_iter([name.to_token_stream(), tokens]));
+        let given = tokens.iter().find_map(|token| Method::named(&token.to_string().trim_matches('"').to_lowercase()));
+        let method = self.args.method.as_valid().copied().or(given).unwrap_or(Method::Get).name();
+        let paths = tokens.into_iter().filter_map(|token| syn::parse2::<LitStr>(token.into()).ok());
+        let path = paths.map(|literal| literal.value()).find(|text| text.starts_with('/'));
+        let path = path.unwrap_or_else(|| "/customers".to_owned());
+        message!("the HTTP method and the path come first, without names: `{method}, \"{path}\"`")
     }
 
     /// Records what is not there at all.
     fn complete(&mut self, first: Span) {
         match (&self.args.method, &self.args.template) {
-            (Parsed::Absent, _) => self.diagnostics().push(syn::Error::new(
+            (Parsed::Absent, _) => self.diagnostics().error_at_span(
                 first,
-                "an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{id}\")]`",
-            )),
-            (Parsed::Valid(method), Parsed::Absent) => self.diagnostics().push(syn::Error::new(
-                first,
-                format!("the path is missing; write `{}, \"/customers\"`", method.name()),
-            )),
+                message!("an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{{id}}\")]`"),
+            ),
+            (Parsed::Valid(method), Parsed::Absent) => {
+                let text = message!("the path is missing; write `{}, \"/customers\"`", method.name());
+                self.diagnostics().error_at_span(first, text);
+            }
             _ => {}
         }
     }
@@ -286,8 +304,11 @@ fn ends_after(input: ParseStream) -> bool {
 
 /// Reads the value of `crate = path`.
 pub(crate) fn krate(input: ParseStream) -> Result<Path> {
-    let text = "`crate` is the path of meetbit-client, without quotes: `crate = path::to::meetbit_client`";
-    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), text))
+    input.call(Path::parse_mod_style).map_err(|error| {
+        let text =
+            message!("`crate` takes the path of meetbit-client, without quotes: `crate = path::to::meetbit_client`");
+        error_at_span(error.span(), text)
+    })
 }
 
 /// Leaves nothing for the parser to complain about by itself.
@@ -299,21 +320,29 @@ fn skip_item(input: ParseStream) {
     while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
 }
 
-fn unknown_method(name: &str) -> String {
+fn unquoted() -> Message {
+    message!("the path needs quotes: `\"/customers\"`")
+}
+
+fn wrong_timeout() -> Message {
+    message!("a time limit is a whole number of `ms`, `s` or `m`, at most a day: `timeout = \"5s\"`")
+}
+
+fn unknown_method(name: &str) -> Message {
     let lower = name.to_lowercase();
     if Method::named(&lower).is_some() {
-        return format!("the HTTP method is written in lower case: `{lower}`");
+        return message!("the HTTP method is written in lower case: `{lower}`");
     }
     match nearest(&lower, Method::NAMES) {
-        Some(method) => format!("`{name}` is not an HTTP method; write `{method}`"),
-        None => format!("`{name}` is not an HTTP method; write one of {}", list(&Method::NAMES, "or")),
+        Some(method) => message!("`{name}` is not an HTTP method; write `{method}`"),
+        None => message!("`{name}` is not an HTTP method; write one of {}", list(&Method::NAMES, "or")),
     }
 }
 
-fn unknown_option(name: &str) -> String {
+fn unknown_option(name: &str) -> Message {
     match nearest(name, OPTIONS) {
-        Some(option) => format!("`{name}` is not an option; write `{option}`"),
-        None => format!("`{name}` is not an option; the options are {}", list(&OPTIONS, "and")),
+        Some(option) => message!("`{name}` is not an option; write `{option}`"),
+        None => message!("`{name}` is not an option; the options are {}", list(&OPTIONS, "and")),
     }
 }
 
@@ -325,6 +354,17 @@ fn is_position(name: &str) -> bool {
 /// Whether a name where the path should be is that of a constant, a macro or an item.
 fn is_path_expression(name: &str, input: ParseStream) -> bool {
     input.peek(Token![!]) || input.peek(Token![::]) || !name.contains(|letter: char| letter.is_ascii_lowercase())
+}
+
+/// All tokens but the brackets.
+fn flat(tokens: TokenStream) -> Vec<TokenTree> {
+    tokens
+        .into_iter()
+        .flat_map(|token| match token {
+            TokenTree::Group(group) => flat(group.stream()),
+            token => vec![token],
+        })
+        .collect()
 }
 
 /// "`a`, `b` and `c`".

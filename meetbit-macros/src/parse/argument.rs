@@ -6,7 +6,7 @@ use syn::ext::IdentExt;
 use syn::{Attribute, Ident, Pat, PatType, Type};
 
 use crate::cfg::Conditional;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 use crate::parse::marker::{Marker, take_marker};
 use crate::parse::parsed::Parsed;
 use crate::parse::return_type::{bare, last_segment};
@@ -56,12 +56,14 @@ fn plain_name(pattern: &Pat, diagnostics: &Diagnostics) -> Option<Ident> {
     match pattern {
         Pat::Ident(name) if name.subpat.is_none() => {
             if name.by_ref.is_some() || name.mutability.is_some() {
-                diagnostics.error_at(name, format!("an argument is a plain name; write `{}`", name.ident));
+                diagnostics.error_at(name, message!("an argument needs a plain name; write `{}`", name.ident));
             }
             Some(name.ident.clone())
         }
         _ => {
-            let text = "an argument is a plain name, which the path or its marker refers to; write `name: Type`";
+            let text = message!(
+                "an argument needs a plain name, because the path or the marker refers to it; write `name: Type`"
+            );
             diagnostics.error_at(pattern.to_token_stream(), text);
             None
         }

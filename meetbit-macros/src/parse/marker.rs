@@ -4,7 +4,7 @@ use syn::parse::ParseStream;
 use syn::{Attribute, Ident, LitStr, Meta, Result, Token};
 
 use crate::cfg::Conditional;
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Message, error_at, message};
 use crate::parse::parsed::Parsed;
 use crate::suggest::nearest;
 
@@ -57,7 +57,7 @@ pub(crate) fn take_marker(
             (Parsed::Absent, Some(marker)) => Parsed::Valid((marker, Box::new(attribute))),
             (Parsed::Absent, None) => Parsed::Invalid,
             (earlier, _) => {
-                diagnostics.error_at(&attribute, "an argument has one marker; remove this one");
+                diagnostics.error_at(&attribute, message!("an argument takes one marker; remove this one"));
                 earlier
             }
         };
@@ -89,49 +89,52 @@ impl Marker {
             "header" => header(attribute),
             "body" => body(attribute),
             "form" => form(attribute),
-            _ => Err(syn::Error::new_spanned(attribute, unknown(&name, hidden(attribute)))),
+            _ => Err(error_at(attribute, unknown(&name, hidden(attribute)))),
         };
         parsed.map_err(|error| diagnostics.push(error)).ok()
     }
 }
 
-fn unknown(name: &str, hidden: Option<String>) -> String {
+fn unknown(name: &str, hidden: Option<String>) -> Message {
     if let Some(marker) = hidden {
-        return format!("a marker stands alone, with no path before it and no condition; write `#[{marker}]`");
+        return message!("a marker cannot have a path or a condition; write `#[{marker}]`");
     }
     if name == "path" {
-        return String::from("an argument that is named in the path needs no marker; remove `#[path]`");
+        return message!("an argument that is named in the path needs no marker; remove `#[path]`");
     }
     match nearest(&name.to_lowercase(), MARKERS) {
-        Some(marker) => format!("`#[{name}]` is not a marker; write `#[{marker}]`"),
-        None => format!(
+        Some(marker) => message!("`#[{name}]` is not a marker; write `#[{marker}]`"),
+        None => message!(
             "`#[{name}]` is not a marker; the markers are `#[query]`, `#[header(\"X-Name\")]`, `#[body]` and `#[form]`"
         ),
     }
 }
 
 fn query(attribute: &Attribute) -> Result<Marker> {
-    const TEXT: &str = "write `#[query]`, or `#[query(\"name\")]` for another name than the argument's";
     if let Meta::Path(_) = attribute.meta {
         return Ok(Marker::Query(None));
     }
-    let name: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, TEXT))?;
+    let name: LitStr = attribute.parse_args().map_err(|_| {
+        let text = message!("write `#[query]`, or `#[query(\"name\")]` for a name that differs from the argument's");
+        error_at(attribute, text)
+    })?;
     if name.value().is_empty() {
-        return Err(syn::Error::new_spanned(name, "the name of a query parameter is not empty"));
+        return Err(error_at(name, message!("the name of a query parameter cannot be empty")));
     }
     Ok(Marker::Query(Some(name)))
 }
 
 fn header(attribute: &Attribute) -> Result<Marker> {
-    let text = "a header is marked with its name: `#[header(\"X-Name\")]`";
-    let literal: LitStr = attribute.parse_args().map_err(|_| syn::Error::new_spanned(attribute, text))?;
+    let literal: LitStr = attribute.parse_args().map_err(|_| {
+        error_at(attribute, message!("`#[header]` needs the name of the header: `#[header(\"X-Name\")]`"))
+    })?;
     let name = literal.value().to_ascii_lowercase();
     if !is_token(&name) {
-        return Err(syn::Error::new_spanned(literal, "the name of a header is made of letters, digits and hyphens"));
+        return Err(error_at(literal, message!("the name of a header consists of letters, digits and hyphens")));
     }
     if is_reserved(&name) {
-        let text = format!("`{}` is written by the client itself; remove this argument", literal.value());
-        return Err(syn::Error::new_spanned(literal, text));
+        let text = message!("the client sets `{}` itself; remove this argument", literal.value());
+        return Err(error_at(literal, text));
     }
     Ok(Marker::Header(name))
 }
@@ -148,15 +151,16 @@ fn body(attribute: &Attribute) -> Result<Marker> {
         let name: Ident = input.parse()?;
         input.parse::<Token![=]>()?;
         let media_type: LitStr = input.parse()?;
-        if name == "raw" { Ok(media_type) } else { Err(input.error("raw")) }
+        Ok((name == "raw").then_some(media_type))
     };
-    let media_type: LitStr = attribute.parse_args_with(raw).map_err(|_| {
-        let text = "write `#[body]` for JSON, or `#[body(raw = \"text/csv\")]` for bytes with their media type";
-        syn::Error::new_spanned(attribute, text)
+    let media_type = attribute.parse_args_with(raw).ok().flatten().ok_or_else(|| {
+        let text =
+            message!("write `#[body]` for JSON, or `#[body(raw = \"text/csv\")]` for bytes with their media type");
+        error_at(attribute, text)
     })?;
     if !is_media_type(&media_type.value()) {
-        let text = "a media type is a type and a subtype: `#[body(raw = \"text/csv\")]`";
-        return Err(syn::Error::new_spanned(media_type, text));
+        let text = message!("a media type has a type and a subtype: `#[body(raw = \"text/csv\")]`");
+        return Err(error_at(media_type, text));
     }
     Ok(Marker::Bytes(media_type))
 }
@@ -165,7 +169,7 @@ fn form(attribute: &Attribute) -> Result<Marker> {
     if let Meta::Path(_) = attribute.meta {
         return Ok(Marker::Form);
     }
-    Err(syn::Error::new_spanned(attribute, "a form takes its names from the argument's fields; write `#[form]`"))
+    Err(error_at(attribute, message!("a form takes its names from the argument's fields; write `#[form]`")))
 }
 
 fn is_media_type(text: &str) -> bool {

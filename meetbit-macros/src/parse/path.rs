@@ -4,7 +4,7 @@ use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Ident, LitStr};
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, Message, message};
 
 /// A path such as `/customers/{customer_id}`.
 pub(crate) struct Template {
@@ -46,21 +46,21 @@ impl Reader<'_> {
     fn read(&mut self, text: &str) {
         if let Some(rest) = text.split_once("://").map(|(_, rest)| rest).or_else(|| text.strip_prefix("//")) {
             let path = rest.find('/').map_or("/", |slash| &rest[slash..]);
-            self.wrong(&format!("a path is relative to the client's base URL; write `\"{path}\"`"));
+            self.reject(message!("a path is relative to the client's base URL; write `\"{path}\"`"));
             return self.segments(until_query(path).0);
         }
         let (path, rest) = until_query(text);
         if path.is_empty() {
-            self.wrong("a path is not empty; write `\"/\"` and what follows it");
+            self.reject(message!("a path cannot be empty; begin it with `/`"));
         } else if !path.starts_with('/') {
-            self.wrong(&format!("a path begins with a slash; write `\"/{path}\"`"));
+            self.reject(message!("a path begins with a slash; write `\"/{path}\"`"));
         }
         self.segments(path);
         self.is_complete &= !rest.contains('{');
         if rest.starts_with('?') {
-            self.wrong(&format!("a path has no query; write `\"{path}\"` and an argument marked `#[query]`"));
+            self.reject(message!("a path has no query; write `\"{path}\"` and an argument marked `#[query]`"));
         } else if rest.starts_with('#') {
-            self.wrong(&format!("a path has no fragment, which is never sent; write `\"{path}\"`"));
+            self.reject(message!("a path has no fragment, because a fragment is never sent; write `\"{path}\"`"));
         }
     }
 
@@ -71,7 +71,7 @@ impl Reader<'_> {
         }
         if rest.split('/').any(str::is_empty) {
             let filled: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
-            self.wrong(&format!("a path has no empty segment; write `\"/{}\"`", filled.join("/")));
+            self.reject(message!("a path cannot contain an empty segment; write `\"/{}\"`", filled.join("/")));
         }
         for segment in rest.split('/') {
             self.segment(segment);
@@ -80,7 +80,7 @@ impl Reader<'_> {
 
     fn segment(&mut self, segment: &str) {
         if segment == "." || segment == ".." {
-            return self.wrong(&format!("`{segment}` is not a segment; write the path that it leads to"));
+            return self.reject(message!("`{segment}` is not a segment; write the path that it resolves to"));
         }
         if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             if !name.contains(['{', '}']) {
@@ -89,17 +89,17 @@ impl Reader<'_> {
         }
         if let Some(name) = foreign_placeholder(segment) {
             self.placeholders.push(name.to_owned());
-            return self.wrong(&format!("`{segment}` is not a placeholder; write `{{{name}}}`"));
+            return self.reject(message!("`{segment}` is not a placeholder; write `{{{name}}}`"));
         }
         if segment.contains(['{', '}']) {
             return self.braces(segment);
         }
         if segment.contains('%') {
-            return self.wrong("a path is written without percent-encodings; pass such a segment as an argument");
+            return self.reject(message!("a path cannot contain percent-encodings; pass this segment as an argument"));
         }
         if let Some(character) = segment.chars().find(|&character| !is_legal(character)) {
             let character = character.escape_debug();
-            self.wrong(&format!("`{character}` cannot stand in a path; pass such a segment as an argument"));
+            self.reject(message!("`{character}` is not allowed in a path; pass this segment as an argument"));
         }
     }
 
@@ -108,13 +108,13 @@ impl Reader<'_> {
         let name = whole.as_deref().unwrap_or_else(|| first_name(text));
         if name.is_empty() {
             self.is_complete = false;
-            return self.wrong("a placeholder holds the name of an argument; write `{id}` for the argument `id`");
+            return self.reject(message!("a placeholder names an argument; write `{{id}}` for the argument `id`"));
         }
         if name != text && text.is_ascii() {
-            self.wrong(&format!("`{{{text}}}` is not a placeholder; write `{{{name}}}`"));
+            self.reject(message!("`{{{text}}}` is not a placeholder; write `{{{name}}}`"));
         }
         if self.placeholders.iter().any(|placeholder| placeholder == name) {
-            return self.wrong(&format!("`{{{name}}}` stands twice in the path; give each its own argument"));
+            return self.reject(message!("`{{{name}}}` occurs twice in the path; give each its own argument"));
         }
         self.placeholders.push(name.to_owned());
     }
@@ -130,7 +130,7 @@ impl Reader<'_> {
             let before = self.placeholders.len();
             self.placeholders.extend(names.map(str::to_owned));
             self.is_complete &= self.placeholders.len() == before + segment.matches('{').count();
-            self.wrong(&format!(
+            self.reject(message!(
                 "a placeholder is a whole segment; split `{segment}` or pass all of it as one argument"
             ));
         } else {
@@ -138,13 +138,13 @@ impl Reader<'_> {
                 "" => "id",
                 name => name,
             };
-            self.wrong(&format!("the braces in `{segment}` are not paired; write `{{{name}}}`"));
+            self.reject(message!("the braces in `{segment}` are not paired; write `{{{name}}}`"));
         }
     }
 
-    fn wrong(&mut self, text: &str) {
+    fn reject(&mut self, message: Message) {
         self.is_sound = false;
-        self.diagnostics.error_at(self.literal, text);
+        self.diagnostics.error_at(self.literal, message);
     }
 }
 

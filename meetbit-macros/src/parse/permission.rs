@@ -3,7 +3,7 @@
 
 use syn::LitStr;
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, message};
 
 /// Records what is wrong with a permission.
 pub(crate) fn check(literal: &LitStr, diagnostics: &Diagnostics) {
@@ -12,15 +12,15 @@ pub(crate) fn check(literal: &LitStr, diagnostics: &Diagnostics) {
     let [resource, verb, scope] = parts[..] else {
         let text = match parts[..] {
             [resource, verb] if is_part(resource) && is_part(verb) => {
-                format!("this permission lacks its scope; write `\"{text}.*\"`")
+                message!("this permission lacks its scope; write `\"{text}.*\"`")
             }
-            _ => String::from("a permission has three parts, `resource.verb.scope`, such as `\"customers.create.*\"`"),
+            _ => message!("a permission has three parts, `resource.verb.scope`, such as `\"customers.create.*\"`"),
         };
         return diagnostics.error_at(literal, text);
     };
     let parts = [(resource, "resource"), (verb, "verb"), (scope, "scope")];
     if let Some((part, role)) = parts.into_iter().find(|(part, _)| !is_part(part)) {
-        let text = format!("the {role} of a permission is a snake_case word, an id or `*`, not `{part:?}`");
+        let text = message!("the {role} of a permission is a snake_case word, an id or `*`, not `{part:?}`");
         diagnostics.error_at(literal, text);
     }
 }

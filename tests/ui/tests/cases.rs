@@ -15,12 +15,16 @@ fn main() -> io::Result<()> {
     let chosen: Vec<&PathBuf> =
         cases.iter().filter(|case| names.is_empty() || names.iter().any(|name| is_match(case, name))).collect();
     if arguments.iter().any(|argument| argument == "--list") || chosen.is_empty() {
-        chosen.iter().for_each(|case| println!("{}: test", case.display()));
+        for case in &chosen {
+            println!("{}: test", case.display());
+        }
         println!("{} of {} cases", chosen.len(), cases.len());
         return Ok(());
     }
     let runner = trybuild::TestCases::new(); // it applies `trybuild=` itself
-    chosen.iter().for_each(|case| runner.compile_fail(case));
+    for case in chosen {
+        runner.compile_fail(case);
+    }
     Ok(())
 }
 
