@@ -1,4 +1,6 @@
-//! What holds for the crate as a whole: expansions as snapshots, and that no input makes a macro panic.
+//! What holds for the crate as a whole: its expansions, as snapshots; that no input makes a macro panic; and that files import
+//! only what they may.
 
 mod expansions;
 mod mutations;
+mod rooms;
