@@ -4,12 +4,12 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
+use syn::{Attribute, Ident, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
 
 use crate::catalogue::Catalogue;
 use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, error_at_next, message};
-use crate::{attribute, dyn_compat, fallback, model, parse};
+use crate::{attribute, dyn_compat, endpoint, fallback, model, parse};
 
 /// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
@@ -22,8 +22,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
-        // What is wrong in a trait that cannot be read, rustc has said by itself.
-        if !fallback::mentions(&item, "trait") {
+        // rustc has reported by itself what is wrong in a trait that cannot be read.
+        if attribute::is_copied(&item) {
+            diagnostics.error_at_span(Span::call_site(), attribute::too_low());
+        } else if !fallback::mentions(&item, "trait") {
             let text = message!("`#[api]` applies to a trait: `pub trait Customers: Api {{ .. }}`");
             diagnostics.error_at_span(Span::call_site(), text);
         }
@@ -40,6 +42,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     );
     dyn_compat::repair(&mut declared, &krate, &diagnostics);
     let catalogue = Catalogue::read(&declared, given.as_ref(), &diagnostics);
+    let witnesses = expand_endpoints(&mut declared, given.as_ref());
     if let Some(given) = &given {
         hand_down(&mut declared, given);
     }
@@ -48,7 +51,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
         declared.items.insert(0, TraitItem::Verbatim(diagnostics.into_token_stream()));
     }
-    quote!(#declared #implementations)
+    quote!(#declared #implementations #witnesses)
 }
 
 /// Reads `crate = path` or nothing.
@@ -71,7 +74,29 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
     Ok(path)
 }
 
-/// Gives `crate = path` to every `#[api_endpoint]` of a trait that does not say it itself.
+/// Expands the endpoints of a trait, so that attributes below `#[api]` see provided methods like any others.
+///
+/// The tokens that come back use every attribute once more, on an item that disappears. Otherwise rustc would report the
+/// import of an attribute that `#[api]` has expanded as unused, and would not report that it is missing.
+fn expand_endpoints(declared: &mut ItemTrait, krate: Option<&Path>) -> TokenStream {
+    let trait_cfgs = Conditional::cfgs(&declared.attrs);
+    let mut witnesses: Vec<(String, TokenStream)> = Vec::new();
+    for item in &mut declared.items {
+        let TraitItem::Fn(method) = item else { continue };
+        let Some((tokens, attribute)) = endpoint::expand_in_trait(method, krate) else { continue };
+        let (cfgs, path) = (Conditional::cfgs(&method.attrs), attribute.path());
+        let expanded = Ident::new(endpoint::EXPANDED, path.span());
+        let witness = quote!(#(#[cfg(#trait_cfgs)])* #(#[cfg(#cfgs)])* #[#path(#expanded)] const _: () = (););
+        let key = witness.to_string();
+        if witnesses.iter().all(|(other, _)| *other != key) {
+            witnesses.push((key, witness));
+        }
+        *item = TraitItem::Verbatim(tokens);
+    }
+    witnesses.into_iter().map(|(_, witness)| witness).collect()
+}
+
+/// Gives `crate = path` to every `#[api_endpoint]` that a trait still has and that does not say it itself.
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };

@@ -1,9 +1,10 @@
 //! How the attributes of this crate are found on an item, whatever they are called there.
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{Attribute, Meta, Path, TraitItemFn};
 
 use crate::cfg::Conditional;
-use crate::diagnostics::{Diagnostics, Message};
+use crate::diagnostics::{Diagnostics, Message, message};
 use crate::parse::Args;
 
 /// The name that `#[api_endpoint]` has, unless it is renamed where it is imported.
@@ -46,4 +47,19 @@ pub(crate) fn reject(
         }
         !is_rejected
     });
+}
+
+/// Whether another macro has copied an attribute to this item, which cannot be an endpoint: it ends with a block that is not
+/// in the source.
+pub(crate) fn is_copied(item: &TokenStream) -> bool {
+    let block = match item.clone().into_iter().last() {
+        Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace => block.span().source_text(),
+        _ => None,
+    };
+    block.is_some_and(|text| !text.starts_with('{'))
+}
+
+/// The answer to [`is_copied`].
+pub(crate) fn too_low() -> Message {
+    message!("write `#[api]` above attributes that copy the methods of the trait, such as `#[automock]`")
 }

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericParam, Ident, ItemTrait, PredicateType, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound,
-    WhereClause, WherePredicate, parse_quote,
+    Attribute, FnArg, GenericParam, Ident, ItemTrait, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
+    TypeParamBound, WhereClause, WherePredicate, parse_quote,
 };
 
 use crate::diagnostics::{Diagnostics, message};
@@ -27,9 +27,11 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
         declared.colon_token.get_or_insert_default();
         declared.supertraits.push(parse_quote!(#krate::Api));
     }
+    let is_async_trait = |other: &Attribute| attribute::is_named(other.path(), "async_trait");
+    let may_be_async = declared.attrs.iter().any(is_async_trait);
     declared.items.retain_mut(|item| match item {
         TraitItem::Fn(method) => {
-            repair_method(method, diagnostics);
+            repair_method(method, may_be_async, diagnostics);
             true
         }
         TraitItem::Macro(item) => {
@@ -96,7 +98,7 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
     }
 }
 
-fn repair_method(method: &mut TraitItemFn, diagnostics: &Diagnostics) {
+fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Diagnostics) {
     let is_endpoint = !attribute::attributes(method).is_empty();
     if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
         // Where it expands, it cannot tell that it stands in a trait.
@@ -114,20 +116,20 @@ fn repair_method(method: &mut TraitItemFn, diagnostics: &Diagnostics) {
     if is_sized(method) {
         return;
     }
-    if let Some(reason) = undispatchable(method, is_endpoint) {
+    if let Some(reason) = undispatchable(method, is_endpoint, may_be_async) {
         let text = message!("this makes the trait not dyn compatible; add `where Self: Sized` after the return type");
         diagnostics.error_at(reason, text);
         method.sig.generics.make_where_clause().predicates.push(parse_quote!(Self: Sized));
     }
 }
 
-/// What keeps a method from being called on `dyn`. An endpoint's receiver and return type are checked where it expands.
-fn undispatchable(method: &TraitItemFn, is_endpoint: bool) -> Option<TokenStream> {
+/// What keeps a method from being called on `dyn`. `#[async_trait]` below `#[api]` makes an `async` method callable. An endpoint's receiver and return type are checked where it expands.
+fn undispatchable(method: &TraitItemFn, is_endpoint: bool, may_be_async: bool) -> Option<TokenStream> {
     let sig = &method.sig;
     let parameter = sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
     let mut reason = parameter.map(ToTokens::to_token_stream);
     if !is_endpoint {
-        reason = sig.asyncness.map(ToTokens::into_token_stream).or(reason);
+        reason = sig.asyncness.filter(|_| !may_be_async).map(ToTokens::into_token_stream).or(reason);
         reason = reason.or_else(|| sig.receiver().is_none().then(|| sig.ident.to_token_stream()));
     }
     let arguments = sig.inputs.iter().filter_map(|input| match input {

@@ -3,18 +3,27 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, FnArg, Result, TraitItemFn, Visibility};
+use syn::{Attribute, FnArg, Path, Result, TraitItemFn, Visibility};
 
 use crate::bind::Bindings;
-use crate::diagnostics::{Diagnostics, message};
+use crate::diagnostics::{Diagnostics, Message, message};
 use crate::model::{self, Endpoint, Metadata};
 use crate::parse::{Args, take_marker};
 use crate::{attribute, expand, fallback, signature};
 
+/// What `#[api]` gives to the attribute where nothing is left to expand, see [`expand_in_trait`].
+pub(crate) const EXPANDED: &str = "__expanded";
+
 /// Expands the attribute on one method. If anything is wrong, the method stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
+    if args.to_string() == EXPANDED {
+        return TokenStream::new();
+    }
     let (path, rest) = (Diagnostics::default(), Diagnostics::default());
     let args = Args::parse(args, &path, &rest);
+    if attribute::is_copied(&item) {
+        return with_error(attribute::too_low(), TokenStream::new());
+    }
     let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
         // rustc has reported by itself what is wrong in a method that cannot be read.
         return if fallback::mentions(&item, "fn") { item } else { not_a_method(item) };
@@ -38,6 +47,22 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         Some(endpoint) if path.is_empty() => expand::method(&endpoint, &method),
         _ => fallback::method(method, &krate, &path),
     }
+}
+
+/// Expands the attribute on a method of an `#[api]` trait, if nothing is wrong. The attribute comes back with the expansion.
+///
+/// Nothing comes back for a method whose attribute is renamed or under a condition, or whose declaration is wrong. It keeps
+/// its attribute, which expands, or reports the errors, after `#[api]`.
+pub(crate) fn expand_in_trait(method: &TraitItemFn, krate: Option<&Path>) -> Option<(TokenStream, Attribute)> {
+    let mut method = method.clone();
+    let index = method.attrs.iter().position(|other| attribute::is_named(other.path(), attribute::NAME))?;
+    let found = method.attrs.remove(index);
+    let is_only = attribute::attributes(&method).is_empty();
+    let diagnostics = Diagnostics::default();
+    let mut args = Args::parse(found.meta.require_list().ok()?.tokens.clone(), &diagnostics, &diagnostics);
+    args.krate = args.krate.or_else(|| krate.cloned());
+    let endpoint = read(args, &mut method, &diagnostics, &diagnostics).filter(|_| is_only && diagnostics.is_empty())?;
+    Some((expand::method(&endpoint, &method), found))
 }
 
 /// A trait's method, with the visibility that it must not have.
@@ -68,9 +93,13 @@ fn read(args: Args, method: &mut TraitItemFn, path: &Diagnostics, rest: &Diagnos
 }
 
 fn not_a_method(item: TokenStream) -> TokenStream {
-    let diagnostics = Diagnostics::default();
     let text = message!("`#[api_endpoint]` applies to a method of a trait: `fn name(&self, ..) -> Call<Customer>;`");
-    diagnostics.error_at_span(Span::call_site(), text);
+    with_error(text, item)
+}
+
+fn with_error(message: Message, item: TokenStream) -> TokenStream {
+    let diagnostics = Diagnostics::default();
+    diagnostics.error_at_span(Span::call_site(), message);
     let mut tokens = diagnostics.into_token_stream();
     tokens.extend(item);
     tokens

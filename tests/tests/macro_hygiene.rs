@@ -785,6 +785,41 @@ mod other_crates {
     }
 
     #[test]
+    fn a_trait_may_be_used_under_another_edition() {
+        let (client, customer) = (client(), meetbit_client::NewCustomer::new().first_name("Ada"));
+        assert_eq!(sent(&meetbit_tests_edition_2021::create_customer(&client, &customer)), "POST /customers");
+        assert_eq!(sent(&meetbit_tests_edition_2021::first_room(&client)), "GET /rooms?page=1");
+    }
+
+    /// A re-export under another name.
+    mod front {
+        pub(super) use meetbit_tests_edition_2021::Lockers as Boxes;
+    }
+
+    #[test]
+    fn a_trait_may_be_re_exported_and_renamed() {
+        use front::Boxes;
+        let client = client();
+        assert_eq!(sent(&client.locker(7)), "GET /lockers/7");
+        assert_eq!(sent(&<meetbit_client::Client as Boxes>::locker(&client, 8)), "GET /lockers/8");
+    }
+
+    macro_rules! request {
+        ($client:expr, $api:ident :: $method:ident ( $($argument:expr),* )) => {
+            sent(&$api::$method(&$client, $($argument),*))
+        };
+        ($client:expr, $method:ident ( $($argument:expr),* )) => {
+            sent(&$client.$method($($argument),*))
+        };
+    }
+
+    #[test]
+    fn a_trait_may_be_used_inside_a_macro() {
+        assert_eq!(request!(client(), list_rooms(2)), "GET /rooms?page=2");
+        assert_eq!(request!(client(), Desks::desk(7)), "GET /desks/7");
+    }
+
+    #[test]
     fn the_path_of_the_client_may_be_that_of_a_macro() {
         assert_eq!(sent(&client().key(&7, "a")), "GET /keys/7/of/a");
         assert_eq!(<dyn Keys>::ENDPOINTS.len(), 1);
@@ -895,5 +930,71 @@ mod attributes {
             assert_eq!(call.request().unwrap_err().kind(), ErrorKind::Validation);
         }
         assert!(client.maybe(None).request().is_ok());
+    }
+}
+
+mod other_macros {
+    use async_trait::async_trait;
+    use meetbit_client::{Api, Call, Client, api, api_endpoint};
+    use mockall::automock;
+
+    use super::{client, sent};
+
+    #[api]
+    #[automock]
+    trait Drawers: Api {
+        #[api_endpoint(get, "/drawers/{id}", perm = "drawers.read.*")]
+        fn drawer(&self, id: i64) -> Call<u8>;
+
+        #[api_endpoint(post, "/drawers")]
+        fn create_drawer<'a>(&self, #[query] force: bool, #[body] name: &'a str) -> Call<()>;
+    }
+
+    impl Api for MockDrawers {
+        fn client(&self) -> &Client {
+            unimplemented!("a mock sends nothing")
+        }
+    }
+
+    #[tokio::test]
+    async fn automock_below_api_mocks_the_endpoints() {
+        let mut mock = MockDrawers::new();
+        mock.expect_drawer().withf(|id| *id == 7).times(1).returning(|_| Call::ready(Ok(3)));
+        assert_eq!(mock.drawer(7).await.unwrap(), 3);
+        mock.expect_create_drawer().withf(|_, name| name == "a").times(1).returning(|_, _| Call::ready(Ok(())));
+        mock.create_drawer(true, "a").await.unwrap();
+        assert_eq!(sent(&client().create_drawer(true, "a")), "POST /drawers?force=true");
+        assert_eq!(<dyn Drawers>::ENDPOINTS.len(), 2);
+    }
+
+    #[api]
+    #[async_trait]
+    trait AsyncBelow: Api + Sync {
+        #[api_endpoint(get, "/below")]
+        fn below(&self) -> Call<u8>;
+
+        async fn requested(&self) -> String {
+            sent(&self.below())
+        }
+    }
+
+    #[async_trait]
+    #[api]
+    trait AsyncAbove: Api + Sync {
+        #[api_endpoint(get, "/above")]
+        fn above(&self) -> Call<u8>;
+
+        async fn asked(&self) -> String {
+            sent(&self.above())
+        }
+    }
+
+    #[tokio::test]
+    async fn async_trait_may_stand_above_or_below() {
+        let client = client();
+        let (below, above): (&dyn AsyncBelow, &dyn AsyncAbove) = (&client, &client);
+        assert_eq!(below.requested().await, "GET /below");
+        assert_eq!(above.asked().await, "GET /above");
+        assert_eq!((<dyn AsyncBelow>::ENDPOINTS.len(), <dyn AsyncAbove>::ENDPOINTS.len()), (1, 1));
     }
 }
