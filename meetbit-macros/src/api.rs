@@ -1,4 +1,4 @@
-//! `#[api]`, from tokens to tokens: the trait as it is written, its impl for `Client`, and its catalogue.
+//! `#[api]`, from tokens to tokens: the trait with its endpoints expanded, its impl for `Client`, and its catalogue.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -11,7 +11,7 @@ use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, error_at_next, message};
 use crate::{attribute, dyn_compat, endpoint, fallback, model, parse};
 
-/// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
+/// Expands the attribute on a trait. If anything is wrong, the trait stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let diagnostics = Diagnostics::default();
     let given = match arguments.parse2(args) {
@@ -22,7 +22,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
-        // rustc has reported by itself what is wrong in a trait that cannot be read.
+        // rustc itself reports a trait that cannot be parsed.
         if attribute::is_copied(&item) {
             diagnostics.error_at_span(Span::call_site(), attribute::too_low());
         } else if !fallback::mentions(&item, "trait") {
@@ -48,7 +48,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
     let implementations = implementations(&declared, &krate, &catalogue);
     if !diagnostics.is_empty() {
-        // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
+        // Outside of the trait they would stop rustc from reporting unresolved names in the whole module.
         declared.items.insert(0, TraitItem::Verbatim(diagnostics.into_token_stream()));
     }
     quote!(#declared #implementations #witnesses)
@@ -74,10 +74,10 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
     Ok(path)
 }
 
-/// Expands the endpoints of a trait, so that attributes below `#[api]` see provided methods like any others.
+/// Expands the endpoints of a trait, so that attributes below `#[api]` see plain provided methods.
 ///
-/// The tokens that come back use every attribute once more, on an item that disappears. Otherwise rustc would report the
-/// import of an attribute that `#[api]` has expanded as unused, and would not report that it is missing.
+/// The returned tokens use each attribute once more, on an item that expands to nothing. Without them rustc would
+/// report the import of an expanded attribute as unused, and would not notice if the import were missing.
 fn expand_endpoints(declared: &mut ItemTrait, krate: Option<&Path>) -> TokenStream {
     let trait_cfgs = Conditional::cfgs(&declared.attrs);
     let mut witnesses: Vec<(String, TokenStream)> = Vec::new();
@@ -96,7 +96,7 @@ fn expand_endpoints(declared: &mut ItemTrait, krate: Option<&Path>) -> TokenStre
     witnesses.into_iter().map(|(_, witness)| witness).collect()
 }
 
-/// Gives `crate = path` to every `#[api_endpoint]` that a trait still has and that does not say it itself.
+/// Adds `crate = path` to every `#[api_endpoint]` that is left in a trait and has none of its own.
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };
@@ -142,7 +142,7 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     let allowed = Conditional::allowed(&declared.attrs);
     let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
     let deprecated = is_deprecated.then(|| quote!(deprecated,));
-    // The trait's own lifetimes stand once in each `impl`, with the spans that they have in the trait.
+    // Each `impl` uses a lifetime of the trait once, with its span in the trait, which this lint would report.
     let lifetimes = declared.generics.lifetimes().next().is_some().then(|| quote!(single_use_lifetimes,));
     let allow = (is_deprecated || lifetimes.is_some()).then(|| quote!(#[allow(#deprecated #lifetimes)]));
     let doc = format!("The endpoints that `{ident}` declares, in source order.");

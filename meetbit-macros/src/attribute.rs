@@ -1,4 +1,4 @@
-//! How the attributes of this crate are found on an item, whatever they are called there.
+//! Finds the attributes of this crate on an item, also if they are renamed or qualified.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::{Attribute, Meta, Path, TraitItemFn};
@@ -28,7 +28,7 @@ pub(crate) fn is_endpoint(meta: &Meta, may_be_renamed: bool) -> bool {
     is_named(meta.path(), NAME) || is_renamed()
 }
 
-/// Whether a path is that of an attribute, however it is qualified.
+/// Whether a path names an attribute, with any qualification.
 pub(crate) fn is_named(path: &Path, name: &str) -> bool {
     path.segments.last().is_some_and(|segment| segment.ident == name)
 }
@@ -49,8 +49,8 @@ pub(crate) fn reject(
     });
 }
 
-/// Whether another macro has copied an attribute to this item, which cannot be an endpoint: it ends with a block that is not
-/// in the source.
+/// Whether another macro has copied an attribute to this item, which cannot be an endpoint: it ends with a block that
+/// is not in the source.
 pub(crate) fn is_copied(item: &TokenStream) -> bool {
     let block = match item.clone().into_iter().last() {
         Some(TokenTree::Group(block)) if block.delimiter() == Delimiter::Brace => block.span().source_text(),

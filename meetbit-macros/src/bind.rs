@@ -1,5 +1,5 @@
-//! Which argument fills which placeholder, and where each of the others goes. `placeholders` reports those that nothing fills.
-//! May import `model`, `parse`, `diagnostics` and `suggest`.
+//! Which argument fills which placeholder, and where each of the others goes. `placeholders` reports those that nothing
+//! fills. May import `model`, `parse`, `diagnostics` and `suggest`.
 
 use quote::ToTokens;
 use syn::{Attribute, FnArg, TraitItemFn};
@@ -13,15 +13,15 @@ mod placeholders;
 /// The arguments of a method, each with its location in the request.
 #[derive(Default)]
 pub(crate) struct Bindings {
-    /// Those of the placeholders, in the template's order.
+    /// The arguments that fill the placeholders, in the order of the path.
     pub(crate) segments: Vec<Argument>,
-    /// The others, in the method's order.
+    /// The other arguments, in the order of the method.
     pub(crate) marked: Vec<(Argument, Location)>,
 }
 
 impl Bindings {
-    /// Takes the markers out of a method's arguments and finds each argument's location. `path` receives the errors of the
-    /// placeholders, `rest` those of the arguments.
+    /// Takes the markers out of a method's arguments and finds each argument's location. `path` receives the errors of
+    /// the placeholders, `rest` those of the arguments.
     pub(crate) fn new(args: &Args, method: &mut TraitItemFn, path: &Diagnostics, rest: &Diagnostics) -> Self {
         let typed = method.sig.inputs.iter_mut().filter_map(|input| match input {
             FnArg::Typed(argument) => Some(ParsedArg::take(argument)),
@@ -136,7 +136,8 @@ impl Binder<'_> {
         location
     }
 
-    /// Records an error at `token` if another argument has this location. Arguments under a `#[cfg]` may be alternatives.
+    /// Records an error at `token` if another argument has this location. Arguments under a `#[cfg]` may be
+    /// alternatives.
     fn claim(
         &mut self,
         location: String,

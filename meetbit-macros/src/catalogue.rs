@@ -1,4 +1,4 @@
-//! The endpoints that a trait declares.
+//! The catalogue of a trait: the constant `ENDPOINTS`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -10,7 +10,7 @@ use crate::model::Metadata;
 use crate::parse::Args;
 use crate::{attribute, expand};
 
-/// The right ones among a trait's endpoints, in source order; the wrong ones are reported where they stand.
+/// The valid endpoints of a trait, in source order. The expansion of `#[api_endpoint]` reports the invalid ones.
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
 }
@@ -59,7 +59,7 @@ impl Catalogue {
 }
 
 impl Entry {
-    /// Whether two entries are one method and path. Under different conditions they may be alternatives.
+    /// Whether two entries have the same method and path. Under different conditions they may be alternatives.
     fn is_same(&self, other: &Self) -> bool {
         let (left, right) = (&self.metadata, &other.metadata);
         let conditions = |entry: &Self| entry.cfgs.iter().map(ToString::to_string).collect::<Vec<_>>();

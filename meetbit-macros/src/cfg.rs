@@ -1,4 +1,4 @@
-//! Attributes that stand under a condition: `#[cfg(..)]` and `#[cfg_attr(.., api_endpoint(..))]`.
+//! Conditional compilation: `#[cfg(..)]`, and attributes inside `#[cfg_attr(..)]`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -6,14 +6,14 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Meta, Result, Token};
 
-/// An attribute, and the condition under which it stands where it is written in a `#[cfg_attr]`.
+/// An attribute, with its predicate if it is written in a `#[cfg_attr]`.
 pub(crate) struct Conditional {
     pub(crate) predicate: Option<TokenStream>,
     pub(crate) meta: Meta,
 }
 
 impl Conditional {
-    /// The attributes of an item, with those that stand in a `#[cfg_attr]`.
+    /// The attributes of an item, including those in a `#[cfg_attr]`.
     pub(crate) fn all<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> Vec<Self> {
         let mut all = Vec::new();
         for attribute in attributes {
@@ -34,7 +34,7 @@ impl Conditional {
         }
     }
 
-    /// What the `#[cfg]`s among an item's attributes say, to be repeated on what is derived from the item.
+    /// The predicates of an item's `#[cfg]`s, to be repeated on code that is generated for the item.
     pub(crate) fn cfgs<'a>(attributes: impl IntoIterator<Item = &'a Attribute>) -> Vec<TokenStream> {
         let cfgs = Self::all(attributes).into_iter().filter(|conditional| conditional.meta.path().is_ident("cfg"));
         let predicates = cfgs.filter_map(|Self { predicate, meta }| {
@@ -44,7 +44,7 @@ impl Conditional {
         predicates.collect()
     }
 
-    /// The lints that an item allows, or expects, to be allowed on what is derived from the item.
+    /// The lints that an item allows or expects, to be allowed in code that is generated for the item.
     pub(crate) fn allowed(attributes: &[Attribute]) -> Vec<TokenStream> {
         let levels = Self::all(attributes).into_iter().filter_map(|Self { predicate, meta }| {
             let list =
@@ -58,7 +58,7 @@ impl Conditional {
         levels.collect()
     }
 
-    /// Changes an attribute, or each of those in it that stand under a condition.
+    /// Changes an attribute. If it is a `#[cfg_attr]`, changes each attribute in it.
     pub(crate) fn change(meta: &mut Meta, change: &impl Fn(&mut Meta)) {
         let Some((predicate, mut attributes)) = nested(meta) else {
             return change(meta);

@@ -1,4 +1,4 @@
-//! What a trait must be so that `#[api]` can implement it for `Client` and for `dyn`.
+//! What `#[api]` requires of a trait: that it can be implemented for `Client`, and that it is dyn compatible.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -11,7 +11,7 @@ use crate::diagnostics::{Diagnostics, message};
 use crate::parse::return_type;
 use crate::{attribute, signature};
 
-/// Records what keeps a trait from being implemented, and puts it right so that nothing else fails.
+/// Reports what prevents the implementations, and repairs it so that nothing else fails.
 pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics: &Diagnostics) {
     if let Some(token) = declared.unsafety.take() {
         diagnostics.error_at(token, message!("an `#[api]` trait is a plain trait; remove `unsafe`"));
@@ -50,7 +50,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
     });
 }
 
-/// Removes supertraits that no `dyn` has.
+/// Rejects and removes supertraits that make a trait not dyn compatible.
 fn reject_sized(declared: &mut ItemTrait, diagnostics: &Diagnostics) {
     const TRAITS: [&str; 8] = ["Sized", "Clone", "Copy", "Default", "PartialEq", "Eq", "PartialOrd", "Ord"];
     let is_right = |bound: &TypeParamBound| {
@@ -67,7 +67,7 @@ fn reject_sized(declared: &mut ItemTrait, diagnostics: &Diagnostics) {
     }
 }
 
-/// What a `where` clause says of `Self`.
+/// The bounds of a `where` clause on `Self`.
 fn self_bounds(clause: Option<&WhereClause>) -> impl Iterator<Item = &TypeParamBound> {
     let conditions = clause.into_iter().flat_map(|clause| &clause.predicates);
     conditions
@@ -101,7 +101,7 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
 fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Diagnostics) {
     let is_endpoint = !attribute::attributes(method).is_empty();
     if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
-        // Where it expands, it cannot tell that it stands in a trait.
+        // `#[api_endpoint]` itself would take it for a free function.
         signature::check_body(method, diagnostics);
         method.default = None;
         method.semi_token = Some(syn::token::Semi::default());
@@ -109,7 +109,7 @@ fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Dia
     if !is_endpoint && method.default.is_none() {
         let text = message!("a method of an `#[api]` trait needs `#[api_endpoint(get, \"/path\")]` or a body");
         diagnostics.error_at(&method.sig.ident, text);
-        // It never runs, since the mistake keeps the trait from compiling.
+        // It never runs, because the error stops the compilation.
         method.default = Some(parse_quote!({ ::core::unimplemented!() }));
         method.semi_token = None;
     }
@@ -123,7 +123,8 @@ fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Dia
     }
 }
 
-/// What keeps a method from being called on `dyn`. `#[async_trait]` below `#[api]` makes an `async` method callable. An endpoint's receiver and return type are checked where it expands.
+/// What makes a method not dyn compatible. `#[async_trait]` below `#[api]` makes an `async` method compatible. The
+/// receiver and the return type of an endpoint are checked in `signature`.
 fn undispatchable(method: &TraitItemFn, is_endpoint: bool, may_be_async: bool) -> Option<TokenStream> {
     let sig = &method.sig;
     let parameter = sig.generics.params.iter().find(|parameter| !matches!(parameter, GenericParam::Lifetime(_)));
@@ -143,7 +144,7 @@ fn undispatchable(method: &TraitItemFn, is_endpoint: bool, may_be_async: bool) -
     reason.or_else(|| arguments.chain(output).find(|ty| return_type::is_opaque(ty.clone())))
 }
 
-/// Whether a method says `where Self: Sized`.
+/// Whether a method has the bound `where Self: Sized`.
 fn is_sized(method: &TraitItemFn) -> bool {
     let mut bounds = self_bounds(method.sig.generics.where_clause.as_ref());
     bounds.any(|bound| bound_name(bound).is_some_and(|name| name == "Sized"))

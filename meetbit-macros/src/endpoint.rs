@@ -11,7 +11,7 @@ use crate::model::{self, Endpoint, Metadata};
 use crate::parse::{Args, take_marker};
 use crate::{attribute, expand, fallback, signature};
 
-/// What `#[api]` gives to the attribute where nothing is left to expand, see [`expand_in_trait`].
+/// The argument of an attribute that `#[api]` has expanded already. See [`expand_in_trait`].
 pub(crate) const EXPANDED: &str = "__expanded";
 
 /// Expands the attribute on one method. If anything is wrong, the method stays usable.
@@ -25,7 +25,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return with_error(attribute::too_low(), TokenStream::new());
     }
     let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
-        // rustc has reported by itself what is wrong in a method that cannot be read.
+        // rustc itself reports a method that cannot be parsed.
         return if fallback::mentions(&item, "fn") { item } else { not_a_method(item) };
     };
     let is_public = !matches!(visibility, Visibility::Inherited);
@@ -49,10 +49,10 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-/// Expands the attribute on a method of an `#[api]` trait, if nothing is wrong. The attribute comes back with the expansion.
+/// Expands the attribute on a method of an `#[api]` trait. Returns the expansion and the attribute.
 ///
-/// Nothing comes back for a method whose attribute is renamed or under a condition, or whose declaration is wrong. It keeps
-/// its attribute, which expands, or reports the errors, after `#[api]`.
+/// Returns `None` if the attribute is renamed or in a `#[cfg_attr]`, or if the declaration is invalid. Such a method
+/// keeps its attribute, which is expanded, or reports the errors, after `#[api]`.
 pub(crate) fn expand_in_trait(method: &TraitItemFn, krate: Option<&Path>) -> Option<(TokenStream, Attribute)> {
     let mut method = method.clone();
     let index = method.attrs.iter().position(|other| attribute::is_named(other.path(), attribute::NAME))?;
@@ -65,7 +65,7 @@ pub(crate) fn expand_in_trait(method: &TraitItemFn, krate: Option<&Path>) -> Opt
     Some((expand::method(&endpoint, &method), found))
 }
 
-/// A trait's method, with the visibility that it must not have.
+/// Parses a method of a trait, with the visibility that it must not have.
 fn declaration(input: ParseStream) -> Result<(Visibility, TraitItemFn)> {
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
@@ -74,9 +74,10 @@ fn declaration(input: ParseStream) -> Result<(Visibility, TraitItemFn)> {
     Ok((visibility, method))
 }
 
-/// Reads a method and takes the markers out of it. `path` receives the errors up to the end of the path, `rest` the others.
+/// Reads a method and takes the markers out of it. `path` receives the errors up to the end of the path, `rest` the
+/// others.
 ///
-/// If nothing comes back, an error was recorded. What comes back may be used only if none was.
+/// Returns `None` only if an error was recorded. The endpoint may be used only if none was.
 fn read(args: Args, method: &mut TraitItemFn, path: &Diagnostics, rest: &Diagnostics) -> Option<Endpoint> {
     signature::check_qualifiers(method, rest);
     let receiver = signature::receiver(method, rest);
@@ -105,7 +106,7 @@ fn with_error(message: Message, item: TokenStream) -> TokenStream {
     tokens
 }
 
-/// Takes the markers out of a function that is no method; there they would be unknown attributes.
+/// Takes the markers out of a function that is not a method, because there they would be unknown attributes.
 fn strip(function: &mut TraitItemFn) {
     for input in &mut function.sig.inputs {
         if let FnArg::Typed(argument) = input {

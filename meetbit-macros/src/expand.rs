@@ -1,4 +1,4 @@
-//! What an endpoint becomes: its metadata and one step for each argument, in one expression.
+//! The expansion of an endpoint: its metadata and one step for each argument, in one expression.
 //!
 //! ```text
 //! #[api_endpoint(get, "/customers/{customer_id}/notes", perm = "notes.list.*")]
@@ -46,7 +46,7 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
     }
 }
 
-/// The constant that describes an endpoint, in the method and in the catalogue.
+/// The constant that describes an endpoint. The method and the catalogue contain it.
 pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
     let Metadata { krate, name, permissions, .. } = metadata;
     let (method, path) = (Ident::new(metadata.method.constant(), Span::call_site()), &metadata.template.literal);
@@ -84,7 +84,7 @@ fn last(reply: &Reply) -> TokenStream {
 }
 
 impl Argument {
-    /// A reference to the argument; where a `#[cfg]` takes the argument away, one to an absent value.
+    /// A reference to the argument, or to an absent value if a `#[cfg]` removes the argument.
     fn value(&self) -> TokenStream {
         let name = &self.name;
         let span = name.span();

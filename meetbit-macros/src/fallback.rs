@@ -1,4 +1,5 @@
-//! What a method becomes whose declaration is wrong: one that can be called and implemented meanwhile.
+//! The expansion of an invalid declaration: a method that can be called and implemented, so that one mistake gives one
+//! message.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::quote;
@@ -9,7 +10,7 @@ use crate::diagnostics::Diagnostics;
 use crate::parse::{Reply, return_type};
 use crate::signature;
 
-/// The diagnostics, beside the method with the signature that was probably meant and a body that fits any.
+/// The errors, and the method with the signature that the author probably meant and a body that fits any signature.
 pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, diagnostics: &Diagnostics) -> TokenStream {
     repair(&mut declaration, krate);
     let arguments = declaration.sig.inputs.iter().filter_map(|input| match input {
@@ -31,7 +32,7 @@ pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, diagnost
         #sig {
             #left_to_rustc
             let _ = (#(#used,)*);
-            ::core::unimplemented!() // it never runs, since the mistakes keep it from compiling
+            ::core::unimplemented!() // it never runs, because the errors stop the compilation
         }
     }
 }
@@ -58,7 +59,7 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
     }
 }
 
-/// Whether a word stands among an item's tokens, outside any brackets.
+/// Whether a word is among an item's tokens, outside of any brackets.
 pub(crate) fn mentions(item: &TokenStream, word: &str) -> bool {
     item.clone().into_iter().any(|token| matches!(token, TokenTree::Ident(name) if name == word))
 }

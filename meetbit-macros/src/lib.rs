@@ -1,7 +1,8 @@
-//! The attribute macros of `meetbit-client`, which re-exports and documents them.
-//!
-//! `parse` reads what a declaration says, `bind` matches its arguments with its path, `model` is the endpoint that
-//! results, and `expand` writes its code. Errors are collected in `diagnostics`; `fallback` writes a usable method meanwhile.
+//! The attribute macros of `meetbit-client`, which re-exports and documents them. Use them through that crate.
+
+// `parse` reads what a declaration says, `bind` matches its arguments with its path, `model` is the endpoint that
+// results, and `expand` writes its code. `diagnostics` collects the errors; if there are any, `fallback` writes a
+// usable method. `tests/rooms.rs` has the table of what may import what.
 
 use proc_macro::TokenStream;
 
@@ -22,13 +23,13 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 
-/// Turns a trait method's declaration into a request: see the re-export in `meetbit-client`.
+#[allow(missing_docs, reason = "rustdoc would append them to the docs of the re-export")]
 #[proc_macro_attribute]
 pub fn api_endpoint(args: TokenStream, item: TokenStream) -> TokenStream {
     endpoint::expand(args.into(), item.into()).into()
 }
 
-/// Implements a trait of endpoints for `Client`, with a catalogue: see the re-export in `meetbit-client`.
+#[allow(missing_docs, reason = "rustdoc would append them to the docs of the re-export")]
 #[proc_macro_attribute]
 pub fn api(args: TokenStream, item: TokenStream) -> TokenStream {
     api::expand(args.into(), item.into()).into()

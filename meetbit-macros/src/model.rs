@@ -1,4 +1,4 @@
-//! What an endpoint is, once its declaration is known to be valid.
+//! What an endpoint is. Values of these types come only from valid declarations.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -11,14 +11,14 @@ use crate::parse::{Args, Method, Reply, Template};
 pub(crate) struct Endpoint {
     pub(crate) metadata: Metadata,
     pub(crate) receiver: Token![self],
-    /// The arguments of the placeholders, in the template's order.
+    /// The arguments that fill the placeholders, in the order of the path.
     pub(crate) segments: Vec<Argument>,
-    /// The others, in the method's order.
+    /// The other arguments, in the order of the method.
     pub(crate) marked: Vec<(Argument, Location)>,
     pub(crate) reply: Reply,
 }
 
-/// What is known of an endpoint without its arguments: one entry of the catalogue.
+/// An endpoint without its arguments: one entry of the catalogue.
 pub(crate) struct Metadata {
     pub(crate) krate: TokenStream,
     pub(crate) name: String,
@@ -29,7 +29,7 @@ pub(crate) struct Metadata {
     pub(crate) timeout_millis: Option<u64>,
 }
 
-/// An argument and how it is passed on.
+/// An argument of an endpoint.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) is_reference: bool,
@@ -60,7 +60,7 @@ impl Metadata {
     }
 }
 
-/// The path by which generated code finds the runtime.
+/// The path by which generated code names `meetbit_client`.
 pub(crate) fn krate(given: Option<&Path>) -> TokenStream {
     given.map_or_else(|| quote!(::meetbit_client), ToTokens::to_token_stream)
 }

@@ -1,6 +1,6 @@
-//! What a declaration says: the arguments of `#[api_endpoint(..)]`, a method's arguments with their markers, and its return
-//! type. Nothing here compares one part with another; that is done in `bind` and `signature`.
-//! May import `diagnostics`, `suggest` and `cfg`.
+//! What a declaration says: the arguments of `#[api_endpoint(..)]`, a method's arguments with their markers, and its
+//! return type. Nothing here compares one part with another; that is done in `bind` and `signature`. May import
+//! `diagnostics`, `suggest` and `cfg`.
 
 mod args;
 mod argument;

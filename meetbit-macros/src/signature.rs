@@ -1,4 +1,4 @@
-//! What a method's signature must be besides its arguments: `fn name(&self, ..) -> Call<T>;`.
+//! The signature of a method apart from its arguments: `fn name(&self, ..) -> Call<T>;`.
 
 use quote::ToTokens;
 use syn::spanned::Spanned;
@@ -7,7 +7,7 @@ use syn::{FnArg, Receiver, ReceiverKind, ReturnType, Safety, Token, TraitItemFn}
 use crate::diagnostics::{Diagnostics, Message, message};
 use crate::parse::{Args, Method, Parsed, Reply, ReplyKind, return_type, take_marker};
 
-/// Records qualifiers of the `fn`, other than `async`, which is reported with the return type.
+/// Rejects the qualifiers of the `fn`. The message for `async` also shows the return type.
 pub(crate) fn check_qualifiers(method: &TraitItemFn, diagnostics: &Diagnostics) {
     let sig = &method.sig;
     let reject = |token: &dyn ToTokens, name: &str| {
@@ -55,7 +55,7 @@ pub(crate) fn is_shared(receiver: &Receiver) -> bool {
     matches!(receiver.kind, ReceiverKind::Reference(_, _, None)) && receiver.mutability.is_none()
 }
 
-/// What the return type says about the reply.
+/// Reads the return type.
 pub(crate) fn reply(method: &TraitItemFn, args: &Args, diagnostics: &Diagnostics) -> Option<Reply> {
     let sig = &method.sig;
     let reply = Reply::read(&sig.output, args.is_raw);
@@ -96,7 +96,7 @@ fn not_a_call(ty: &syn::Type, output: &ReturnType) -> Message {
     message!("an endpoint returns a `Call`, which gives a `Result` when it is awaited; write `-> Call<{reply}>`")
 }
 
-/// Records a body, which is the macro's to write.
+/// Rejects a body, because the macro writes it.
 pub(crate) fn check_body(method: &TraitItemFn, diagnostics: &Diagnostics) {
     if let Some(body) = &method.default {
         let text = message!("an endpoint is declared in a trait, and the macro writes its body; write `;` instead");

@@ -1,11 +1,11 @@
-//! The name that was probably meant.
+//! Suggests the name that the author probably meant.
 
-/// The candidate that `name` is a misspelling of, if there is one.
+/// The candidate that `name` misspells, shortens or lengthens, if there is one.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str> + Clone) -> Option<&'a str> {
     misspelling(name, candidates.clone()).or_else(|| candidates.into_iter().find(|candidate| extends(name, candidate)))
 }
 
-/// The candidate within the distance at which rustc, too, offers a similar name: a third of the letters.
+/// The candidate that differs in at most a third of the letters, the distance at which rustc also suggests a name.
 pub(crate) fn misspelling<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
@@ -19,17 +19,17 @@ fn limit(name: &str) -> usize {
     name.chars().count().max(3) / 3
 }
 
-/// Whether rustc offers `candidate` for `name`: it tells upper from lower case unless that is the only difference.
+/// Whether rustc suggests `candidate` for `name`. It is case-sensitive unless the case is the only difference.
 pub(crate) fn is_offered_by_rustc(name: &str, candidate: &str) -> bool {
     name.eq_ignore_ascii_case(candidate) || distance(name, candidate) <= limit(name)
 }
 
-/// Whether one is an unfinished or lengthened form of the other: `po` of `post`, `permission` of `perm`.
+/// Whether `name` shortens or lengthens `candidate`: `po` for `post`, `permission` for `perm`.
 fn extends(name: &str, candidate: &str) -> bool {
     (name.len() >= 2 && candidate.starts_with(name)) || name.starts_with(candidate)
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours between two words.
+/// The edit distance of two words, in insertions, deletions, replacements and swaps of neighbours.
 fn distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     let mut before = Vec::new();
@@ -56,12 +56,12 @@ mod tests {
 
     #[test]
     fn a_typo_finds_the_name_that_was_meant() {
-        let verbs = ["get", "head", "post", "put", "patch", "delete"];
-        assert_eq!(nearest("pst", verbs), Some("post"));
-        assert_eq!(nearest("po", verbs), Some("post"));
-        assert_eq!(nearest("hcead", verbs), Some("head"));
-        assert_eq!(nearest("ptach", verbs), Some("patch"));
-        assert_eq!(nearest("zzz", verbs), None);
+        let methods = ["get", "head", "post", "put", "patch", "delete"];
+        assert_eq!(nearest("pst", methods), Some("post"));
+        assert_eq!(nearest("po", methods), Some("post"));
+        assert_eq!(nearest("hcead", methods), Some("head"));
+        assert_eq!(nearest("ptach", methods), Some("patch"));
+        assert_eq!(nearest("zzz", methods), None);
     }
 
     #[test]

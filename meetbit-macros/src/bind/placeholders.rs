@@ -1,4 +1,4 @@
-//! Placeholders that no argument fills, and the arguments that were meant for them.
+//! Reports placeholders that no argument fills, and finds the arguments that were meant for them.
 
 use proc_macro2::Span;
 use quote::quote;
@@ -8,10 +8,10 @@ use crate::diagnostics::{Diagnostics, message};
 use crate::parse::{ParsedArg, Template};
 use crate::suggest::{is_offered_by_rustc, misspelling};
 
-/// Reports every placeholder without argument, and returns the names of the arguments that were meant for one.
+/// Reports each placeholder without an argument. Returns the names of the arguments that were meant for one.
 ///
-/// A placeholder that is a misspelt argument is left to rustc: given the literal, `format_args!` underlines the placeholder
-/// inside it and offers the right name.
+/// rustc reports a placeholder that misspells an argument: given the literal, `format_args!` underlines the placeholder
+/// in it and suggests the name.
 pub(crate) fn check(template: &Template, arguments: &[ParsedArg], diagnostics: &Diagnostics) -> Vec<String> {
     let mut free: Vec<&ParsedArg> = arguments.iter().filter(|argument| is_free(argument, template)).collect();
     let (mut meant, mut misspelt, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
@@ -34,7 +34,7 @@ pub(crate) fn check(template: &Template, arguments: &[ParsedArg], diagnostics: &
         }
     }
     match (&unknown[..], &free[..]) {
-        // One of them may be what a pattern names.
+        // The pattern of an argument may contain the name.
         _ if arguments.iter().any(|argument| argument.name == "_") => {}
         ([placeholder], [argument]) if template.is_complete && may_fill(argument, placeholder) => {
             let name = &argument.key;
@@ -77,7 +77,7 @@ fn leave_to_rustc(template: &Template, misspelt: &[(&String, &Ident)], diagnosti
     let mut literal = template.literal.clone();
     literal.set_span(literal.span().resolved_at(argument.span()));
     diagnostics.leave_to_rustc(quote! {
-        // In a module, so that a constant of the placeholder's name is not taken for the argument.
+        // In a module, because a constant in scope with the placeholder's name would be used as the argument.
         mod arguments {
             fn of_the_path(#(#names: ()),*) {
                 let _ = ::core::format_args!(#literal #(, #others = "")*);

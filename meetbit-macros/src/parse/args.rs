@@ -17,7 +17,7 @@ use crate::suggest::nearest;
 /// The options that may follow the path.
 const OPTIONS: [&str; 5] = ["perm", "idempotent", "raw", "timeout", "crate"];
 
-/// What the attribute says, as far as it can be read.
+/// The arguments of the attribute, as far as they can be read.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) method: Parsed<Method>,
@@ -30,8 +30,8 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Reads the attribute's tokens to their end, whatever they are. `path` receives the errors up to the end of the path,
-    /// `rest` the others.
+    /// Reads the tokens of the attribute to their end, whatever they are. `path` receives the errors up to the end of
+    /// the path, `rest` the others.
     pub(crate) fn parse(tokens: TokenStream, path: &Diagnostics, rest: &Diagnostics) -> Self {
         let mut parser = Parser { args: Self::default(), stated: Vec::new(), path, rest };
         let read = |input: ParseStream| {
@@ -44,7 +44,7 @@ impl Args {
         parser.args
     }
 
-    /// Whether tokens say everything that an endpoint needs.
+    /// Whether tokens contain everything that an endpoint needs.
     pub(crate) fn are_complete(tokens: &TokenStream) -> bool {
         let ignored = Diagnostics::default();
         let args = Self::parse(tokens.clone(), &ignored, &ignored);
@@ -61,7 +61,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    /// Where the errors of the next token belong.
+    /// The list for errors of the next token.
     fn diagnostics(&self) -> &Diagnostics {
         if self.args.template.as_valid().is_some() { self.rest } else { self.path }
     }
@@ -268,7 +268,8 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// What to write for `method = get, path = "/notes"` and the like: the author's own method and path, as far as given.
+    /// What to write for `method = get, path = "/notes"` and the like: the author's own method and path, as far as
+    /// given.
     fn named_positions(&self, name: &Ident, input: ParseStream) -> Message {
         let tokens = input.fork().parse::<TokenStream>().unwrap_or_default();
         let tokens = flat(TokenStream::from_iter([name.to_token_stream(), tokens]));
@@ -280,7 +281,7 @@ impl Parser<'_> {
         message!("the HTTP method and the path come first, without names: `{method}, \"{path}\"`")
     }
 
-    /// Records what is not there at all.
+    /// Reports what is absent.
     fn complete(&mut self, first: Span) {
         match (&self.args.method, &self.args.template) {
             (Parsed::Absent, _) => self.diagnostics().error_at_span(
@@ -296,7 +297,7 @@ impl Parser<'_> {
     }
 }
 
-/// Whether nothing stands between the next token and the end of its part.
+/// Whether the next token is the last of its part.
 fn ends_after(input: ParseStream) -> bool {
     let after = input.cursor().token_tree().map(|(_, rest)| rest);
     after.is_some_and(|rest| rest.eof() || rest.punct().is_some_and(|(punct, _)| punct.as_char() == ','))
@@ -311,7 +312,7 @@ pub(crate) fn krate(input: ParseStream) -> Result<Path> {
     })
 }
 
-/// Leaves nothing for the parser to complain about by itself.
+/// Skips the rest, so that the parser does not report it.
 fn skip_rest(input: ParseStream) {
     while input.parse::<TokenTree>().is_ok() {}
 }
@@ -346,17 +347,17 @@ fn unknown_option(name: &str) -> Message {
     }
 }
 
-/// Whether a name is one that other libraries give to the HTTP method or the path.
+/// Whether other libraries use this name for the HTTP method or the path.
 fn is_position(name: &str) -> bool {
     ["method", "verb", "path", "url", "uri", "endpoint"].contains(&name)
 }
 
-/// Whether a name where the path should be is that of a constant, a macro or an item.
+/// Whether a name in the position of the path is that of a constant, a macro or an item.
 fn is_path_expression(name: &str, input: ParseStream) -> bool {
     input.peek(Token![!]) || input.peek(Token![::]) || !name.contains(|letter: char| letter.is_ascii_lowercase())
 }
 
-/// All tokens but the brackets.
+/// The tokens without their brackets.
 fn flat(tokens: TokenStream) -> Vec<TokenTree> {
     tokens
         .into_iter()

@@ -1,4 +1,4 @@
-//! An argument as it is declared, before it is known where it goes.
+//! An argument of a method, before `bind` decides where it goes.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -18,9 +18,9 @@ pub(crate) struct ParsedArg {
     pub(crate) key: String,
     pub(crate) marker: Parsed<(Marker, Box<Attribute>)>,
     pub(crate) is_reference: bool,
-    /// Whether its type is written like those that stand in a path.
+    /// Whether the name of its type is that of a typical path argument.
     pub(crate) is_scalar: bool,
-    /// The predicates under which it exists, and the first attribute that says so.
+    /// The predicates of its `#[cfg]`s, and the first attribute that has one.
     pub(crate) cfgs: Vec<TokenStream>,
     pub(crate) cfg: Option<Attribute>,
     pub(crate) diagnostics: Diagnostics,

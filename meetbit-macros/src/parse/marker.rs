@@ -1,4 +1,4 @@
-//! What the markers on an argument say: `#[query]`, `#[header("X-Name")]`, `#[body]`, `#[form]`.
+//! The markers on an argument: `#[query]`, `#[header("X-Name")]`, `#[body]`, `#[form]`.
 
 use syn::parse::ParseStream;
 use syn::{Attribute, Ident, LitStr, Meta, Result, Token};
@@ -10,7 +10,7 @@ use crate::suggest::nearest;
 
 const MARKERS: [&str; 4] = ["query", "header", "body", "form"];
 
-/// Attributes that the language itself has on arguments; `path` is among its attributes, too, but not on arguments.
+/// Built-in attributes that are allowed on arguments. `path` is built in too, but is not allowed there.
 const BUILT_IN: [&str; 9] = ["cfg", "cfg_attr", "allow", "warn", "deny", "forbid", "expect", "doc", "rustfmt"];
 
 /// Headers that the client sets itself, beside those that begin with `proxy-`. The client rejects the same ones in
@@ -33,15 +33,15 @@ const RESERVED: [&str; 13] = [
 
 /// Where a marked argument goes.
 pub(crate) enum Marker {
-    /// A query parameter, under the argument's own name or the one given.
+    /// A query parameter, named after the argument unless another name is given.
     Query(Option<LitStr>),
-    /// A header; the name is legal, not reserved and in lower case.
+    /// A header. The name is valid, not reserved and in lower case.
     Header(String),
     /// The body as JSON.
     Body,
     /// The body as a form.
     Form,
-    /// The body as it is, with its media type.
+    /// The body as bytes, with its media type.
     Bytes(LitStr),
 }
 
@@ -73,7 +73,7 @@ fn is_marker(attribute: &Attribute) -> bool {
     }
 }
 
-/// The marker that an attribute has under a condition, or behind a path.
+/// The marker that an attribute contains in a `#[cfg_attr]` or qualifies with a path.
 fn hidden(attribute: &Attribute) -> Option<String> {
     let all = Conditional::all([attribute]);
     let last = all.iter().filter_map(|conditional| conditional.meta.path().segments.last());

@@ -12,7 +12,7 @@ pub(crate) enum Method {
 }
 
 impl Method {
-    /// All of them as they are written.
+    /// The names in the attribute.
     pub(crate) const NAMES: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -27,7 +27,7 @@ impl Method {
         })
     }
 
-    /// The name as it stands in the attribute.
+    /// The name in the attribute.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Get => "get",
@@ -39,7 +39,7 @@ impl Method {
         }
     }
 
-    /// The name on the wire, which is also the constant's in `http::Method`.
+    /// The name on the wire and of the constant in `http::Method`.
     pub(crate) fn constant(self) -> &'static str {
         match self {
             Self::Get => "GET",

@@ -10,9 +10,9 @@ use crate::diagnostics::{Diagnostics, Message, message};
 pub(crate) struct Template {
     pub(crate) literal: LitStr,
     pub(crate) placeholders: Vec<String>,
-    /// Whether the template is as it should be; placeholders are read from others, too, as far as they can be told.
+    /// Whether the template is valid. Placeholders are also read from an invalid one, as far as they can be recognised.
     pub(crate) is_sound: bool,
-    /// Whether all of its placeholders could be told.
+    /// Whether all of its placeholders were recognised.
     pub(crate) is_complete: bool,
 }
 
@@ -26,7 +26,7 @@ impl Template {
         Self { literal, placeholders, is_sound, is_complete }
     }
 
-    /// The path with its placeholders' names left out, since they do not tell two endpoints apart.
+    /// The path without the names of its placeholders, because these do not distinguish two endpoints.
     pub(crate) fn shape(&self) -> String {
         let text = self.literal.value();
         let shape = |segment: &str| if segment.starts_with('{') { "{}" } else { segment }.to_owned();
@@ -157,13 +157,13 @@ fn until_query(text: &str) -> (&str, &str) {
     text.split_at(end.unwrap_or(text.len()))
 }
 
-/// The name in a placeholder as other libraries write it: `:id`, `<id>`.
+/// The name in a placeholder in the syntax of other libraries: `:id`, `<id>`.
 fn foreign_placeholder(segment: &str) -> Option<&str> {
     let angled = || segment.strip_prefix('<')?.strip_suffix('>');
     segment.strip_prefix(':').or_else(angled).filter(|name| !name.is_empty() && name.chars().all(is_name))
 }
 
-/// The name that a text is as a whole: a Rust identifier, as rustc spells it, or one in kebab-case.
+/// The text as a name, if all of it is one: a Rust identifier in the spelling of rustc, or one in kebab-case.
 fn whole_name(text: &str) -> Option<String> {
     let name = if text.is_ascii() { text.replace('-', "_") } else { text.to_owned() };
     let is_plain = !name.starts_with("r#") && !name.contains(char::is_whitespace);
@@ -171,7 +171,7 @@ fn whole_name(text: &str) -> Option<String> {
     (!first_name(&name).is_empty() || !name.is_ascii()).then_some(name)
 }
 
-/// The first name in a text, without what stands around it.
+/// The first name in a text.
 fn first_name(text: &str) -> &str {
     let text = text.trim_start_matches("r#").trim_start_matches(|character| !is_name(character));
     let name = &text[..text.find(|character| !is_name(character)).unwrap_or(text.len())];
@@ -187,7 +187,7 @@ fn is_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
 
-/// Whether RFC 3986 lets a character stand in a path segment as it is.
+/// Whether RFC 3986 allows a character in a path segment without encoding.
 fn is_legal(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(character)
 }

@@ -1,5 +1,5 @@
-//! The grammar of a permission: `resource.verb.scope`. `Permission::from_str` of `meetbit-client` has the same; the tests of
-//! both read `tests/data/permissions.txt`.
+//! The grammar of a permission: `resource.verb.scope`. `Permission::from_str` of `meetbit-client` has the same; the
+//! tests of both read `tests/data/permissions.txt`.
 
 use syn::LitStr;
 

@@ -1,4 +1,4 @@
-//! What a method's return type says about the reply.
+//! The return type of a method, `Call<T>`, and how its reply is decoded.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -6,7 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{GenericArgument, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote};
 
-/// How a reply is decoded, with the span of the type that it becomes.
+/// How a reply is decoded, and the span of its type.
 pub(crate) struct Reply {
     pub(crate) kind: ReplyKind,
     pub(crate) span: Span,
@@ -14,18 +14,18 @@ pub(crate) struct Reply {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReplyKind {
-    /// The vendor's `{message, data}`.
+    /// MeetBit's `{message, data}`.
     Envelope,
     /// The value itself.
     Value,
-    /// Nothing, or nothing of interest.
+    /// No value. A body is ignored.
     Empty,
-    /// The body as it is.
+    /// The body as bytes.
     Bytes,
 }
 
 impl Reply {
-    /// Reads `-> Call<T>`; any other type is none.
+    /// Reads `-> Call<T>`. Any other type gives `None`.
     pub(crate) fn read(output: &ReturnType, is_raw: bool) -> Option<Self> {
         let ReturnType::Type(_, ty) = output else { return None };
         let inner = in_call(ty)?;
@@ -40,7 +40,7 @@ impl Reply {
     }
 }
 
-/// Whether a type is `Bytes`, unless its path says that it is the author's own.
+/// Whether a type is `Bytes`. A path such as `self::Bytes` names a type of the author's instead.
 fn is_bytes(ty: &Type) -> bool {
     let Type::Path(ty) = ty else { return false };
     let first = ty.path.segments.first().map(|segment| segment.ident.to_string()).unwrap_or_default();
@@ -48,7 +48,7 @@ fn is_bytes(ty: &Type) -> bool {
     !is_own && ty.path.segments.last().is_some_and(|last| last.ident == "Bytes" && last.arguments.is_none())
 }
 
-/// The reply that an author probably meant by another return type: `Customer` for `Result<Customer, Error>`.
+/// The `T` of the `Call<T>` that the author probably meant: `Customer` for `Result<Customer, Error>`.
 pub(crate) fn intended(output: &ReturnType) -> Type {
     match output {
         ReturnType::Default => parse_quote!(()),
@@ -100,7 +100,7 @@ fn output<P>(bounds: &Punctuated<TypeParamBound, P>) -> Type {
     outputs.last().unwrap_or_else(|| parse_quote!(()))
 }
 
-/// A type as a reader would write it.
+/// A type as an author would write it.
 pub(crate) fn shown(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
     for (spaced, tight) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
@@ -127,7 +127,7 @@ pub(crate) fn last_segment(ty: &Type) -> Option<&PathSegment> {
     }
 }
 
-/// What is borrowed in a return type: the first `&`, or a `str` or a slice that is the whole reply.
+/// The borrowed part of a return type: the first `&`, or a `str` or slice that is the whole reply.
 pub(crate) fn borrow(ty: &Type) -> Option<TokenStream> {
     let reply = || in_call(ty).filter(|reply| is_unsized(reply)).map(ToTokens::to_token_stream);
     ampersand(ty.to_token_stream()).map(TokenStream::from).or_else(reply)
@@ -141,7 +141,7 @@ fn is_unsized(ty: &Type) -> bool {
     }
 }
 
-/// Whether the reply of a `Call` keeps rustc from compiling a method with any body.
+/// Whether no body compiles with this reply, because it is unsized or `impl Trait`.
 pub(crate) fn is_unusable(output: &ReturnType) -> bool {
     let ReturnType::Type(_, ty) = output else { return false };
     in_call(ty).is_some_and(|reply| is_unsized(reply) || matches!(reply, Type::ImplTrait(_)))

@@ -1,4 +1,4 @@
-//! A time limit as it is written in the attribute: `"5s"`.
+//! The value of the option `timeout`, such as `"5s"`.
 
 /// The milliseconds in a text such as `500ms`, `5s` or `2m`, at most a day.
 pub(crate) fn millis(text: &str) -> Option<u64> {

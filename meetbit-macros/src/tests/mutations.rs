@@ -114,7 +114,8 @@ fn any_word_behind_the_path_is_an_option_or_a_mistake() {
     }
 }
 
-/// Asserts that what comes out is one method, with a body and no markers, beside the mistakes; without any it is an endpoint.
+/// Asserts that what comes out is one method, with a body and no markers, beside the mistakes; without any it is an
+/// endpoint.
 fn usable(tokens: &TokenStream) {
     let text = tokens.to_string();
     let holder: syn::ItemTrait = syn::parse2(quote::quote!(trait Holder { #tokens })).expect(&text);
