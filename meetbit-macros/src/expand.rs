@@ -4,6 +4,7 @@
 //! #[api_endpoint(get, "/customers/{customer_id}/notes", perm = "notes.list.*")]
 //! fn list_notes(&self, customer_id: CustomerId, #[query] page: Option<u32>) -> Call<Vec<Note>>;
 //!
+//! /// `GET /customers/{customer_id}/notes` · permission `notes.list.*`
 //! fn list_notes(&self, customer_id: CustomerId, page: Option<u32>) -> Call<Vec<Note>> {
 //!     ::meetbit_client::__private::RequestBuilder::new(
 //!             ::meetbit_client::Api::client(self),
@@ -24,7 +25,7 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Ident, TraitItemFn};
+use syn::{Attribute, Ident, TraitItemFn};
 
 use crate::model::{Argument, Endpoint, Location, Metadata};
 use crate::parse::{Reply, ReplyKind};
@@ -37,13 +38,30 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
     let steps = endpoint.marked.iter().map(|(argument, place)| step(argument, place, krate));
     let last = last(&endpoint.reply);
     let TraitItemFn { attrs, sig, .. } = declaration;
+    let docs = docs(&endpoint.metadata, attrs);
     quote! {
         #(#attrs)*
+        #docs
         #sig {
             #krate::__private::RequestBuilder::new(#krate::Api::client(#receiver), const { &#metadata })
                 #(#segments)* #(#steps)* #last
         }
     }
+}
+
+/// One line of documentation below the author's own: "`POST /customers` · permission `customers.create.*`".
+fn docs(metadata: &Metadata, attributes: &[Attribute]) -> TokenStream {
+    let quoted: Vec<String> = metadata.permissions.iter().map(|literal| format!("`{}`", literal.value())).collect();
+    let permissions = match &quoted[..] {
+        [] => String::new(),
+        [permission] => format!(" · permission {permission}"),
+        several => format!(" · permissions {}", several.join(", ")),
+    };
+    let line = format!(" `{} {}`{permissions}", metadata.method.constant(), metadata.template.literal.value());
+    let is_documented =
+        attributes.iter().any(|other| other.path().is_ident("doc") || other.path().is_ident("cfg_attr"));
+    let blank = is_documented.then(|| quote!(#[doc = ""]));
+    quote!(#blank #[doc = #line])
 }
 
 /// The constant that describes an endpoint. The method and the catalogue contain it.
