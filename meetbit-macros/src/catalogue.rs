@@ -1,6 +1,6 @@
 //! The catalogue of a trait: the constant `ENDPOINTS`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{ItemTrait, Path, TraitItem};
 
@@ -30,7 +30,7 @@ impl Catalogue {
             for Conditional { predicate, meta } in attribute::attributes(method) {
                 let tokens = meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
                 let reported_later = Diagnostics::default();
-                let mut args = Args::parse(tokens, &reported_later, &reported_later);
+                let mut args = Args::parse(tokens, Span::call_site(), &reported_later, &reported_later);
                 args.krate = args.krate.or_else(|| krate.cloned());
                 if let Some(metadata) = Metadata::new(args, &method.sig.ident) {
                     let mut cfgs = Conditional::cfgs(&method.attrs);

@@ -1,6 +1,6 @@
 //! The errors found in one declaration. They are collected, so that all of them are reported at once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fmt::Arguments;
 
 use proc_macro2::{Span, TokenStream};
@@ -30,7 +30,7 @@ impl Message {
 #[derive(Default)]
 pub(crate) struct Diagnostics {
     errors: RefCell<Vec<Error>>,
-    left_to_rustc: Cell<Option<TokenStream>>,
+    left_to_rustc: RefCell<Option<TokenStream>>,
 }
 
 impl Diagnostics {
@@ -50,18 +50,11 @@ impl Diagnostics {
 
     /// Records an error that rustc itself explains best, given an item that contains it.
     pub(crate) fn leave_to_rustc(&self, item: TokenStream) {
-        self.left_to_rustc.set(Some(item));
-    }
-
-    pub(crate) fn take_left_to_rustc(&self) -> Option<TokenStream> {
-        self.left_to_rustc.take()
+        self.left_to_rustc.replace(Some(item));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        let left_to_rustc = self.left_to_rustc.take();
-        let is_empty = self.errors.borrow().is_empty() && left_to_rustc.is_none();
-        self.left_to_rustc.set(left_to_rustc);
-        is_empty
+        self.errors.borrow().is_empty() && self.left_to_rustc.borrow().is_none()
     }
 
     /// Adds errors that come later in the source.
@@ -78,6 +71,7 @@ impl ToTokens for Diagnostics {
         for error in &*self.errors.borrow() {
             tokens.extend(error.to_compile_error());
         }
+        self.left_to_rustc.borrow().to_tokens(tokens);
     }
 }
 

@@ -3,7 +3,8 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, FnArg, Path, Result, TraitItemFn, Visibility};
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, Meta, Path, Result, TraitItemFn, Visibility};
 
 use crate::bind::Bindings;
 use crate::diagnostics::{Diagnostics, Message, message};
@@ -20,7 +21,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         return TokenStream::new();
     }
     let (path, rest) = (Diagnostics::default(), Diagnostics::default());
-    let args = Args::parse(args, &path, &rest);
+    let args = Args::parse(args, Span::call_site(), &path, &rest);
     if attribute::is_copied(&item) {
         return with_error(attribute::too_low(), TokenStream::new());
     }
@@ -34,35 +35,47 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
         let TraitItemFn { attrs, sig, default, .. } = method;
         return not_a_method(quote!(#(#attrs)* #visibility #sig #default));
     }
-    let text = || message!("a method is one endpoint; remove this attribute or declare another method");
-    attribute::reject(&mut method.attrs, attribute::NAME, text, &rest);
     if is_public {
         let text = message!("a method is as visible as its trait; remove `{}`", visibility.to_token_stream());
         rest.error_at(visibility, text);
     }
-    let krate = model::krate(args.krate.as_ref());
-    let endpoint = read(args, &mut method, &path, &rest);
-    path.append(rest);
-    match endpoint {
-        Some(endpoint) if path.is_empty() => expand::method(&endpoint, &method),
-        _ => fallback::method(method, &krate, &path),
-    }
+    expand_method(args, method, path, rest)
 }
 
 /// Expands the attribute on a method of an `#[api]` trait. Returns the expansion and the attribute.
 ///
-/// Returns `None` if the attribute is renamed or in a `#[cfg_attr]`, or if the declaration is invalid. Such a method
-/// keeps its attribute, which is expanded, or reports the errors, after `#[api]`.
+/// Returns `None` if the attribute is renamed or in a `#[cfg_attr]`. Such a method keeps its attribute, which is expanded
+/// after `#[api]`.
 pub(crate) fn expand_in_trait(method: &TraitItemFn, krate: Option<&Path>) -> Option<(TokenStream, Attribute)> {
     let mut method = method.clone();
     let index = method.attrs.iter().position(|other| attribute::is_named(other.path(), attribute::NAME))?;
     let found = method.attrs.remove(index);
-    let is_only = attribute::attributes(&method).is_empty();
-    let diagnostics = Diagnostics::default();
-    let mut args = Args::parse(found.meta.require_list().ok()?.tokens.clone(), &diagnostics, &diagnostics);
+    let tokens = match &found.meta {
+        Meta::List(list) => list.tokens.clone(),
+        Meta::Path(_) => TokenStream::new(),
+        Meta::NameValue(_) => return None,
+    };
+    if attribute::attributes(&method).iter().any(|other| other.predicate.is_some()) {
+        return None;
+    }
+    let (path, rest) = (Diagnostics::default(), Diagnostics::default());
+    let mut args = Args::parse(tokens, found.path().span(), &path, &rest);
     args.krate = args.krate.or_else(|| krate.cloned());
-    let endpoint = read(args, &mut method, &diagnostics, &diagnostics).filter(|_| is_only && diagnostics.is_empty())?;
-    Some((expand::method(&endpoint, &method), found))
+    Some((expand_method(args, method, path, rest), found))
+}
+
+/// The method with its body, or with the errors: those up to the end of the path, and the others.
+fn expand_method(args: Args, mut method: TraitItemFn, path: Diagnostics, rest: Diagnostics) -> TokenStream {
+    let text = || message!("a method is one endpoint; remove this attribute or declare another method");
+    attribute::reject(&mut method.attrs, attribute::NAME, text, &rest);
+    let krate = model::krate(args.krate.as_ref());
+    let endpoint = read(args, &mut method, &path, &rest);
+    let diagnostics = path;
+    diagnostics.append(rest);
+    match endpoint {
+        Some(endpoint) if diagnostics.is_empty() => expand::method(&endpoint, &method),
+        _ => fallback::method(method, &krate, &diagnostics),
+    }
 }
 
 /// Parses a method of a trait, with the visibility that it must not have.

@@ -24,13 +24,12 @@ pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, diagnost
         }
         _ => None,
     });
-    let left_to_rustc = diagnostics.take_left_to_rustc();
     let TraitItemFn { attrs, sig, .. } = &declaration;
+    // The errors are in the body: there a `#[cfg]` of the method removes them, and attributes below `#[api]` do not see them.
     quote! {
-        #diagnostics
         #(#attrs)*
         #sig {
-            #left_to_rustc
+            #diagnostics
             let _ = (#(#used,)*);
             ::core::unimplemented!() // it never runs, because the errors stop the compilation
         }

@@ -37,7 +37,7 @@ mod names {
         ) -> Call<()>;
 
         #[api_endpoint(get, "/more/words")]
-        fn more(&self, #[query] draft: u8, #[query] krate: u8, #[query] body: u8, #[query] value: u8) -> Call<()>;
+        fn more(&self, #[query] builder: u8, #[query] krate: u8, #[query] body: u8, #[query] value: u8) -> Call<()>;
 
         #[api_endpoint(get, "/words/{type}/{async}")]
         fn r#match(&self, r#async: u8, r#type: u8, #[query] r#fn: u8) -> Call<()>;
@@ -55,7 +55,7 @@ mod names {
     #[test]
     fn arguments_in_the_query_may_be_named_like_anything() {
         assert_eq!(sent(&client().in_the_query(1, 2, 3, 4)), "GET /words?self_=1&method=2&path=3&query=4");
-        assert_eq!(sent(&client().more(1, 2, 3, 4)), "GET /more/words?draft=1&krate=2&body=3&value=4");
+        assert_eq!(sent(&client().more(1, 2, 3, 4)), "GET /more/words?builder=1&krate=2&body=3&value=4");
     }
 
     #[test]
@@ -85,8 +85,8 @@ mod names {
         }
 
         #[api]
-        pub(super) trait Draft: meetbit_client::Api {
-            #[api_endpoint(get, "/draft/{path}")]
+        pub(super) trait RequestBuilder: meetbit_client::Api {
+            #[api_endpoint(get, "/builder/{path}")]
             fn path(&self, path: &str) -> meetbit_client::Call<()>;
         }
     }
@@ -96,7 +96,7 @@ mod names {
         let client = client();
         assert_eq!(sent(&traits::Client::new(&client)), "GET /client");
         assert_eq!(sent(&traits::Endpoint::client(&client)), "GET /endpoint");
-        assert_eq!(sent(&traits::Draft::path(&client, "a")), "GET /draft/a");
+        assert_eq!(sent(&traits::RequestBuilder::path(&client, "a")), "GET /builder/a");
     }
 }
 
@@ -573,6 +573,10 @@ mod conditions {
         #[api_endpoint(get, "/below")]
         #[cfg(not(test))]
         fn below(&self) -> Call<()>;
+
+        #[cfg(not(test))]
+        #[api_endpoint(get, "without a slash", prm = "none")]
+        fn wrong_and_missing(self, #[unknown] argument: u8);
 
         #[cfg_attr(test, api_endpoint(get, "/attr"))]
         fn attr(&self) -> Call<()>;

@@ -32,10 +32,10 @@ pub(crate) struct Args {
 impl Args {
     /// Reads the tokens of the attribute to their end, whatever they are. `path` receives the errors up to the end of
     /// the path, `rest` the others.
-    pub(crate) fn parse(tokens: TokenStream, path: &Diagnostics, rest: &Diagnostics) -> Self {
+    pub(crate) fn parse(tokens: TokenStream, attribute: Span, path: &Diagnostics, rest: &Diagnostics) -> Self {
         let mut parser = Parser { args: Self::default(), stated: Vec::new(), path, rest };
         let read = |input: ParseStream| {
-            parser.read(input);
+            parser.read(input, attribute);
             Ok(())
         };
         if let Err(error) = read.parse2(tokens) {
@@ -47,7 +47,7 @@ impl Args {
     /// Whether tokens contain everything that an endpoint needs.
     pub(crate) fn are_complete(tokens: &TokenStream) -> bool {
         let ignored = Diagnostics::default();
-        let args = Self::parse(tokens.clone(), &ignored, &ignored);
+        let args = Self::parse(tokens.clone(), Span::call_site(), &ignored, &ignored);
         args.method.as_valid().is_some() && args.template.as_valid().is_some()
     }
 }
@@ -70,8 +70,8 @@ impl Parser<'_> {
         self.diagnostics().error_at(tokens, message);
     }
 
-    fn read(&mut self, input: ParseStream) {
-        let first = input.cursor().token_tree().map_or_else(Span::call_site, |(token, _)| token.span());
+    fn read(&mut self, input: ParseStream, attribute: Span) {
+        let first = input.cursor().token_tree().map_or(attribute, |(token, _)| token.span());
         while !input.is_empty() {
             if let Err(error) = self.item(input) {
                 self.diagnostics().push(error);

@@ -39,12 +39,12 @@ fn every_message_is_made_by_one_macro() {
 const SEVERAL: [(&str, usize); 14] = [
     ("argument/not_marked_beside_a_placeholder_without_argument", 2),
     ("argument/several_not_in_the_path", 2),
-    ("placeholder/misspelt_beside_a_hopeless_one", 2),
+    ("placeholder/misspelt_beside_one_without_argument", 2),
     ("placeholder/misspelt_in_a_wrong_path", 2),
     ("placeholder/several_misspelt", 2),
     ("placeholder/several_without_argument", 2),
     ("several/broken_methods_of_a_broken_trait", 4),
-    ("several/several_mistakes_in_one_method", 14),
+    ("several/mistakes_in_one_method", 14),
     ("several/three_broken_methods_in_use", 4),
     ("signature/semicolon_missing", 2), // rustc reports the same place twice
     ("signature/semicolon_missing_without_api", 2),
