@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
+use syn::{Attribute, Ident, ItemTrait, Meta, Path, Result, Token, TraitItem};
 
 use crate::catalogue::Catalogue;
 use crate::cfg::Conditional;
@@ -96,7 +96,8 @@ fn expand_endpoints(declared: &mut ItemTrait, krate: Option<&Path>) -> TokenStre
     witnesses.into_iter().map(|(_, witness)| witness).collect()
 }
 
-/// Adds `crate = path` to every `#[api_endpoint]` that is left in a trait and has none of its own.
+/// Adds `crate = path` to every `#[api_endpoint]` that is left in a trait, renamed or in a `#[cfg_attr]`, and has none
+/// of its own.
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };
@@ -112,20 +113,12 @@ fn hand_down(declared: &mut ItemTrait, krate: &Path) {
 }
 
 fn complete(meta: &mut Meta, krate: &Path) {
-    match meta {
-        Meta::List(list) => {
-            let is_stated = |token: TokenTree| matches!(&token, TokenTree::Ident(name) if name == "crate");
-            if !list.tokens.clone().into_iter().any(is_stated) {
-                let (tokens, comma) = (&list.tokens, separator(&list.tokens));
-                let option = quote_spanned!(list.path.span()=> crate = #krate);
-                list.tokens = quote!(#tokens #comma #option);
-            }
-        }
-        Meta::Path(path) => {
-            let option = quote_spanned!(path.span()=> crate = #krate);
-            *meta = parse_quote!(#path(#option));
-        }
-        Meta::NameValue(_) => {}
+    let Meta::List(list) = meta else { return };
+    let is_stated = |token: TokenTree| matches!(&token, TokenTree::Ident(name) if name == "crate");
+    if !list.tokens.clone().into_iter().any(is_stated) {
+        let (tokens, comma) = (&list.tokens, separator(&list.tokens));
+        let option = quote_spanned!(list.path.span()=> crate = #krate);
+        list.tokens = quote!(#tokens #comma #option);
     }
 }
 

@@ -7,9 +7,9 @@ use syn::{
     TypeParamBound, WhereClause, WherePredicate, parse_quote,
 };
 
+use crate::attribute;
 use crate::diagnostics::{Diagnostics, message};
 use crate::parse::return_type;
-use crate::{attribute, signature};
 
 /// Reports what prevents the implementations, and repairs it so that nothing else fails.
 pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics: &Diagnostics) {
@@ -100,12 +100,6 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
 
 fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Diagnostics) {
     let is_endpoint = !attribute::attributes(method).is_empty();
-    if is_endpoint && method.sig.receiver().is_none() && method.default.is_some() {
-        // `#[api_endpoint]` itself would take it for a free function.
-        signature::check_body(method, diagnostics);
-        method.default = None;
-        method.semi_token = Some(syn::token::Semi::default());
-    }
     if !is_endpoint && method.default.is_none() {
         let text = message!("a method of an `#[api]` trait needs `#[api_endpoint(get, \"/path\")]` or a body");
         diagnostics.error_at(&method.sig.ident, text);
