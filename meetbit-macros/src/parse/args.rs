@@ -93,7 +93,7 @@ impl Parser<'_> {
     fn item(&mut self, input: ParseStream) -> Result<()> {
         if input.peek(LitStr) {
             self.literal(input.parse()?);
-        } else if input.peek(Lit) {
+        } else if input.peek(Lit) && self.args.template.as_valid().is_none() {
             let literal: Lit = input.parse()?;
             self.args.template = Parsed::Invalid;
             self.error_at(literal, message!("the path must be a string: `\"/customers\"`"));
