@@ -354,7 +354,8 @@ async fn promise_10_full_load_uses_what_is_allowed_and_no_more() {
 async fn promise_10_full_load_against_a_slow_server() {
     let slow = |millis| {
         let answer = Script::new().read_request().wait(Duration::from_millis(millis)).write(replies::customer());
-        let script = (0..200).fold(Script::new(), |script, _| script.append(answer.clone()));
+        let most = 1000 * soak_time().as_secs() / millis + 1; // on one connection
+        let script = (0..most).fold(Script::new(), |script, _| script.append(answer.clone()));
         full_load(move || {
             let script = script.clone();
             Plan::each(move |_| script.clone())
