@@ -26,14 +26,6 @@ impl AccessKey {
         &self.secret
     }
 
-    pub(super) fn rename(&mut self, id: String, secret: String) {
-        (self.id, self.secret) = (id, secret);
-    }
-
-    pub(super) fn grant(&mut self, permissions: Vec<String>) {
-        self.permissions = permissions;
-    }
-
     /// The first permission that is not of the form `resource.verb.scope`.
     pub(super) fn malformed_permission(&self) -> Option<&str> {
         self.permissions.iter().map(String::as_str).find(|permission| {

@@ -1,5 +1,6 @@
 //! How a sandbox is set up.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,8 @@ impl Sandbox {
 #[must_use = "a sandbox runs once it is started"]
 pub struct SandboxBuilder {
     port: u16,
-    first_key: AccessKey,
+    credentials: Option<(String, String)>,
+    permissions: Vec<String>,
     other_keys: Vec<AccessKey>,
     key_per_second: u32,
     tenant_per_second: u32,
@@ -59,8 +61,8 @@ impl SandboxBuilder {
     fn new() -> Self {
         Self {
             port: 0,
-            // MeetBit's sample values hold such signs too: clients had better cope with them.
-            first_key: AccessKey::new("sandbox-key".into(), "sandbox#secret*".into(), vec!["*.*.*".into()]),
+            credentials: None,
+            permissions: vec!["*.*.*".into()],
             other_keys: Vec::new(),
             key_per_second: 5,
             tenant_per_second: 10,
@@ -75,15 +77,16 @@ impl SandboxBuilder {
     }
 
     /// The first key's id and secret.
-    pub fn credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.first_key.rename(id.into(), secret.into());
-        self
+    ///
+    /// By default each sandbox has a key id of its own, so that a client's rate limiter does not take a new sandbox on a port
+    /// for the one that had the port before.
+    pub fn credentials(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { credentials: Some((id.into(), secret.into())), ..self }
     }
 
     /// The permissions of the first key's role; all of them by default.
-    pub fn permissions(mut self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.first_key.grant(permissions.into_iter().map(Into::into).collect());
-        self
+    pub fn permissions(self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { permissions: permissions.into_iter().map(Into::into).collect(), ..self }
     }
 
     /// One more key, with a rate limit of its own below the tenant's.
@@ -130,19 +133,20 @@ impl SandboxBuilder {
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
-        let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
         let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
         let (port, server) = self.build()?;
         let server = Arc::new(server);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
-        let client = connect(&base_url, credentials, limit)?;
+        let client = connect(&base_url, &server.keys()[0], limit)?;
         let thread = thread::start(listener, Arc::clone(&server)).await?;
         Ok(Sandbox { running: Arc::new(Running { base_url, client, server, _thread: thread }) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {
-        let keys: Vec<_> = std::iter::once(self.first_key).chain(self.other_keys).collect();
+        let (id, secret) = self.credentials.unwrap_or_else(new_credentials);
+        let first_key = AccessKey::new(id, secret, self.permissions);
+        let keys: Vec<_> = std::iter::once(first_key).chain(self.other_keys).collect();
         if let Some(permission) = keys.iter().find_map(AccessKey::malformed_permission) {
             let text = format!("permission `{permission}` is not of the form `resource.verb.scope`");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -163,8 +167,17 @@ impl fmt::Debug for SandboxBuilder {
     }
 }
 
-fn connect(base_url: &str, credentials: Credentials, limit: RateLimit) -> io::Result<Client> {
-    let client = Client::builder("sandbox.example.com").base_url(base_url).credentials(credentials).rate_limit(limit);
+/// An id that no other sandbox has. The secret has signs that MeetBit's samples have and a careless client might encode.
+fn new_credentials() -> (String, String) {
+    let random = RandomState::new().hash_one(()) >> 32;
+    (format!("sandbox-key-{random:08x}"), "sandbox#secret*".into())
+}
+
+fn connect(base_url: &str, key: &AccessKey, limit: RateLimit) -> io::Result<Client> {
+    let client = Client::builder("sandbox.example.com")
+        .base_url(base_url)
+        .credentials(Credentials::new(key.id(), key.secret()))
+        .rate_limit(limit);
     client.build().map_err(io::Error::other)
 }
 

@@ -61,7 +61,7 @@ impl Sandbox {
 
     /// Every request whose head was read, in order of arrival: the request log.
     ///
-    /// The latest 100,000 are kept.
+    /// The latest are kept: at most 100,000, and at most 32 MiB of heads and bodies.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.running.server.request_log().all()
