@@ -60,6 +60,7 @@
 // The room reads and writes signed webhooks. It imports the ids of the resources from the crate root, and nothing of the
 // client: a receiver needs none.
 
+mod body;
 mod deduplicator;
 mod error;
 mod event;

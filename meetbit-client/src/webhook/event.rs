@@ -1,10 +1,13 @@
 //! What happened, as far as it is known.
 
 use jiff::Timestamp;
-use serde::ser::SerializeStruct;
+use serde::de::DeserializeOwned;
+use serde::ser::{Error as _, SerializeStruct};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::body::Members;
 use crate::{CalendarId, EventId};
 
 /// One verified webhook.
@@ -24,6 +27,7 @@ use crate::{CalendarId, EventId};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Members")]
 #[non_exhaustive]
 pub struct Webhook {
     /// The `X-Webhook-Id`: the same in every try, so it tells a repeat.
@@ -41,7 +45,7 @@ pub struct Webhook {
 /// contents: an unknown type, an attribute of another type than documented, or `data` without an `id` becomes
 /// [`Unknown`](Event::Unknown); attributes that this SDK does not know are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Map<String, Value>")]
+#[serde(try_from = "Members")]
 #[non_exhaustive]
 pub enum Event {
     /// `meeting_links.scheduled`: somebody booked through a meeting link.
@@ -61,11 +65,23 @@ pub enum Event {
     /// come.
     EventReassigned(CalendarEvent),
     /// Anything else, kept whole.
+    ///
+    /// ```
+    /// use meetbit_client::webhook::Event;
+    ///
+    /// let event: Event = serde_json::from_str(r#"{"event":"rooms.painted","data":{"litres":123456789012345678901}}"#)?;
+    /// let Event::Unknown { event, data } = event else { panic!("a new type") };
+    /// assert_eq!((&*event, &*data), ("rooms.painted", r#"{"litres":123456789012345678901}"#));
+    ///
+    /// let data: serde_json::Value = serde_json::from_str(&data)?; // rounds the number
+    /// assert!(data["litres"].is_f64());
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     Unknown {
         /// The type, as `MeetBit` wrote it.
         event: String,
-        /// The data; `null` where there was none.
-        data: Value,
+        /// The JSON text of the data, exactly as `MeetBit` wrote it; `null` if there was none.
+        data: String,
     },
 }
 
@@ -120,8 +136,7 @@ impl Event {
         }
     }
 
-    /// The event that a body of this type and data stands for: typed where both are known, else
-    /// [`Unknown`](Event::Unknown).
+    /// The event with this type and data: typed if both are known, else [`Unknown`](Event::Unknown).
     ///
     /// # Examples
     /// ```
@@ -131,8 +146,12 @@ impl Event {
     /// assert!(matches!(cancelled, Event::EventDeleted(event) if event.id == EventId(7)));
     /// ```
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers have a value to give away: `json!({..})`")]
     pub fn new(event: impl Into<String>, data: Value) -> Self {
-        let event = event.into();
+        Self::read(event.into(), data.to_string())
+    }
+
+    fn read(event: String, data: String) -> Self {
         let known = match event.as_str() {
             "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
             "events.created" => typed(&data).map(Self::EventCreated),
@@ -146,9 +165,40 @@ impl Event {
     }
 }
 
-/// serde would read a struct out of an array as well.
-fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Option<T> {
-    if data.is_object() { T::deserialize(data).ok() } else { None }
+/// Reads an object. The second try takes an object with a repeated name, whose last value counts.
+fn typed<T: DeserializeOwned>(data: &str) -> Option<T> {
+    if !data.starts_with('{') {
+        return None; // serde would read a struct out of an array as well
+    }
+    let from_value = || serde_json::from_value(serde_json::from_str(data).ok()?).ok();
+    serde_json::from_str(data).ok().or_else(from_value)
+}
+
+/// The text that a JSON string stands for. A lone surrogate stands for none, so its escape is kept as it is written.
+fn text(json: &str) -> Option<String> {
+    let inside = || json.strip_prefix('"')?.strip_suffix('"').map(String::from);
+    serde_json::from_str(json).ok().or_else(inside)
+}
+
+impl TryFrom<Members> for Event {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        let event = members.event.and_then(|event| text(event.get())).ok_or("`event` is not a text")?;
+        let data = members.data.map_or_else(|| "null".into(), |data| Box::<str>::from(data).into_string());
+        Ok(Self::read(event, data))
+    }
+}
+
+impl TryFrom<Members> for Webhook {
+    type Error = &'static str;
+
+    fn try_from(mut members: Members) -> Result<Self, Self::Error> {
+        let id = members.id.take().and_then(|id| text(id.get())).ok_or("`id` is not a text")?;
+        let timestamp = members.timestamp.take().and_then(|time| serde_json::from_str(time.get()).ok());
+        let timestamp = timestamp.ok_or("`timestamp` is not a time in ISO 8601 with an offset")?;
+        Ok(Self { id, timestamp, event: members.try_into()? })
+    }
 }
 
 impl TryFrom<Map<String, Value>> for Event {
@@ -173,7 +223,10 @@ impl Serialize for Event {
             | Self::EventDeleted(data)
             | Self::EventRescheduled(data)
             | Self::EventReassigned(data) => body.serialize_field("data", data)?,
-            Self::Unknown { data, .. } => body.serialize_field("data", data)?,
+            Self::Unknown { data, .. } => {
+                let data: &RawValue = serde_json::from_str(data).map_err(S::Error::custom)?;
+                body.serialize_field("data", data)?;
+            }
         }
         body.end()
     }

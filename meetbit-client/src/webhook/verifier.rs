@@ -79,7 +79,8 @@ impl Verifier {
         let headers = Headers::read(headers)?;
         self.check_signature(&headers, raw_body)?;
         let timestamp = self.check_age(headers.timestamp)?;
-        let event = serde_json::from_slice(raw_body).map_err(|error| Error::body(&error))?;
+        let json = raw_body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw_body); // a byte order mark
+        let event = serde_json::from_slice(json).map_err(|error| Error::body(&error))?;
         Ok(Webhook { id: headers.id.to_owned(), timestamp, event })
     }
 
