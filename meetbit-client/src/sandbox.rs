@@ -49,6 +49,7 @@
 
 mod access;
 mod builder;
+mod catalogue;
 mod connection;
 mod customers;
 mod events;

@@ -174,6 +174,33 @@ impl Fault {
         Self::instead(Instead::Reply(response.map(Into::into)))
     }
 
+    /// Replies with this status, such as `503`, and with its name as text.
+    ///
+    /// A number that is no status is sent as `500`. For other bodies and for headers use [`reply`](Self::reply).
+    ///
+    /// ```
+    /// use meetbit_client::{ErrorKind, ListUsers, RetryPolicy, Users};
+    /// use meetbit_client::sandbox::{Fault, Sandbox};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::start().await?;
+    /// sandbox.fault(Fault::status(503));
+    ///
+    /// let call = sandbox.client().list_users(&ListUsers::new()).retry(RetryPolicy::never());
+    /// assert_eq!(call.await.unwrap_err().kind(), ErrorKind::Server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn status(status: impl TryInto<StatusCode>) -> Self {
+        let status = status.try_into().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::new(Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Self::reply(response)
+    }
+
     /// Sends exactly these bytes, which need not be HTTP, and closes the connection.
     #[must_use]
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
@@ -184,6 +211,10 @@ impl Fault {
     #[must_use]
     pub fn after_acting(self) -> Self {
         Self { after_acting: true, ..self }
+    }
+
+    pub(super) fn is_reply(&self) -> bool {
+        matches!(self.kind, Kind::Instead(Instead::Reply(_)))
     }
 
     fn new(kind: Kind) -> Self {

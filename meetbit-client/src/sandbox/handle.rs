@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response};
 
-use crate::{Client, Credentials};
+use crate::{Client, Credentials, Endpoint};
 
 use super::access::AccessKey;
 use super::fault::Fault;
@@ -83,6 +83,39 @@ impl Sandbox {
     #[must_use]
     pub fn on(&self, method: Method, path: impl Into<String>) -> On<'_> {
         On::new(&self.running.server, method, path.into())
+    }
+
+    /// Makes endpoints of your own known, so that the sandbox treats them as MeetBit would, up to the reply.
+    ///
+    /// Their key, rate limits and permissions are checked before a [scripted reply](On::reply) is given, and
+    /// [`Received::endpoint`] says which of them was called. What they reply is yours to script. An endpoint with the scope
+    /// `*` whose path ends with an id is permitted for that id too: `notes.delete.7` is enough for `DELETE /notes/7`.
+    ///
+    /// ```
+    /// use meetbit_client::http::{Method, Response};
+    /// use meetbit_client::sandbox::Sandbox;
+    /// use meetbit_client::{Api, Call, ErrorKind, api, api_endpoint};
+    ///
+    /// #[api]
+    /// trait Notes: Api {
+    ///     #[api_endpoint(delete, "/notes/{note_id}", perm = "notes.delete.*")]
+    ///     fn delete_note(&self, note_id: u32) -> Call<()>;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::builder().permissions(["notes.read.*"]).start().await?;
+    /// sandbox.serve(<dyn Notes>::ENDPOINTS);
+    /// sandbox.on(Method::DELETE, "/notes/{note_id}").reply(Response::new(r#"{"message": "Deleted.", "data": null}"#));
+    ///
+    /// let denied = sandbox.client().delete_note(7).await.unwrap_err();
+    /// assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
+    /// assert_eq!(sandbox.requests()[0].endpoint.unwrap().name(), "delete_note");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve(&self, endpoints: &[&'static Endpoint]) {
+        self.running.server.catalogue().serve(endpoints);
     }
 
     /// Whether a key has been suspended for asking too early too often.

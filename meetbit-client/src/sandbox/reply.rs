@@ -2,10 +2,11 @@
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use super::limits::Admission;
+use super::route::BASE_PATH;
 use super::validation::Invalid;
 
 pub(super) type Reply = Response<Bytes>;
@@ -26,8 +27,8 @@ pub(super) fn invalid(invalid: &Invalid) -> Reply {
 }
 
 /// Any other status: a line of text.
-pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
-    with_body(status, "text/plain", Bytes::from_static(text.as_bytes()))
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    with_body(status, "text/plain", text.into())
 }
 
 pub(super) fn unauthenticated() -> Reply {
@@ -46,12 +47,21 @@ pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "Resource object does not exist.")
 }
 
-pub(super) fn wrong_method(allowed: &str) -> Reply {
-    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+/// There is no such operation here, though a MeetBit or a newer version may have it.
+pub(super) fn unscripted(method: &Method, path: &str) -> Reply {
+    let hint = match path.strip_prefix(BASE_PATH) {
+        Some(path) => format!("{method} {path}: script it with `Sandbox::on`"),
+        None => format!("{method} {path}: its paths begin with {BASE_PATH}"),
+    };
+    text(StatusCode::NOT_FOUND, format!("the sandbox has no {hint}"))
+}
+
+pub(super) fn wrong_method(mut unscripted: Reply, allowed: &str) -> Reply {
+    *unscripted.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
-        reply.headers_mut().insert(ALLOW, allowed);
+        unscripted.headers_mut().insert(ALLOW, allowed);
     }
-    reply
+    unscripted
 }
 
 pub(super) fn too_many(seconds: u64) -> Reply {

@@ -6,6 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::Endpoint;
+
 /// The most requests, and the most bytes of them, that are kept, so that a sandbox can run for long.
 const MOST: usize = 100_000;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
@@ -20,6 +22,8 @@ pub struct Received {
     pub path: String,
     /// The query as it was sent, without the question mark.
     pub query: Option<String>,
+    /// The endpoint that it calls: the SDK's, or one that [`Sandbox::serve`](crate::sandbox::Sandbox::serve) was given.
+    pub endpoint: Option<&'static Endpoint>,
     /// The headers; those of the key are marked sensitive, so `Debug` does not show them.
     pub headers: HeaderMap,
     /// The body as far as it was read, without transfer coding.
@@ -100,6 +104,7 @@ mod tests {
             method: Method::POST,
             path: path.into(),
             query: None,
+            endpoint: None,
             headers: HeaderMap::new(),
             body: Bytes::new(),
             complete: false,

@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::access::{self, AccessKey};
+use super::catalogue::{self, Catalogue};
 use super::fault::Fault;
 use super::limits::{Admission, Limits, Verdict};
 use super::operation_error::OperationError;
@@ -19,10 +20,12 @@ use super::request_log::{Entry, Received, RequestLog};
 use super::resources::Resources;
 use super::route::{BASE_PATH, Route, route};
 use super::script::Script;
+use crate::Endpoint;
 
 pub(super) struct Server {
     keys: Vec<AccessKey>,
     limits: Mutex<Limits>,
+    catalogue: Mutex<Catalogue>,
     script: Mutex<Script>,
     request_log: Mutex<RequestLog>,
     resources: Mutex<Resources>,
@@ -34,6 +37,8 @@ pub(super) struct Exchange {
     entry: Entry,
     key: Option<usize>,
     admission: Admission,
+    /// The endpoint that is called, if the sandbox was told to serve it.
+    served: Option<&'static Endpoint>,
     pub(super) fault: Option<Fault>,
 }
 
@@ -42,6 +47,7 @@ impl Server {
         Self {
             keys,
             limits: Mutex::new(limits),
+            catalogue: Mutex::default(),
             script: Mutex::default(),
             request_log: Mutex::default(),
             resources: Mutex::new(Resources::seeded()),
@@ -50,22 +56,28 @@ impl Server {
 
     /// Counts a request, writes it down and picks the fault that is meant for it.
     pub(super) fn arrive(&self, head: &Parts) -> Exchange {
+        let path = operation_path(head);
         let key = access::identify(&self.keys, &head.headers);
         let (admission, at) = self.admit(key);
+        let (endpoint, served) = {
+            let catalogue = self.catalogue();
+            (catalogue.named(&head.method, path), catalogue.served(&head.method, path))
+        };
         let entry = self.request_log().add(Received {
             method: head.method.clone(),
             path: head.uri.path().into(),
             query: head.uri.query().map(Into::into),
+            endpoint,
             headers: head.headers.clone(),
             body: Bytes::new(),
             complete: false,
             at,
             status: None,
         });
-        let path = head.uri.path();
-        let path = path.strip_prefix(BASE_PATH).unwrap_or(path);
-        let fault = self.script().take(&head.method, path);
-        Exchange { entry, key, admission, fault }
+        let mut exchange = Exchange { entry, key, admission, served, fault: None };
+        let is_denied = served.is_some() && self.admitted(&exchange, path).is_err();
+        exchange.fault = self.script().take(&head.method, path, is_denied);
+        exchange
     }
 
     /// Writes down as much of the body as was read.
@@ -124,6 +136,10 @@ impl Server {
         lock(&self.limits)
     }
 
+    pub(super) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        lock(&self.catalogue)
+    }
+
     pub(super) fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
     }
@@ -139,23 +155,36 @@ impl Server {
     }
 
     fn decide(&self, request: &Request, exchange: &Exchange) -> Reply {
-        let Some(key) = exchange.key.and_then(|key| self.keys.get(key)) else {
-            return reply::unauthenticated();
+        let key = match self.admitted(exchange, operation_path(&request.head)) {
+            Ok(key) => key,
+            Err(reply) => return *reply,
         };
-        match exchange.admission.verdict {
-            Verdict::Suspended => return reply::suspended(),
-            Verdict::Wait(seconds) => return reply::too_many(seconds),
-            Verdict::Pass => {}
-        }
-        match route(&request.head.method, request.head.uri.path()) {
-            Route::NoSuchPath => reply::not_found(),
-            Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
+        let (method, path) = (&request.head.method, request.head.uri.path());
+        match route(method, path) {
+            Route::NoSuchPath => reply::unscripted(method, path),
+            Route::WrongMethod { allowed } => reply::wrong_method(reply::unscripted(method, path), &allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
             Route::Found(operation) => {
                 lock(&self.resources).perform(operation, request, key).unwrap_or_else(OperationError::reply)
             }
         }
     }
+
+    /// The key of a request, or the reply to one that has none, comes too early, or lacks what a served endpoint declares.
+    fn admitted(&self, exchange: &Exchange, path: &str) -> Result<&AccessKey, Box<Reply>> {
+        let key = exchange.key.and_then(|key| self.keys.get(key)).ok_or_else(reply::unauthenticated)?;
+        match (exchange.admission.verdict, exchange.served) {
+            (Verdict::Suspended, _) => Err(reply::suspended().into()),
+            (Verdict::Wait(seconds), _) => Err(reply::too_many(seconds).into()),
+            (Verdict::Pass, Some(endpoint)) if !catalogue::permits(key, endpoint, path) => Err(reply::denied().into()),
+            (Verdict::Pass, _) => Ok(key),
+        }
+    }
+}
+
+/// The path below the base URL, as endpoints have it.
+fn operation_path(head: &Parts) -> &str {
+    head.uri.path().strip_prefix(BASE_PATH).unwrap_or(head.uri.path())
 }
 
 impl fmt::Debug for Server {

@@ -183,7 +183,8 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let sandbox = unlimited().await;
     let mut socket = Socket::connect(&sandbox).await;
     socket.send(request(&sandbox, "GET", "/nowhere", None)).await;
-    assert_eq!(socket.answer().await.text(), (404, "Resource object does not exist."));
+    let text = "the sandbox has no GET /nowhere: script it with `Sandbox::on`";
+    assert_eq!(socket.answer().await.text(), (404, text));
     for (method, path, allow) in
         [("DELETE", "/users", "GET, HEAD, POST"), ("TRACE", "/users/1", "PATCH"), ("GET", "/customers", "POST")]
     {
