@@ -1,4 +1,4 @@
-//! The endpoints that the sandbox knows by name: the SDK's own, and those that it was told to serve.
+//! The endpoints that the sandbox knows: the SDK's, and those given to `Sandbox::serve`.
 
 use http::Method;
 
@@ -19,18 +19,18 @@ impl Catalogue {
         self.served.extend_from_slice(endpoints);
     }
 
-    /// The endpoint that is called, among those that were given to `serve`.
+    /// The endpoint that a request calls, among those given to `serve`.
     pub(super) fn served(&self, method: &Method, path: &str) -> Option<&'static Endpoint> {
         find(&self.served, method, path)
     }
 
-    /// The endpoint that is called, among all.
+    /// The endpoint that a request calls, among all.
     pub(super) fn named(&self, method: &Method, path: &str) -> Option<&'static Endpoint> {
         self.served(method, path).or_else(|| find(OWN.into_iter().flatten(), method, path))
     }
 }
 
-/// Of several templates that meet the path the one with the fewest placeholders is called.
+/// If several templates match the path, the one with the fewest placeholders wins.
 fn find<'a>(
     endpoints: impl IntoIterator<Item = &'a &'static Endpoint>,
     method: &Method,
@@ -40,7 +40,7 @@ fn find<'a>(
     called.min_by_key(|endpoint| endpoint.path().matches('{').count()).copied()
 }
 
-/// Whether a key has what an endpoint declares. The scope `*` of an endpoint whose path ends with an id is that id.
+/// Whether a key has the permissions that an endpoint declares. If the path ends with an id, the scope `*` means that id.
 pub(super) fn permits(key: &AccessKey, endpoint: &Endpoint, path: &str) -> bool {
     let id = path.rsplit('/').next().filter(|_| endpoint.path().ends_with('}')).unwrap_or("*");
     endpoint.permissions().all(|permission| {

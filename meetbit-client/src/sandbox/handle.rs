@@ -59,37 +59,38 @@ impl Sandbox {
         self.running.client.clone()
     }
 
-    /// Every request whose head was read, in order of arrival: the request log.
+    /// The request log: every request whose head was read, in order of arrival.
     ///
-    /// The latest are kept: at most 100,000, and at most 32 MiB of heads and bodies.
+    /// It keeps the latest 100,000 requests, and fewer if their heads and bodies exceed 32 MiB.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.running.server.request_log().all()
     }
 
-    /// Queues a fault for the next request; faults queue up, one for each request.
+    /// Queues a fault for the next request. Each request takes one fault from the queue.
     pub fn fault(&self, fault: Fault) {
         self.running.server.script().add(None, fault);
     }
 
-    /// Queues a reply for the next request, which is then not acted upon: short for [`Fault::reply`].
+    /// Queues a reply for the next request, which then has no effect: short for [`Fault::reply`].
     pub fn reply(&self, response: Response<impl Into<Bytes>>) {
         self.fault(Fault::reply(response));
     }
 
-    /// Narrows what is queued to one method and path, such as `(Method::POST, "/customers")`.
+    /// Queues faults and replies for one method and path, such as `(Method::POST, "/customers")`.
     ///
-    /// The path is the one after the base URL; a segment in braces, as in `/users/{user_id}`, stands for any.
+    /// The path is relative to the base URL. A segment in braces, as in `/users/{user_id}`, matches any segment.
     #[must_use]
     pub fn on(&self, method: Method, path: impl Into<String>) -> On<'_> {
         On::new(&self.running.server, method, path.into())
     }
 
-    /// Makes endpoints of your own known, so that the sandbox treats them as MeetBit would, up to the reply.
+    /// Adds your own endpoints, so that the sandbox checks them as MeetBit would.
     ///
-    /// Their key, rate limits and permissions are checked before a [scripted reply](On::reply) is given, and
-    /// [`Received::endpoint`] says which of them was called. What they reply is yours to script. An endpoint with the scope
-    /// `*` whose path ends with an id is permitted for that id too: `notes.delete.7` is enough for `DELETE /notes/7`.
+    /// Key, rate limits and permissions are checked before a request gets its [scripted reply](On::reply), and
+    /// [`Received::endpoint`] names the endpoint that was called. A denied request leaves the reply in the queue. A
+    /// permission for one object is enough for an endpoint whose path ends with that object's id: `notes.delete.7` allows
+    /// `DELETE /notes/7`.
     ///
     /// ```
     /// use meetbit_client::http::{Method, Response};
@@ -118,13 +119,13 @@ impl Sandbox {
         self.running.server.catalogue().serve(endpoints);
     }
 
-    /// Whether a key has been suspended for asking too early too often.
+    /// Whether a key has been suspended because it sent requests too early too often.
     #[must_use]
     pub fn suspended(&self) -> bool {
         self.running.server.limits().suspended()
     }
 
-    /// How many requests came before the `Retry-After` that their key was given had passed.
+    /// The number of requests that arrived before their key's `Retry-After` had passed.
     #[must_use]
     pub fn penalties(&self) -> u32 {
         self.running.server.limits().penalties()

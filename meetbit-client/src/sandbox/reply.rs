@@ -1,4 +1,4 @@
-//! Replies in MeetBit's shapes, and how they are written.
+//! Replies in MeetBit's shapes.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
@@ -47,7 +47,7 @@ pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "Resource object does not exist.")
 }
 
-/// There is no such operation here, though a MeetBit or a newer version may have it.
+/// The reply for a path that the sandbox does not have. MeetBit may have it, so the text says how to script it.
 pub(super) fn unscripted(method: &Method, path: &str) -> Reply {
     let hint = match path.strip_prefix(BASE_PATH) {
         Some(path) => format!("{method} {path}: script it with `Sandbox::on`"),
@@ -84,13 +84,13 @@ pub(super) fn add_limits(reply: &mut Reply, admission: &Admission) {
     headers.insert(HeaderName::from_static("ratelimit-reset"), admission.reset.into());
 }
 
-/// False for what hyper would correct or refuse: a reply with framing of its own, right or wrong, and a `1xx`.
+/// False for a reply that hyper would correct or refuse: one with its own framing, right or wrong, or with a `1xx` status.
 pub(super) fn is_for_hyper(reply: &Reply) -> bool {
     let framing = [CONTENT_LENGTH, TRANSFER_ENCODING];
     !reply.status().is_informational() && !framing.iter().any(|name| reply.headers().contains_key(name))
 }
 
-/// A reply as bytes, with the headers that it has and no others.
+/// A reply as bytes, with exactly its own headers.
 pub(super) fn render(reply: &Reply, with_body: bool) -> Vec<u8> {
     let status = reply.status();
     let reason = status.canonical_reason().unwrap_or_default();
@@ -108,7 +108,7 @@ pub(super) fn render(reply: &Reply, with_body: bool) -> Vec<u8> {
 fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(body) => with_body(status, "application/json", body.into()),
-        // Plain data with text keys always serializes; this arm only has to exist.
+        // Unreachable: plain data with text keys always serializes.
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred."),
     }
 }

@@ -1,4 +1,4 @@
-//! The request log: every request that was received.
+//! The request log.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -8,11 +8,11 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::Endpoint;
 
-/// The most requests, and the most bytes of them, that are kept, so that a sandbox can run for long.
+/// Bounds of the log, so that a sandbox can run for long.
 const MOST: usize = 100_000;
 const MOST_BYTES: usize = 32 * 1024 * 1024;
 
-/// One request that the sandbox received: its head in full, its body as far as it was read.
+/// One request that the sandbox received: its whole head, and its body as far as it was read.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Received {
@@ -22,7 +22,7 @@ pub struct Received {
     pub path: String,
     /// The query as it was sent, without the question mark.
     pub query: Option<String>,
-    /// The endpoint that it calls: the SDK's, or one that [`Sandbox::serve`](crate::sandbox::Sandbox::serve) was given.
+    /// The endpoint that was called: one of the SDK's, or one given to [`Sandbox::serve`](crate::sandbox::Sandbox::serve).
     pub endpoint: Option<&'static Endpoint>,
     /// The headers; those of the key are marked sensitive, so `Debug` does not show them.
     pub headers: HeaderMap,
@@ -30,13 +30,13 @@ pub struct Received {
     pub body: Bytes,
     /// Whether the body was read in full.
     pub complete: bool,
-    /// When the head had been read.
+    /// The time at which the head was complete.
     pub at: Instant,
-    /// The status of the reply, even if a [`Fault`](crate::sandbox::Fault) cut it short; `None` while or where there is none.
+    /// The status of the reply, even if a [`Fault`](crate::sandbox::Fault) cut it short; `None` if there is none (yet).
     pub status: Option<StatusCode>,
 }
 
-/// Stands for one entry.
+/// The number of an entry.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry(usize);
 

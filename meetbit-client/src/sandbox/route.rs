@@ -1,11 +1,11 @@
-//! From method and path to the operation that they name.
+//! Routing from method and path to an operation.
 
 use http::Method;
 
-/// Where the API starts.
+/// The path of the base URL.
 pub(super) const BASE_PATH: &str = "/api/public/v2.0";
 
-/// What a method and a path lead to.
+/// The result of routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Found(Operation),
@@ -27,7 +27,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// The permission that a key needs for it.
+    /// The permission that a key needs.
     pub(super) fn permission(self) -> String {
         match self {
             Self::CreateCustomer => "customers.create.*".into(),
@@ -42,7 +42,7 @@ impl Operation {
     }
 }
 
-/// `HEAD` goes wherever `GET` goes.
+/// `HEAD` is routed as `GET`.
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let Some(there) = operations(path) else {
         return Route::NoSuchPath;
@@ -72,7 +72,7 @@ fn operations(path: &str) -> Option<Vec<(Method, Operation)>> {
     })
 }
 
-/// Digits only, though `i64` takes a sign too. What is no id is that of no object.
+/// Accepts digits only, although `i64` parses a sign too. Anything else becomes an id that no object has.
 fn id(segment: &str) -> i64 {
     const OF_NO_OBJECT: i64 = -1;
     let is_number = segment.bytes().all(|digit| digit.is_ascii_digit());

@@ -1,10 +1,10 @@
-//! The queue of what shall happen to the requests to come.
+//! The queue of faults for future requests.
 
 use http::Method;
 
 use super::fault::Fault;
 
-/// The requests that a fault is meant for.
+/// The requests that a fault is for.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) method: Method,
@@ -17,7 +17,7 @@ impl Target {
     }
 }
 
-/// Whether a path is one of a template's; a segment in braces stands for any.
+/// Whether a path matches a template; a segment in braces matches any segment.
 pub(super) fn meets(template: &str, path: &str) -> bool {
     let (wanted, actual) = (template.split('/'), path.split('/'));
     wanted.clone().count() == actual.clone().count()
@@ -34,7 +34,7 @@ impl Script {
         self.queued.push((target, fault));
     }
 
-    /// Takes the first fault that is meant for such a request out of the queue. One that is denied takes no reply.
+    /// Takes the first fault for such a request out of the queue. A denied request takes no reply.
     pub(super) fn take(&mut self, method: &Method, path: &str, is_denied: bool) -> Option<Fault> {
         let meant = |(target, fault): &(Option<Target>, Fault)| {
             target.as_ref().is_none_or(|target| target.meets(method, path)) && !(is_denied && fault.is_reply())

@@ -1,4 +1,4 @@
-//! What all connections share, and the way of a request through it.
+//! The state that all connections share, and the steps of a request.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -31,13 +31,13 @@ pub(super) struct Server {
     resources: Mutex<Resources>,
 }
 
-/// What was found out about a request when its head arrived.
+/// What is known of a request once its head has arrived.
 #[derive(Debug)]
 pub(super) struct Exchange {
     entry: Entry,
     key: Option<usize>,
     admission: Admission,
-    /// The endpoint that is called, if the sandbox was told to serve it.
+    /// The endpoint that is called, if it was given to `serve`.
     served: Option<&'static Endpoint>,
     pub(super) fault: Option<Fault>,
 }
@@ -54,7 +54,7 @@ impl Server {
         }
     }
 
-    /// Counts a request, writes it down and picks the fault that is meant for it.
+    /// Counts a request, records it, and takes the fault for it from the queue.
     pub(super) fn arrive(&self, head: &Parts) -> Exchange {
         let path = operation_path(head);
         let key = access::identify(&self.keys, &head.headers);
@@ -80,19 +80,19 @@ impl Server {
         exchange
     }
 
-    /// Writes down as much of the body as was read.
+    /// Records the body, as far as it was read.
     pub(super) fn read(&self, exchange: &Exchange, body: Bytes, complete: bool) {
         self.request_log().body(exchange.entry, body, complete);
     }
 
-    /// Does what the request asks for, or says why not.
+    /// Performs the operation of a request, or replies why not.
     pub(super) fn act(&self, request: &Request, exchange: &Exchange) -> Reply {
         let mut reply = self.decide(request, exchange);
         reply::add_limits(&mut reply, &exchange.admission);
         reply
     }
 
-    /// The reply to what is not valid HTTP. There is no exchange without a readable head.
+    /// The reply to invalid HTTP. Without a readable head there is no exchange.
     pub(super) fn refuse(&self, exchange: Option<&Exchange>, Refusal(status, text): Refusal) -> Reply {
         let mut reply = reply::text(status, text);
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -102,7 +102,7 @@ impl Server {
         reply
     }
 
-    /// To be called before any byte of a reply goes out: writes it down, and holds the key to a `429`.
+    /// Records a reply and starts the wait of a `429`. Must be called before any byte of the reply goes out.
     pub(super) fn replying(&self, exchange: &Exchange, reply: &Reply) {
         self.request_log().status(exchange.entry, reply.status());
         if let (Some(key), Some(seconds)) = (exchange.key, reply::wait_asked_for(reply)) {
@@ -118,7 +118,7 @@ impl Server {
         }
     }
 
-    /// The head of a reply whose body is made while it is sent.
+    /// The head of a reply whose body is generated while it is sent.
     pub(super) fn flood_head(&self, exchange: &Exchange, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -150,7 +150,7 @@ impl Server {
 
     fn admit(&self, key: Option<usize>) -> (Admission, Instant) {
         let mut limits = self.limits();
-        let now = Instant::now(); // under the lock, so that arrivals are counted in order
+        let now = Instant::now(); // read under the lock, so that arrivals are counted in order
         (limits.admit(key, now), now)
     }
 
@@ -170,7 +170,7 @@ impl Server {
         }
     }
 
-    /// The key of a request, or the reply to one that has none, comes too early, or lacks what a served endpoint declares.
+    /// The key of a request; or the reply to a request without a key, too early, or without a served endpoint's permissions.
     fn admitted(&self, exchange: &Exchange, path: &str) -> Result<&AccessKey, Box<Reply>> {
         let key = exchange.key.and_then(|key| self.keys.get(key)).ok_or_else(reply::unauthenticated)?;
         match (exchange.admission.verdict, exchange.served) {
@@ -182,18 +182,18 @@ impl Server {
     }
 }
 
-/// The path below the base URL, as endpoints have it.
+/// The path relative to the base URL.
 fn operation_path(head: &Parts) -> &str {
     head.uri.path().strip_prefix(BASE_PATH).unwrap_or(head.uri.path())
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").finish_non_exhaustive() // the keys are in it
+        f.debug_struct("Server").finish_non_exhaustive() // not the keys
     }
 }
 
-/// A panic while the lock was held leaves plain data, which is as good as before.
+/// Ignores poisoning: after a panic the data is still valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

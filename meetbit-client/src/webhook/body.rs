@@ -1,13 +1,13 @@
-//! The members of a webhook's JSON object, each as its own text.
+//! The members of a webhook's JSON object, as raw JSON.
 //!
-//! They are not read any further here, so that no number is rounded, and no depth, escape or number is too much.
+//! They are not parsed further here. So no number is rounded, and no nesting, escape or exponent makes reading fail.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// If a name is repeated, its last value counts.
+/// The last value of a repeated name counts.
 #[derive(Debug, Default)]
 pub(super) struct Members {
     pub(super) id: Option<Box<RawValue>>,
@@ -48,7 +48,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A name that is known here. It is read as bytes, because a lone surrogate in an unknown name is not an error.
+/// A member's name, if it is one of the four. It is read as bytes, because an unknown name may hold a lone surrogate.
 struct Name(Option<&'static str>);
 
 impl<'de> Deserialize<'de> for Name {
