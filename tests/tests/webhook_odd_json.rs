@@ -35,7 +35,7 @@ fn nested(depth: usize) -> String {
     format!("{}1{}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// Values that serde_json's `Value` refuses or changes.
+/// Values that `serde_json::Value` refuses or changes.
 fn odd_values() -> Vec<String> {
     let plain = [
         "1e999",
@@ -97,7 +97,7 @@ fn a_known_attribute_that_cannot_be_read_makes_the_event_unknown_and_is_kept() {
         r#"{"id":9223372036854775808}"#,
         r#"{"id":8,"calendar_id":"\ud800"}"#,
         r#"{"id":8.0}"#,
-        r#"[8,3]"#,
+        "[8,3]",
     ] {
         let body = format!(r#"{{"event":"events.created","data":{data}}}"#);
         assert_eq!(unknown(&body), ("events.created".into(), data.into()));
