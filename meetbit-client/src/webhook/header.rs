@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::Error;
+use super::error::Error;
 
 /// The header with the webhook's id, which is the same in every try.
 pub const ID: &str = "x-webhook-id";

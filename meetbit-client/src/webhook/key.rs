@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::error::Error;
 
 /// Holds only the derived key, which wipes itself on drop. The text of the secret is wiped once the key is derived.
 pub(super) struct Key(Hmac<Sha256>);

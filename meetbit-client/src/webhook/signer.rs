@@ -5,7 +5,7 @@ use std::fmt;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-use super::Error;
+use super::error::Error;
 use super::header::{Headers, ID, SIGNATURE, TIMESTAMP};
 use super::key::Key;
 

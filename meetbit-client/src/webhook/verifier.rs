@@ -7,9 +7,10 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use super::error::Error;
+use super::event::Webhook;
 use super::header::{self, Headers};
 use super::key::Key;
-use super::{Error, Webhook};
 
 /// Verifies webhooks: first the signature, then the age; then it parses the body.
 ///
