@@ -151,18 +151,18 @@ impl Service {
     /// Performs the fault that hyper could not produce, then closes the connection.
     async fn finish(&self, mut stream: TcpStream, end: hyper::Result<()>, unread: Bytes) -> io::Result<()> {
         let takeover = lock(&self.takeover).take();
-        match takeover {
-            Some((exchange, Takeover::StopReading)) => {
+        match (takeover, end) {
+            (Some((exchange, Takeover::StopReading)), _) => {
                 self.server.read(&exchange, unread, false);
                 return faults::read_nothing(&stream).await;
             }
-            Some((_, Takeover::Reset)) => return stream.set_zero_linger(),
-            Some((_, takeover)) => takeover.perform(&mut stream).await?,
-            None if self.progress.is_refused() => {
-                let reply = self.server.refuse(None, refusal(end));
+            (Some((_, Takeover::Reset)), _) => return stream.set_zero_linger(),
+            (Some((_, takeover)), _) => takeover.perform(&mut stream).await?,
+            (None, Err(error)) if error.is_parse() => {
+                let reply = self.server.refuse(None, refusal(&error));
                 stream.write_all(&reply::render(&reply, true)).await?;
             }
-            None => {}
+            (None, _) => {}
         }
         // Closing a socket with unread bytes resets the connection, which can destroy the reply.
         stream.shutdown().await?;
@@ -172,9 +172,6 @@ impl Service {
 }
 
 /// Replaces hyper's own reply to a malformed request, which lacks the headers that every reply of MeetBit has.
-fn refusal(end: hyper::Result<()>) -> Refusal {
-    match end {
-        Err(error) if error.is_parse_too_large() => request::HEAD_TOO_LARGE,
-        _ => Refusal::bad_request("The request is malformed."),
-    }
+fn refusal(error: &hyper::Error) -> Refusal {
+    if error.is_parse_too_large() { request::HEAD_TOO_LARGE } else { Refusal::bad_request("The request is malformed.") }
 }

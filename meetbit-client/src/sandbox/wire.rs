@@ -25,11 +25,9 @@ pub(super) struct Progress(Arc<Mutex<Stage>>);
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// No request is being served. If hyper writes now, it refuses a malformed request on its own.
+    /// No request is being served. If hyper writes now, it refuses a malformed request on its own; that reply is discarded.
     #[default]
     Idle,
-    /// hyper refused a malformed request. Its reply was discarded.
-    Refused,
     /// A request is being served. hyper can write `100 Continue` now.
     Serving,
     /// hyper has the reply.
@@ -58,10 +56,6 @@ impl Progress {
 
     pub(super) fn replying(&self, damage: Option<Damage>) {
         *self.stage() = Stage::Replying(damage);
-    }
-
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(*self.stage(), Stage::Refused)
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
@@ -130,10 +124,7 @@ impl AsyncWrite for Wire {
         match &mut *stage {
             Stage::Writing(pace) => self.poll_paced(cx, bytes, pace),
             Stage::Serving | Stage::Replying(_) => Pin::new(&mut self.stream).poll_write(cx, bytes),
-            Stage::Idle | Stage::Refused => {
-                *stage = Stage::Refused;
-                Poll::Ready(Ok(bytes.len()))
-            }
+            Stage::Idle => Poll::Ready(Ok(bytes.len())),
         }
     }
 
@@ -144,7 +135,7 @@ impl AsyncWrite for Wire {
         match *stage {
             Stage::Writing(Pace { then: Then::Cut, .. }) => return Poll::Ready(Err(cut())),
             Stage::Writing(_) | Stage::Replying(_) => *stage = Stage::Idle,
-            Stage::Idle | Stage::Refused | Stage::Serving => {}
+            Stage::Idle | Stage::Serving => {}
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
