@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
 use super::fault::{Damage, Part};
@@ -19,9 +20,15 @@ pub(super) struct Wire {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The stage of the current exchange. The service sets it, and the stream reads it.
+/// The stage of the current exchange, shared by the service and the stream.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<Mutex<Stage>>);
+pub(super) struct Progress(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    stage: Mutex<Stage>,
+    idle: Notify,
+}
 
 #[derive(Debug, Default)]
 enum Stage {
@@ -50,8 +57,20 @@ enum Then {
 }
 
 impl Progress {
-    pub(super) fn serving(&self) {
-        *self.stage() = Stage::Serving;
+    /// Begins an exchange. A pipelined request waits until the reply before it has been written.
+    pub(super) async fn serving(&self) {
+        while !self.try_serving() {
+            self.0.idle.notified().await;
+        }
+    }
+
+    fn try_serving(&self) -> bool {
+        let mut stage = self.stage();
+        let is_idle = matches!(*stage, Stage::Idle);
+        if is_idle {
+            *stage = Stage::Serving;
+        }
+        is_idle
     }
 
     pub(super) fn replying(&self, damage: Option<Damage>) {
@@ -59,7 +78,7 @@ impl Progress {
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -134,7 +153,10 @@ impl AsyncWrite for Wire {
         let mut stage = progress.stage();
         match *stage {
             Stage::Writing(Pace { then: Then::Cut, .. }) => return Poll::Ready(Err(cut())),
-            Stage::Writing(_) | Stage::Replying(_) => *stage = Stage::Idle,
+            Stage::Writing(_) | Stage::Replying(_) => {
+                *stage = Stage::Idle;
+                progress.0.idle.notify_one();
+            }
             Stage::Idle | Stage::Serving => {}
         }
         Pin::new(&mut self.stream).poll_flush(cx)
