@@ -34,6 +34,7 @@ pub(super) async fn serve(stream: TcpStream, server: Arc<Server>) {
     let service = Arc::new(Service { server, progress: Progress::default(), takeover: Mutex::default() });
     let wire = TokioIo::new(Wire::new(stream, service.progress.clone()));
     let serve = service_fn(|request: hyper::Request<Incoming>| {
+        service.progress.serving();
         let service = Arc::clone(&service);
         Box::pin(async move { service.exchange(request).await })
     });
@@ -64,7 +65,6 @@ type Action = Result<(Reply, Option<Damage>), Takeover>;
 
 impl Service {
     async fn exchange(&self, request: hyper::Request<Incoming>) -> Result<Response<reqwest::Body>, &'static str> {
-        self.progress.serving().await;
         let (mut head, body) = request.into_parts();
         request::mark_sensitive(&mut head);
         let mut exchange = self.server.arrive(&head);

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
 use super::fault::{Damage, Part};
@@ -20,15 +19,9 @@ pub(super) struct Wire {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// The stage of the current exchange, shared by the service and the stream.
+/// The stage of the current exchange. The service sets it, and the stream reads it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Progress(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    stage: Mutex<Stage>,
-    idle: Notify,
-}
+pub(super) struct Progress(Arc<Mutex<Stage>>);
 
 #[derive(Debug, Default)]
 enum Stage {
@@ -57,20 +50,8 @@ enum Then {
 }
 
 impl Progress {
-    /// Begins an exchange. A pipelined request waits until the reply before it has been written.
-    pub(super) async fn serving(&self) {
-        while !self.try_serving() {
-            self.0.idle.notified().await;
-        }
-    }
-
-    fn try_serving(&self) -> bool {
-        let mut stage = self.stage();
-        let is_idle = matches!(*stage, Stage::Idle);
-        if is_idle {
-            *stage = Stage::Serving;
-        }
-        is_idle
+    pub(super) fn serving(&self) {
+        *self.stage() = Stage::Serving;
     }
 
     pub(super) fn replying(&self, damage: Option<Damage>) {
@@ -78,7 +59,7 @@ impl Progress {
     }
 
     fn stage(&self) -> MutexGuard<'_, Stage> {
-        self.0.stage.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -147,16 +128,13 @@ impl AsyncWrite for Wire {
         }
     }
 
-    /// hyper flushes after it has written a whole reply.
+    /// hyper flushes after it has written a whole reply, and reads the next request only after that.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let progress = self.progress.clone();
         let mut stage = progress.stage();
         match *stage {
             Stage::Writing(Pace { then: Then::Cut, .. }) => return Poll::Ready(Err(cut())),
-            Stage::Writing(_) | Stage::Replying(_) => {
-                *stage = Stage::Idle;
-                progress.0.idle.notify_one();
-            }
+            Stage::Writing(_) | Stage::Replying(_) => *stage = Stage::Idle,
             Stage::Idle | Stage::Serving => {}
         }
         Pin::new(&mut self.stream).poll_flush(cx)
