@@ -282,13 +282,12 @@ fn is_e164(text: &str) -> bool {
     number.is_some_and(|number| (10..10_u64.pow(15)).contains(&number))
 }
 
-/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`. No component is empty, `.`
-/// or `..`, or begins with `-`.
+/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`. None is empty or begins with
+/// `.` or `-`.
 fn is_zone_name(text: &str) -> bool {
     let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "._+-".contains(sign);
-    text.split('/').all(|component| {
-        !matches!(component, "" | "." | "..") && !component.starts_with('-') && component.chars().all(is_sign)
-    })
+    let is_component = |component: &str| !component.is_empty() && !component.starts_with(['.', '-']);
+    text.split('/').all(|component| is_component(component) && component.chars().all(is_sign))
 }
 
 #[cfg(test)]
