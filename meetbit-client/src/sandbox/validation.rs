@@ -1,7 +1,7 @@
 //! Validation of bodies and queries, in the words of Laravel's validator.
 //!
-//! The rules come from the OpenAPI document and the standards that it names. No rule is copied from the client: the test
-//! `sandbox_suite::document` derives the expected answers from the document.
+//! The rules come from the OpenAPI document and the standards that it names. No rule is copied from the client: the tests
+//! (`document.rs`) derive the expected answers from the document.
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
