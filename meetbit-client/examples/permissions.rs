@@ -1,16 +1,33 @@
-//! Prints what each endpoint needs of a role, and the least role for an application.
+//! Prints the permission that each endpoint needs, and the smallest role for an application.
 //!
 //! ```sh
 //! cargo run --example permissions
 //! ```
+
+use std::process::ExitCode;
 
 use meetbit_client::{
     Call, Client, Credentials, Customers, Endpoint, Error, Events, NewUser, OnlineConferences, Permission, Users,
     permissions,
 };
 
-fn main() -> Result<(), Error> {
-    // The traits that your application uses; those that you declare with `#[api]` have a catalogue too.
+fn main() -> ExitCode {
+    if let Some(argument) = std::env::args().nth(1) {
+        let is_help = ["--help", "-h"].contains(&argument.as_str());
+        eprintln!("usage: permissions\n\nPrints the permissions that each endpoint needs. It takes no arguments.");
+        return if is_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+    }
+    match print() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print() -> Result<(), Error> {
+    // The traits that your application uses. Traits that you declare with `#[api]` have a catalogue too.
     let catalogues = [
         <dyn Customers>::ENDPOINTS,
         <dyn Users>::ENDPOINTS,
@@ -21,14 +38,14 @@ fn main() -> Result<(), Error> {
     for endpoint in catalogues.into_iter().flatten() {
         endpoint.permissions().for_each(|permission| row(endpoint, "", &permission));
     }
-    // What a request says may need more than its endpoint does; a call knows both.
+    // A body can need more permissions than its endpoint; a call knows both.
     let activating = create_and_activate()?;
     if let Some(endpoint) = activating.endpoint() {
-        let besides = activating.permissions().into_iter().skip(endpoint.permissions().len());
-        besides.for_each(|permission| row(endpoint, ", to activate", &permission));
+        let additional = activating.permissions().into_iter().skip(endpoint.permissions().len());
+        additional.for_each(|permission| row(endpoint, ", to activate", &permission));
     }
 
-    println!("\nthe least role for all of them, activating aside:");
+    println!("\nthe smallest role for all of them, without activating users:");
     for permission in permissions(catalogues) {
         println!("  {permission}");
     }

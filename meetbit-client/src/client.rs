@@ -1,3 +1,6 @@
+//! The client: set-up, calls, the retry loop, pages. It may import every room above it: `request`, `response`, `rate_limit`,
+//! `transport`, `error`, `endpoint` and `permission`.
+
 pub(crate) mod api;
 #[cfg(feature = "blocking")]
 mod blocking;
@@ -5,31 +8,29 @@ pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod credentials;
 mod execute;
+mod http_client;
 pub(crate) mod pages;
-pub(crate) mod prepared;
+mod prepared;
 pub(crate) mod request_builder;
 pub(crate) mod retry;
+mod task;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
-use tokio::time::Instant;
+use tower::retry::budget::TpsBudget;
 
-use crate::client::builder::ClientBuilder;
-use crate::client::retry::{RetryBudget, RetryPolicy};
-use crate::error::Error;
-use crate::rate_limit::config::{RateLimit, RateLimitStatus};
-use crate::rate_limit::idle::Idle;
-use crate::rate_limit::pacer::Pacer;
-use crate::request::base_url::Address;
-use crate::transport::Transport;
+use crate::client::retry::RetryPolicy;
+use crate::rate_limit::config::RateLimitStatus;
+use crate::request::base_url::BaseUrl;
+use crate::transport::limited::Limits;
+use crate::transport::service::Transport;
 
-/// A connection to one MeetBit tenant with one access key. Cheap to clone; all clones share connections, pacing and the
-/// retry budget.
+/// A connection to one MeetBit tenant with one access key. It is cheap to clone; all clones share connections, the rate
+/// limit and the retry budget.
 ///
-/// What it can do stands in traits, such as [`Customers`](crate::Customers), which it implements.
+/// Its operations are methods of the resource traits, such as [`Customers`](crate::Customers).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), meetbit_client::Error> {
@@ -42,51 +43,32 @@ use crate::transport::Transport;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Client(pub(crate) Arc<Settings>);
+pub struct Client(pub(crate) Arc<ClientInner>);
 
 /// What all clones share.
-pub(crate) struct Settings {
-    pub(crate) address: Address,
-    /// Of every request that has a body of JSON.
+pub(crate) struct ClientInner {
+    pub(crate) base_url: BaseUrl,
+    /// The headers of a request with a JSON body.
     pub(crate) headers: HeaderMap,
     pub(crate) headers_without_host: HeaderMap,
-    /// The one among them, and like it in memory that is wiped.
+    /// The secret header's value, in memory that is wiped.
     pub(crate) secret: HeaderValue,
-    pub(crate) timeout: Duration,
-    pub(crate) attempt_timeout: Duration,
+    pub(crate) limits: Limits,
     pub(crate) retry: RetryPolicy,
-    /// When the moments of `budget` and `idle` start.
-    pub(crate) start: Instant,
-    pub(crate) budget: RetryBudget,
-    pub(crate) rate_limit: RateLimit,
-    pub(crate) pacer: Pacer,
-    pub(crate) idle: Idle,
+    pub(crate) budget: TpsBudget,
     pub(crate) transport: Transport,
     pub(crate) max_response_size: usize,
 }
 
 impl Client {
-    /// Starts the set-up of a client for a tenant, by its primary domain, such as `acme.example.com`.
-    pub fn builder(domain: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(domain.into())
-    }
-
-    /// A client as the environment says: see [`ClientBuilder::from_env`].
-    ///
-    /// # Errors
-    /// [`Config`](crate::ErrorKind::Config) where a variable is missing or its value cannot be used.
-    pub fn from_env() -> Result<Client, Error> {
-        ClientBuilder::from_env()?.build()
-    }
-
-    /// Where the pacing of this client's key stands at this moment.
+    /// The current state of the rate limit of this client's key.
     #[must_use]
     pub fn rate_limit_status(&self) -> RateLimitStatus {
-        self.0.pacer.status(self.0.rate_limit)
+        self.0.limits.limiter.status(self.0.limits.rate_limit)
     }
 }
 
-impl Settings {
+impl ClientInner {
     pub(crate) fn secret(&self) -> &str {
         self.secret.to_str().unwrap_or_default()
     }
@@ -94,6 +76,6 @@ impl Settings {
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("base_url", &self.0.address.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Client").field("base_url", &self.0.base_url.url.as_str()).finish_non_exhaustive()
     }
 }

@@ -1,4 +1,9 @@
+//! The one error of the client, with questions a caller can ask it, and the redaction of foreign text. It may import
+//! `endpoint`.
+
+pub(crate) mod kind;
 pub(crate) mod redact;
+pub(crate) mod validation;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,21 +14,23 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::endpoint::Endpoint;
+pub(crate) use crate::error::kind::{ErrorKind, Outcome};
+use crate::error::validation::ValidationError;
 
-use crate::request::checks::ValidationError;
-
-/// What went wrong, in one opaque type with questions you can ask it.
+/// A failure of the client or of a call, in one opaque type with questions you can ask it.
 ///
-/// [`kind`](Self::kind) says what to do about it, [`outcome`](Self::outcome) whether the server may have acted. The
-/// text names the endpoint and the way out; it holds no secret, and for a reply that could not be read no value of it.
-/// Cheap to move and to clone.
+/// [`kind`](Self::kind) says what failed. [`outcome`](Self::outcome) says whether MeetBit may have acted; check it before you
+/// create the same customer again. The text names the endpoint and says what to do. It contains no secret, and no value of
+/// a reply that could not be read. The type is cheap to move and to clone.
 #[derive(Clone)]
-pub struct Error(Arc<Facts>);
+pub struct Error(Arc<ErrorInner>);
 
 #[derive(Clone)]
-struct Facts {
+struct ErrorInner {
     kind: ErrorKind,
     outcome: Outcome,
+    /// True if another attempt may succeed.
+    temporary: bool,
     message: Cow<'static, str>,
     endpoint: Option<&'static Endpoint>,
     status: Option<StatusCode>,
@@ -34,60 +41,11 @@ struct Facts {
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
-/// What kind of failure an [`Error`] is.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The client is set up wrongly; nothing was sent.
-    Config,
-    /// The request cannot be made: a body that does not serialize, a hostile path argument, an illegal header.
-    InvalidRequest,
-    /// The request is not valid: see [`Error::validation`]. The server said so, or the client before sending it.
-    Validation,
-    /// The access key is missing, wrong or suspended.
-    Unauthenticated,
-    /// The role of the access key lacks a permission.
-    PermissionDenied,
-    /// There is no such object.
-    NotFound,
-    /// The status of the object forbids the change.
-    Conflict,
-    /// Too many requests: see [`Error::retry_after`].
-    RateLimited,
-    /// The server, or something between, failed.
-    Server,
-    /// A status that the API does not document, a redirect among them.
-    UnexpectedStatus,
-    /// The server answered `2xx` with a reply that cannot be read.
-    Decode,
-    /// The reply is larger than the client accepts.
-    TooLarge,
-    /// A time limit ran out.
-    Timeout,
-    /// No connection could be made.
-    Connect,
-    /// The connection broke.
-    Network,
-}
-
-/// Whether the server may have acted: what to know before sending the same request again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// The server did nothing: the request did not reach it.
-    NotSent,
-    /// It refused the request with a `4xx`.
-    Rejected,
-    /// It may have acted: a time-out, a broken connection, a `5xx`, a redirect.
-    Unknown,
-    /// It answered `2xx`, but the reply cannot be used.
-    Done,
-}
-
 impl Error {
-    /// An error of one's own, for fakes and for what a library checks before a call.
+    /// Creates an error of your own, for fakes and for what a library checks before a call.
     ///
-    /// Its outcome is what such a failure usually means: `NotSent` for `Config`, `InvalidRequest`, `Validation` and
-    /// `Connect`; `Rejected` for the kinds that stand for a `4xx`; `Done` for `Decode` and `TooLarge`; else `Unknown`.
+    /// Its outcome is the usual one for its kind: `NotSent` for `Config`, `InvalidRequest`, `Validation` and
+    /// `Connect`; `Rejected` for the kinds that report a `4xx`; `Done` for `Decode` and `TooLarge`; else `Unknown`.
     ///
     /// ```
     /// use meetbit_client::{Error, ErrorKind, Outcome};
@@ -97,9 +55,10 @@ impl Error {
     /// assert_eq!(error.to_string(), "the conference has ended");
     /// ```
     pub fn new(kind: ErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self(Arc::new(Facts {
+        Self(Arc::new(ErrorInner {
             kind,
-            outcome: usual_outcome(kind),
+            outcome: kind.usual_outcome(),
+            temporary: false,
             message: message.into(),
             endpoint: None,
             status: None,
@@ -111,7 +70,7 @@ impl Error {
         }))
     }
 
-    /// What kind of failure it is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
@@ -123,41 +82,46 @@ impl Error {
         self.0.outcome
     }
 
-    /// The status of the reply, where there was one.
+    /// The status of the reply, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// How long to wait before the next request, for [`ErrorKind::RateLimited`]; counted from the error's making.
+    /// How long to wait before the next request, for [`ErrorKind::RateLimited`]. It counts from the creation of the error.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What is wrong with the request, field by field, for [`ErrorKind::Validation`].
+    /// The fields that are not valid, for [`ErrorKind::Validation`].
     #[must_use]
     pub fn validation(&self) -> Option<&ValidationError> {
         self.0.validation.as_ref()
     }
 
-    /// The endpoint that was called; `None` before there was a call.
+    /// The endpoint that was called; `None` if the error comes from before a call.
     #[must_use]
     pub fn endpoint(&self) -> Option<&'static Endpoint> {
         self.0.endpoint
     }
 
-    /// The start of the reply's body, at most 8 KiB, with control characters escaped, where the reply is an error or cannot be
-    /// read. It is in no text of the error, since it may hold what concerns nobody who reads a log.
+    /// The start of the reply's body, at most 8 KiB, with control characters escaped, if the reply is an error or cannot be
+    /// read. It is never part of the error's text, because it may contain personal data.
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
     }
 
-    /// How many requests were sent.
+    /// The number of requests that were sent.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
+    }
+
+    /// True if another attempt may succeed.
+    pub(crate) fn is_temporary(&self) -> bool {
+        self.0.temporary
     }
 
     pub(crate) fn config(message: impl Into<Cow<'static, str>>) -> Self {
@@ -168,18 +132,23 @@ impl Error {
         Self::new(ErrorKind::InvalidRequest, message)
     }
 
-    pub(crate) fn with(mut self, change: impl FnOnce(Details<'_>) -> Details<'_>) -> Self {
-        change(Details(Arc::make_mut(&mut self.0)));
+    pub(crate) fn with(mut self, change: impl FnOnce(ErrorBuilder<'_>) -> ErrorBuilder<'_>) -> Self {
+        change(ErrorBuilder(Arc::make_mut(&mut self.0)));
         self
     }
 }
 
-/// What is added to an error while it travels up.
-pub(crate) struct Details<'a>(&'a mut Facts);
+/// Adds to an error what each room on its way up knows.
+pub(crate) struct ErrorBuilder<'a>(&'a mut ErrorInner);
 
-impl Details<'_> {
+impl ErrorBuilder<'_> {
     pub(crate) fn outcome(self, outcome: Outcome) -> Self {
         self.0.outcome = outcome;
+        self
+    }
+
+    pub(crate) fn temporary(self, temporary: bool) -> Self {
+        self.0.temporary = temporary;
         self
     }
 
@@ -193,8 +162,8 @@ impl Details<'_> {
         self
     }
 
-    pub(crate) fn status(self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
+    pub(crate) fn status(self, status: impl Into<Option<StatusCode>>) -> Self {
+        self.0.status = status.into();
         self
     }
 
@@ -224,56 +193,53 @@ impl Details<'_> {
     }
 }
 
-fn usual_outcome(kind: ErrorKind) -> Outcome {
-    match kind {
-        ErrorKind::Config | ErrorKind::InvalidRequest | ErrorKind::Validation | ErrorKind::Connect => Outcome::NotSent,
-        ErrorKind::Unauthenticated
-        | ErrorKind::PermissionDenied
-        | ErrorKind::NotFound
-        | ErrorKind::Conflict
-        | ErrorKind::RateLimited => Outcome::Rejected,
-        ErrorKind::Decode | ErrorKind::TooLarge => Outcome::Done,
-        ErrorKind::Server | ErrorKind::UnexpectedStatus | ErrorKind::Timeout | ErrorKind::Network => Outcome::Unknown,
-    }
-}
-
-/// The endpoint and the way out. What caused it is left to [`source`](StdError::source).
+/// Shows the endpoint and the remedy. The cause is left to [`source`](StdError::source).
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts = &*self.0;
-        if let Some(endpoint) = facts.endpoint {
+        let inner = &*self.0;
+        if let Some(endpoint) = inner.endpoint {
             write!(f, "{} ({endpoint}): ", endpoint.name())?;
         }
-        f.write_str(&facts.message)?;
-        if facts.attempts > 1 {
-            write!(f, " (after {} attempts)", facts.attempts)?;
+        f.write_str(&inner.message)?;
+        if inner.attempts > 1 {
+            write!(f, " (after {} attempts)", inner.attempts)?;
         }
-        let repeatable = facts.endpoint.is_none_or(Endpoint::is_idempotent);
-        match facts.outcome {
+        let repeatable = inner.endpoint.is_none_or(Endpoint::is_idempotent);
+        match inner.outcome {
             Outcome::Unknown if !repeatable => {
-                f.write_str("; it may have been carried out: look before sending it again")
+                f.write_str("; it may have been processed: check before sending it again")
             }
-            Outcome::Done if !repeatable => f.write_str("; it was carried out: do not send it again"),
+            Outcome::Done if !repeatable => f.write_str("; it was processed: do not send it again"),
             _ => Ok(()),
         }
     }
 }
 
-/// The facts; never the body, which may hold what concerns nobody who reads a log.
+/// Shows what is known. The body is left out, because it may contain personal data.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts = &*self.0;
-        f.debug_struct("Error")
-            .field("kind", &facts.kind)
-            .field("outcome", &facts.outcome)
-            .field("message", &facts.message)
-            .field("endpoint", &facts.endpoint.map(Endpoint::name))
-            .field("status", &facts.status)
-            .field("retry_after", &facts.retry_after)
-            .field("validation", &facts.validation)
-            .field("attempts", &facts.attempts)
-            .field("source", &facts.source)
-            .finish()
+        let inner = &*self.0;
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &inner.kind).field("outcome", &inner.outcome).field("message", &inner.message);
+        if let Some(endpoint) = inner.endpoint {
+            shown.field("endpoint", &endpoint.name());
+        }
+        if let Some(status) = inner.status {
+            shown.field("status", &status);
+        }
+        if let Some(wait) = inner.retry_after {
+            shown.field("retry_after", &wait);
+        }
+        if let Some(validation) = &inner.validation {
+            shown.field("validation", validation);
+        }
+        if inner.attempts > 0 {
+            shown.field("attempts", &inner.attempts);
+        }
+        if let Some(source) = &inner.source {
+            shown.field("source", source);
+        }
+        shown.finish()
     }
 }
 

@@ -1,24 +1,37 @@
-//! A client for the MeetBit Public API v2.0: creates happen at most once, nothing is sent before `Retry-After` has passed,
-//! secrets stay secret, and every endpoint is a declaration.
+//! A client for the MeetBit Public API v2.0. It creates customers at most once, never sends a request before `Retry-After`
+//! has passed, stays within the rate limits and never logs a secret. Each endpoint is one attribute on a trait method.
+//!
+//! ```sh
+//! cargo add meetbit-client
+//! cargo add tokio --features macros,rt-multi-thread
+//! ```
+//! You need the primary domain of your tenant, and an access key from the MeetBit Admin Panel whose Client has a Role with the
+//! permissions of the [operations](#operations) that you call. The crate builds with Rust 1.85 and a C compiler, which the TLS
+//! library needs.
 //!
 //! # Connect
 //! ```no_run
 //! use meetbit_client::{Client, Credentials};
 //!
 //! # fn main() -> Result<(), meetbit_client::Error> {
-//! let client = Client::from_env()?; // MEETBIT_DOMAIN, MEETBIT_ACCESS_KEY_ID, MEETBIT_ACCESS_KEY_SECRET
+//! // From MEETBIT_DOMAIN, MEETBIT_ACCESS_KEY_ID, MEETBIT_ACCESS_KEY_SECRET and,
+//! // if it is set, MEETBIT_BASE_URL:
+//! let client = Client::from_env()?;
 //!
+//! // Or from values:
 //! # let (id, secret) = ("", "");
-//! let client = Client::builder("acme.example.com").credentials(Credentials::new(id, secret)).build()?;
+//! let client = Client::builder("acme.example.com")
+//!     .credentials(Credentials::new(id, secret))
+//!     .build()?;
 //! # Ok(())
 //! # }
 //! ```
-//! A [`Client`] is cheap to clone. [`ClientBuilder`] has time limits, pacing, retries, the size limit, TLS roots and proxies,
-//! and the seam for tower middleware; each has a safe default.
+//! A [`Client`] is cheap to clone. [`ClientBuilder`] configures time limits, pacing, retries, the size limit, TLS roots and
+//! proxies, and takes tower middleware. Each setting has a safe default.
 //!
 //! # Call
-//! What can be called stands in a trait for each resource, such as [`Customers`]. A method gives a [`Call`]: a finished
-//! request that has not been sent.
+//! Each resource has a trait with its operations, such as [`Customers`]; import it to call them. A method returns a [`Call`]: a
+//! complete request that has not been sent.
 //! ```no_run
 //! # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
 //! use meetbit_client::{Customers, NewCustomer};
@@ -26,33 +39,40 @@
 //! let ada = NewCustomer::new().first_name("Ada").email("ada@example.com");
 //! let customer = client.create_customer(&ada).await?;
 //!
-//! let response = client.create_customer(&ada).header("X-Trace", "7").send().await?;
-//! println!("{} {:?} {}", response.status, response.message, response.data.id);
+//! let call = client.create_customer(&ada).header("X-Trace", "7");
+//! let response = call.send().await?;
+//! println!("{} {:?}", response.status, response.message);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # Handle an error
-//! [`Error::kind`] says what to do, [`Error::outcome`] whether MeetBit may have acted: what to know before the same customer
-//! is created again.
+//! [`Error::kind`] says what went wrong. [`Error::outcome`] says whether MeetBit may have acted; check it before you create the
+//! same customer again.
 //! ```no_run
 //! # async fn example(client: meetbit_client::Client, ada: meetbit_client::NewCustomer) {
 //! use meetbit_client::{Customers, ErrorKind, Outcome};
 //!
 //! if let Err(error) = client.create_customer(&ada).await {
 //!     match (error.kind(), error.outcome()) {
-//!         (ErrorKind::RateLimited, _) => println!("not before {:?}", error.retry_after()),
+//!         (ErrorKind::RateLimited, _) => {
+//!             println!("wait {:?}", error.retry_after());
+//!         }
 //!         (ErrorKind::Validation, _) => println!("{:?}", error.validation()),
-//!         (_, Outcome::NotSent | Outcome::Rejected) => println!("nothing was created: {error}"),
-//!         (_, Outcome::Unknown | Outcome::Done) => println!("look before you create it again: {error}"),
+//!         (_, Outcome::NotSent | Outcome::Rejected) => {
+//!             println!("nothing was created: {error}");
+//!         }
+//!         (_, Outcome::Unknown | Outcome::Done) => {
+//!             println!("check before you create it again: {error}");
+//!         }
 //!     }
 //! }
 //! # }
 //! ```
 //!
 //! # Declare an endpoint
-//! The SDK has no private door: an operation that it does not know is declared as its own are, with [`api`] and
-//! [`api_endpoint`]. The [`guide`] goes from there to a published crate.
+//! The SDK uses no private API: you declare a missing operation exactly as it declares its own, with [`api`] and
+//! [`api_endpoint`]. The [`guide`] walks library authors from an empty crate to a tested one.
 //! ```
 //! use meetbit_client::{Api, Call, api, api_endpoint};
 //!
@@ -60,26 +80,72 @@
 //! #[api]
 //! pub trait Notes: Api {
 //!     /// Lists the ids of a customer's notes.
-//!     #[api_endpoint(get, "/customers/{customer_id}/notes", perm = "notes.read.*")]
-//!     fn list_note_ids(&self, customer_id: i64, #[query] limit: Option<u32>) -> Call<Vec<i64>>;
+//!     #[api_endpoint(get, "/customers/{id}/notes", perm = "notes.read.*")]
+//!     fn list_notes(&self, id: i64, #[query] page: u32) -> Call<Vec<i64>>;
 //! }
 //! # fn main() {}
 //! ```
 //!
 //! # Fake the server
-//! The [`sandbox`] is a MeetBit in memory that can fail on request; a fake of a trait answers with [`Call::ready`] and needs
-//! no server.
+//! The [`sandbox`] is an in-memory MeetBit server that can be told to fail. A fake of a trait needs no server: it returns
+//! [`Call::ready`], with values from constructors such as [`Customer::new`].
 //!
-//! # What is promised
-//! [`promises`] lists what never happens, with the tests that keep it so.
+//! # Operations
+//! These are all the operations that MeetBit documents, in the traits [`Customers`], [`Users`], [`Events`] and
+//! [`OnlineConferences`]. For others, declare an endpoint.
+//!
+//! | method | request, and permission |
+//! |---|---|
+//! | [`create_customer`](Customers::create_customer) | `POST /customers`<br>`customers.create.*` |
+//! | [`list_users`](Users::list_users) | `GET /users`<br>`users.read.*` |
+//! | [`create_user`](Users::create_user) | `POST /users`<br>`users.create.*`; to activate, also `users.lock.*` |
+//! | [`update_user`](Users::update_user) | `PATCH /users/{user_id}`<br>`users.update.*` |
+//! | [`list_events`](Events::list_events) | `GET /calendars/{calendar_id}/events`<br>`events.read.*` (inferred) |
+//! | [`cancel_event`](Events::cancel_event) | `POST /calendars/{calendar_id}/events/{event_id}/cancel`<br>`events.delete.*` |
+//! | [`create_online_conference`](OnlineConferences::create_online_conference) | `POST /online_conferences`<br>`online_conferences.create.*` |
+//! | [`update_online_conference`](OnlineConferences::update_online_conference) | `PATCH /online_conferences/{online_conference_id}`<br>`online_conferences.update.*` |
+//!
+//! # Features
+//! No feature is on by default.
+//!
+//! | feature | adds | use |
+//! |---|---|---|
+//! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
+//! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
+//! | `tracing` | spans and events through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
+//! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
+//!
+//! # Guarantees
+//! [`promises`] lists the guarantees and a test of each.
+#![cfg_attr(feature = "blocking", doc = "\n\n[`Call::wait`]: crate::Call::wait")]
+#![cfg_attr(
+    not(feature = "blocking"),
+    doc = "\n\n[`Call::wait`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.Call.html#method.wait"
+)]
+#![cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
+#![cfg_attr(
+    not(feature = "sandbox"),
+    doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
+)]
+#![cfg_attr(feature = "webhooks", doc = "\n\n[`webhook`]: crate::webhook")]
+#![cfg_attr(
+    not(feature = "webhooks"),
+    doc = "\n\n[`webhook`]: https://docs.rs/meetbit-client/latest/meetbit_client/webhook/"
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// Lets the macros name the crate by one absolute path, inside it as outside.
+// Inside the crate, too, the macros can use the absolute path `::meetbit_client`.
 extern crate self as meetbit_client;
 
-#[cfg(feature = "sandbox")]
-pub mod guide;
-pub mod promises;
+#[doc = include_str!("guide.md")]
+#[cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
+#[cfg_attr(
+    not(feature = "sandbox"),
+    doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
+)]
+pub mod guide {}
+#[doc = include_str!("promises.md")]
+pub mod promises {}
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "webhooks")]
@@ -96,16 +162,17 @@ mod resources;
 mod response;
 mod transport;
 
-/// Makes a trait of endpoints whole: implements it for [`Client`] and lists its endpoints.
+/// Completes a trait of endpoints: implements it for [`Client`] and lists its endpoints.
 ///
-/// The trait is left as written. Beside it stand `impl Customers for Client {}` and the catalogue
-/// `<dyn Customers>::ENDPOINTS`, a `&'static [&'static Endpoint]` in source order. Two endpoints of one method and path in a
-/// trait are refused. A method with type parameters of its own needs `where Self: Sized`, so that `dyn` stays possible.
+/// The trait stays as written. The attribute adds `impl Customers for Client {}` and the catalogue `<dyn Customers>::ENDPOINTS`,
+/// a `&'static [&'static Endpoint]` in source order. It refuses two endpoints with the same method and path. A method with type
+/// parameters of its own needs `where Self: Sized`, so that the trait stays dyn compatible.
 ///
-/// `#[api(crate = path)]` says where this crate is found, when it is renamed or re-exported; its endpoints need not
-/// repeat it.
+/// `#[api(crate = path)]` names this crate if it is renamed or re-exported; the endpoints of the trait need not repeat it. The
+/// error "could not find `meetbit_client` in the list of imported crates" means that this option is missing.
 ///
-/// Without it, write the implementation by hand; everything but the catalogue works.
+/// Without the attribute, write the implementation by hand; everything except the catalogue works. The error "method not found
+/// in `Client`" means that the implementation is missing, or that the trait is not imported.
 ///
 /// ```
 /// use meetbit_client::{Api, Call, api, api_endpoint};
@@ -116,39 +183,40 @@ mod transport;
 ///     fn delete_room(&self, room_id: u32) -> Call<()>;
 /// }
 ///
-/// assert_eq!(<dyn Rooms>::ENDPOINTS[0].to_string(), "DELETE /rooms/{room_id}");
+/// let endpoint = <dyn Rooms>::ENDPOINTS[0];
+/// assert_eq!(endpoint.to_string(), "DELETE /rooms/{room_id}");
 /// ```
 pub use meetbit_macros::api;
 /// Declares an endpoint: `#[api_endpoint(METHOD, "/path/{argument}", perm = "resource.verb.scope")]` on a method of a trait
 /// whose supertrait is [`Api`].
 ///
-/// The method becomes a provided one that builds the request; its signature stays as written, with [`Call`] as the return
-/// type. An argument named in the path fills that segment; any other is marked:
+/// The attribute adds a default body that builds the request. The signature stays as written; its return type is [`Call`]. An
+/// argument named in the path fills that segment. Any other argument is marked:
 ///
 /// - `#[query]` or `#[query("name")]`: a scalar, a sequence, a struct or a map;
 /// - `#[header("X-Name")]`: a scalar, an `Option` or an `http::HeaderValue`;
 /// - `#[body]` (JSON), `#[form]`, or `#[body(raw = "mime/type")]` (bytes).
 ///
-/// Methods are `get`, `head`, `post`, `put`, `patch` and `delete`. Options:
+/// The methods are `get`, `head`, `post`, `put`, `patch` and `delete`. The options are:
 ///
 /// - `perm = "customers.create.*"`, or a list of permissions: what the role of the access key needs;
-/// - `idempotent`: a POST or PATCH that may be repeated after an unknown outcome; GET, HEAD, PUT and DELETE always may;
-/// - `raw`: the reply is the value itself, not MeetBit's `{"message": .., "data": ..}`;
+/// - `idempotent`: a POST or PATCH may be repeated after an unknown outcome, as GET, HEAD, PUT and DELETE always may;
+/// - `raw`: the reply is the value itself, without MeetBit's `{"message": .., "data": ..}`;
 /// - `timeout = "5s"`: the time limit of a whole call of this endpoint;
-/// - `crate = path`: where this crate is found, when it is renamed or re-exported.
+/// - `crate = path`: the path of this crate, if it is renamed or re-exported.
 ///
 /// ```
 /// use meetbit_client::{Api, Call, api_endpoint};
 ///
 /// trait Rooms: Api {
 ///     /// Lists the names of rooms.
-///     #[api_endpoint(get, "/buildings/{building}/rooms", perm = "rooms.read.*", timeout = "5s")]
-///     fn list_names(&self, building: &str, #[query] page: Option<u32>) -> Call<Vec<String>>;
+///     #[api_endpoint(get, "/rooms", perm = "rooms.read.*", timeout = "5s")]
+///     fn list_names(&self, #[query] page: Option<u32>) -> Call<Vec<String>>;
 /// }
 /// # fn main() {}
 /// ```
 ///
-/// The [`guide`] has every form that an argument and a reply can take.
+/// The [`guide`] lists all forms of arguments and replies.
 pub use meetbit_macros::api_endpoint;
 
 pub use crate::client::Client;
@@ -159,29 +227,29 @@ pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::Pages;
 pub use crate::client::retry::RetryPolicy;
 pub use crate::endpoint::{Endpoint, permissions};
-pub use crate::error::{Error, ErrorKind, Outcome};
+pub use crate::error::Error;
+pub use crate::error::kind::{ErrorKind, Outcome};
+pub use crate::error::validation::ValidationError;
 pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
-pub use crate::request::checks::{Checks, Validate, ValidationError};
-pub use crate::resources::customers::{Address, Customer, CustomerId, Customers, NewCustomer};
-pub use crate::resources::events::{
-    AttendeeStatus, CalendarId, CancelEvent, Event, EventAttendee, EventId, Events, ListEvents, MeetingLinkId,
+pub use crate::request::checks::{Checks, Validate};
+pub use crate::resources::customers::{Address, Customer, Customers, NewCustomer};
+pub use crate::resources::events::{AttendeeStatus, CancelEvent, Event, EventAttendee, Events, ListEvents};
+pub use crate::resources::ids::{
+    CalendarId, CustomerId, DepartmentId, EventId, MeetingLinkId, OnlineConferenceAccountId, OnlineConferenceId, UserId,
 };
 pub use crate::resources::online_conferences::{
-    NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceAccountId, OnlineConferenceId,
-    OnlineConferenceUpdate, OnlineConferences,
+    NewOnlineConference, NewOnlineConferenceAttendee, OnlineConference, OnlineConferenceUpdate, OnlineConferences,
 };
-pub use crate::resources::users::{
-    DepartmentId, ListUsers, NewUser, User, UserAttribute, UserId, UserOrder, UserStatus, UserUpdate, Users,
-};
+pub use crate::resources::users::{ListUsers, NewUser, User, UserAttribute, UserOrder, UserStatus, UserUpdate, Users};
 pub use crate::resources::work_hours::{TimeOfDay, WorkHours, WorkHoursSpan};
 pub use crate::resources::zone_name::ZoneName;
 pub use crate::response::retry_after::RateLimitHeaders;
-pub use crate::transport::{BoxError, Transport};
+pub use crate::transport::service::{BoxError, Transport};
 
 pub use bytes::Bytes;
 pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-// Their types are in signatures here, so their versions are part of the contract.
+// Their types are in signatures of this crate, so their versions are part of its public API.
 pub use bytes;
 pub use http;
 pub use jiff;

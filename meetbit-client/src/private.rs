@@ -1,11 +1,13 @@
-//! What generated code names. Not for hand-written code: it may change with any version.
+//! The names that generated code uses. They are not for hand-written code, because any version may change them.
 
 pub use http::Method;
 
-pub use crate::client::request_builder::*;
+pub use crate::client::request_builder::RequestBuilder;
 use crate::endpoint::Endpoint;
+pub use crate::request::arguments::*;
+pub use crate::request::precheck::*;
 
-/// States an endpoint.
+/// Starts the static metadata of an endpoint.
 #[must_use]
 pub const fn endpoint(name: &'static str, method: Method, path: &'static str) -> Endpoint {
     Endpoint::new(name, method, path)

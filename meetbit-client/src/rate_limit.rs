@@ -1,13 +1,18 @@
-//! Decides who may send to a tenant, and when. It may import `response` and `error`.
+//! Decides who may send to a tenant, and when.
+//!
+//! The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. Only `limiter` has a lock and
+//! waits. The room may import `response` and `error`.
 
-pub(crate) mod arrival;
 pub(crate) mod config;
 pub(crate) mod gate;
-pub(crate) mod idle;
-pub(crate) mod moment;
-pub(crate) mod pacer;
-pub(crate) mod slots;
-pub(crate) mod tally;
-pub(crate) mod trips;
-pub(crate) mod turns;
+pub(crate) mod limiter;
+pub(crate) mod permit;
+pub(crate) mod queue;
+mod registry;
+pub(crate) mod state;
 pub(crate) mod window;
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,12 @@
 //! Turns arguments into a request: base URL, path, query, headers, and the checks of a body. It does no I/O and knows no client.
 //! It may import `error`, `endpoint` and `permission`.
 
+pub(crate) mod arguments;
 pub(crate) mod base_url;
 pub(crate) mod checks;
 pub(crate) mod headers;
-pub(crate) mod path;
-pub(crate) mod urlencoded;
+pub(crate) mod outgoing;
+pub(crate) mod parts;
+mod path;
+pub(crate) mod precheck;
+mod urlencoded;

@@ -57,7 +57,7 @@
 //! # Ok::<(), meetbit_client::webhook::Error>(())
 //! ```
 
-// This room verifies and signs webhooks. It may import the ids of the resources from the crate root, and no other room,
+// This room verifies and signs webhooks. It may import `resources::ids`, and no other room,
 // because a receiver needs no client.
 
 mod body;

@@ -19,7 +19,7 @@ use serde_json::Value;
 async fn main() {
     let mock = Mock { base_url: std::env::args().nth(1).expect("the address of the mock server is the argument") };
     mock.refuses_what_is_wrong().await;
-    let document: Value = serde_saphyr::from_str(include_str!("../openapi.yaml")).unwrap();
+    let document: Value = serde_saphyr::from_str(include_str!("../data/openapi.yaml")).unwrap();
     let mut seen = BTreeSet::new();
     for i in 0..mock.operations(&[]).len() {
         mock.accepts(i).await;

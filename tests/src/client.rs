@@ -5,7 +5,7 @@ use meetbit_client::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::raw_server::RawServer;
+use crate::server::raw_server::RawServer;
 
 /// The secret of every client here, which must be found nowhere.
 pub const SECRET: &str = "PLANTED#*s3cret-0f-the-tests";
@@ -28,6 +28,26 @@ pub fn builder(url: &str) -> ClientBuilder {
 #[must_use]
 pub fn client(server: &RawServer) -> Client {
     builder(&server.url()).build().expect("the settings are fine")
+}
+
+/// A client for a server at this origin, with this key and these limits.
+///
+/// # Panics
+///
+/// Never: its settings are fine.
+#[must_use]
+pub fn keyed(url: &str, id: &str, limit: RateLimit) -> Client {
+    builder(url).credentials(Credentials::new(id, SECRET)).rate_limit(limit).build().expect("the settings are fine")
+}
+
+/// A client for this server, with a key of its own and these limits.
+///
+/// # Panics
+///
+/// Never: its settings are fine.
+#[must_use]
+pub fn limited(server: &RawServer, limit: RateLimit) -> Client {
+    builder(&server.url()).rate_limit(limit).build().expect("the settings are fine")
 }
 
 /// A create that carries this marker.

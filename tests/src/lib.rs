@@ -1,7 +1,7 @@
 //! What the tests of `meetbit-client` are made with: servers that misbehave on cue and remember what they saw.
 //!
 //! ```
-//! use meetbit_tests::{raw_server::RawServer, replies, script::{Plan, Script}};
+//! use meetbit_tests::server::{raw_server::RawServer, replies, script::{Plan, Script}};
 //! use std::{io::{Read, Write}, net::TcpStream};
 //!
 //! let server = RawServer::start(Plan::scripts([Script::new().read_request().write(replies::customer()).close()]));
@@ -15,21 +15,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-pub mod allocations;
 pub mod client;
-pub mod faults;
-pub mod fuzz;
-pub mod leak;
-pub mod ledger;
-pub mod log_trap;
 pub mod operations;
-pub mod raw_server;
-pub mod record;
-pub mod replies;
-pub mod script;
-pub mod tls;
-pub mod unreachable;
+pub mod probe;
+pub mod server;
 
-mod connection;
 #[cfg(doctest)]
 mod readme;

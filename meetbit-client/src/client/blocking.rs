@@ -1,26 +1,70 @@
 //! Waits for a call in a program without an async runtime.
 
-use std::future::IntoFuture;
-use std::sync::OnceLock;
+use std::future::{Future, IntoFuture};
+use std::pin::pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::coop::consume_budget;
 
 use crate::client::call::Call;
-
 use crate::error::Error;
 
-/// Drives the connections of all blocking calls, so that they are reused between calls.
+/// Runs all blocking calls, so that their connections are reused.
 static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
 
-pub(crate) fn wait<T>(call: Call<T>) -> Result<T, Error> {
-    if Handle::try_current().is_ok() {
-        return Err(Error::invalid_request(
-            "`wait` would block the async runtime it is called in; await the call instead",
-        ));
+impl<T> Call<T> {
+    /// Sends the request and blocks until it is done, for programs without an async runtime.
+    ///
+    /// It works on every thread that may block: a plain thread, inside `spawn_blocking`, and inside `block_in_place`. The
+    /// call itself runs on a thread of the SDK.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send). In async code it sends nothing and returns
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest), because blocking there would stop other tasks. Code under
+    /// `tokio::task::unconstrained` cannot be recognized; there it blocks.
+    pub fn wait(self) -> Result<T, Error> {
+        if is_async_code() {
+            return Err(Error::invalid_request(
+                "`wait` would block the async runtime that it is called in: await the call instead, or call `wait` inside \
+                 `tokio::task::spawn_blocking`",
+            ));
+        }
+        let build = || Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build().ok();
+        let Some(runtime) = RUNTIME.get_or_init(build) else {
+            return Err(Error::invalid_request("the system has no thread left to send a blocking call on"));
+        };
+        let _context = runtime.enter();
+        block_on(self.into_future())
     }
-    let build = || Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build().ok();
-    match RUNTIME.get_or_init(build) {
-        Some(runtime) => runtime.block_on(call.into_future()),
-        None => Err(Error::invalid_request("the system has no thread left to wait on")),
+}
+
+/// True inside the poll of a task. tokio has no public question for it, but only there it limits how often a task goes on
+/// without a pause, and a pause ends this call.
+fn is_async_code() -> bool {
+    const MORE_THAN_THE_LIMIT: usize = 1000;
+    let mut context = Context::from_waker(Waker::noop());
+    (0..MORE_THAN_THE_LIMIT).any(|_| pin!(consume_budget()).poll(&mut context).is_pending())
+}
+
+/// tokio's own `block_on` panics on some threads that may block.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }

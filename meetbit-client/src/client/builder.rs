@@ -1,26 +1,27 @@
 use std::env::{self, VarError};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use std::sync::Arc;
-use tokio::time::Instant;
+use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
 use crate::client::credentials::Credentials;
-use crate::client::request_builder::JSON;
-use crate::client::retry::{RetryBudget, RetryPolicy};
-use crate::client::{Client, Settings};
+use crate::client::retry::{self, RetryPolicy};
+use crate::client::{Client, ClientInner, http_client};
 use crate::error::Error;
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::idle::Idle;
-use crate::rate_limit::pacer::Pacer;
-use crate::request::base_url::Address;
+use crate::rate_limit::limiter::Limiter;
+use crate::request::base_url::BaseUrl;
 use crate::request::headers::{KEY_ID, KEY_SECRET, check_text};
-use crate::transport::{BoxError, Http, Transport};
+use crate::request::parts::JSON;
+use crate::transport::http::Http;
+use crate::transport::limited::Limits;
+use crate::transport::service::{BoxError, Transport, boxed};
 
-/// Sets up a [`Client`]. Everything has a safe default but the credentials.
+/// Configures a [`Client`]. Everything except the credentials has a safe default.
 #[must_use = "`build` makes the client"]
 pub struct ClientBuilder {
     domain: String,
@@ -36,7 +37,7 @@ pub struct ClientBuilder {
     max_response_size: usize,
     user_agent: String,
     http_client: Option<reqwest::ClientBuilder>,
-    service: Option<Transport>,
+    service: Option<BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>>,
     layers: Vec<Box<dyn FnOnce(Transport) -> Transport + Send>>,
 }
 
@@ -61,11 +62,11 @@ impl ClientBuilder {
         }
     }
 
-    /// As the environment says: `MEETBIT_DOMAIN`, `MEETBIT_ACCESS_KEY_ID` and `MEETBIT_ACCESS_KEY_SECRET`, and
-    /// `MEETBIT_BASE_URL` where it is set.
+    /// Reads `MEETBIT_DOMAIN`, `MEETBIT_ACCESS_KEY_ID`, `MEETBIT_ACCESS_KEY_SECRET`, and, if it is set, `MEETBIT_BASE_URL`
+    /// from the environment.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), naming the variable that is missing or is not Unicode.
+    /// [`Config`](crate::ErrorKind::Config), which names the variable that is missing or is not Unicode.
     pub fn from_env() -> Result<Self, Error> {
         let credentials = Credentials::new(variable("MEETBIT_ACCESS_KEY_ID")?, variable("MEETBIT_ACCESS_KEY_SECRET")?);
         let builder = Self::new(variable("MEETBIT_DOMAIN")?).credentials(credentials);
@@ -75,104 +76,107 @@ impl ClientBuilder {
         })
     }
 
-    /// The access key. The vendor asks for it to come from the environment, never from code.
+    /// Sets the access key. The vendor asks to keep it in the environment, never in code.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// In the place of `https://{domain}/api/public/v2.0`: a sandbox, a proxy, a newer version. Its path is kept in every
-    /// request. It must be https; plain http is accepted for loopback addresses only.
+    /// Replaces `https://{domain}/api/public/v2.0`, for a sandbox, a proxy or a newer version. Every request keeps its path.
+    /// It must be https; plain http is allowed only for loopback addresses.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
     }
 
-    /// The time limit of a whole call: waits for the rate limit, attempts, and waits between them (120 seconds by
+    /// Sets the time limit of a whole call: waits for the rate limit, attempts, and waits between them (120 seconds by
     /// default, so that a call can outlast the vendor's usual `Retry-After` of 60).
     pub fn timeout(mut self, whole_call: Duration) -> Self {
         self.timeout = whole_call;
         self
     }
 
-    /// The time limit of one attempt, from connecting to the last byte of the reply (30 seconds by default).
+    /// Sets the time limit of one attempt, from connecting to the last byte of the reply (30 seconds by default).
     pub fn attempt_timeout(mut self, attempt: Duration) -> Self {
         self.attempt_timeout = attempt;
         self
     }
 
-    /// The time limit of making a connection, TLS included (10 seconds by default).
+    /// Sets the time limit of making a connection, TLS included (10 seconds by default).
     pub fn connect_timeout(mut self, connect: Duration) -> Self {
         self.connect_timeout = connect;
         self
     }
 
-    /// How long an unused connection is kept (4 seconds by default). Servers close idle connections too, and a create
-    /// sent on one that the server is closing ends ambiguously: keep it shorter than the server does.
+    /// Sets how long an unused connection is kept (4 seconds by default). Choose less than the server does, because a create
+    /// that is sent on a connection that the server is closing has an unknown outcome.
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
         self.idle_timeout = idle.min(Duration::from_secs(24 * 60 * 60)); // the pool adds it to the time of day
         self
     }
 
-    /// Makes a new connection for each request, so that no create can meet a connection that the server is closing. Costs a
-    /// handshake for each.
+    /// Makes a new connection for each request, so that no create can meet a connection that the server is closing. Each
+    /// request then costs a handshake.
     pub fn fresh_connections(mut self, fresh: bool) -> Self {
         self.fresh_connections = fresh;
         self
     }
 
-    /// When calls are sent again after a failure.
+    /// Sets when calls are sent again after a failure.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// How fast requests are sent: by default as fast as MeetBit allows by default.
+    /// Sets how fast requests are sent; by default, MeetBit's default limits.
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = limit;
         self
     }
 
-    /// The largest reply that is read, in bytes, after decompression (8 MiB by default).
+    /// Sets the largest reply that is read, in bytes, after decompression (8 MiB by default).
     pub fn max_response_size(mut self, bytes: usize) -> Self {
         self.max_response_size = bytes;
         self
     }
 
-    /// The `User-Agent` header: name and version of the program.
+    /// Sets the `User-Agent` header: name and version of the program.
     pub fn user_agent(mut self, name: impl Into<String>) -> Self {
         self.user_agent = name.into();
         self
     }
 
-    /// The HTTP client's own set-up, for TLS roots, client certificates, proxies and name resolution.
+    /// Uses this `reqwest::ClientBuilder`, for TLS roots, client certificates, proxies and name resolution.
     ///
-    /// What protects a call is set after it and cannot be switched off here: no redirect, no referer, no retries of
-    /// its own, HTTP/1.1, no cookies in logs, no decompression but ours, our connect time limit.
+    /// The following are always enforced, whatever the builder says: no redirects, no referer, no retries by reqwest,
+    /// HTTP/1.1, no wire data in logs, only our decompression, and our time limit for connecting.
     ///
-    /// Default headers that are given here go out with each request, but for those that the client sets itself. Give none
-    /// that frame a message, such as `Content-Length`: they would cut the body of a create.
+    /// Its default headers are sent with each request, except those that the client sets itself. Do not set headers that
+    /// delimit the message, such as `Content-Length`: they would truncate the body of a create.
     ///
-    /// Proxies: by default none is used, not even one from the environment. A builder given here uses those that it was
-    /// given and, as reqwest does, those of the environment, unless it says `no_proxy()`. Plain http, which is for this
-    /// machine alone, never goes through a proxy.
+    /// By default no proxy is used, not even one from the environment. A builder that you pass uses its own proxies and, as
+    /// reqwest does, those of the environment, unless it says `no_proxy()`. Plain http, which is allowed only for loopback
+    /// addresses, never goes through a proxy.
     pub fn http_client(mut self, builder: reqwest::ClientBuilder) -> Self {
         self.http_client = Some(builder);
         self
     }
 
-    /// Sends requests through `service` in the place of the network: a test, another HTTP client.
+    /// Sends requests through `service` instead of the network, for a test or another HTTP client.
+    ///
+    /// Only the clones of this client share its rate limit; other clients have their own, even for the same key.
     pub fn service<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
     {
-        self.service = Some(Transport::service(service));
+        self.service = Some(boxed(service));
         self
     }
 
-    /// Wraps what sends requests in middleware; each further layer wraps the ones before it. Every attempt passes.
+    /// Adds tower middleware. The layer added last is the outermost. Layers run once per attempt, and the rate limit applies
+    /// below them.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Transport> + Send + 'static,
@@ -184,12 +188,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Checks everything and makes the client; nothing is sent.
+    /// Checks the configuration and makes the client. Nothing is sent.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), naming what cannot be used, never printing a secret.
+    /// [`Config`](crate::ErrorKind::Config), which names the setting that cannot be used, and never prints a secret.
     pub fn build(mut self) -> Result<Client, Error> {
-        let address = Address::new(&self.domain, self.base_url.as_deref())?;
+        let base_url = BaseUrl::new(&self.domain, self.base_url.as_deref())?;
         let credentials = self.credentials.take().ok_or_else(|| {
             Error::config(
                 "there is no access key: call `credentials(Credentials::new(id, secret))`, or use `Client::from_env()`",
@@ -198,31 +202,39 @@ impl ClientBuilder {
         let (id, secret) = credentials.header_values()?;
         let headers_without_host = self.headers(id, secret.clone())?;
         let mut headers = headers_without_host.clone();
-        headers.insert(header::HOST, host(&address)?);
-        let layers = std::mem::take(&mut self.layers);
-        let (timeout, attempt_timeout, retry, rate_limit) =
-            (self.timeout, self.attempt_timeout, self.retry, self.rate_limit);
-        let max_response_size = self.max_response_size;
-        let transport = match self.service.take() {
-            Some(service) => service,
-            None => Transport::http(self.http(&address)?),
+        headers.insert(header::HOST, host(&base_url)?);
+        let (service, layers) = (self.service.take(), std::mem::take(&mut self.layers));
+        let limiter = match service {
+            Some(_) => Limiter::private(credentials.id()),
+            None => Limiter::shared(&base_url.origin, credentials.id()),
         };
-        Ok(Client(Arc::new(Settings {
-            pacer: Pacer::shared(&address.origin, credentials.id()),
-            idle: Idle::default(),
-            address,
+        let limits = self.limits(limiter);
+        let (retry, max_response_size) = (self.retry, self.max_response_size);
+        let transport = match service {
+            Some(service) => Transport::service(service, limits.clone()),
+            None => Transport::http(Http::new(self.http(&base_url)?, limits.clone(), max_response_size)),
+        };
+        Ok(Client(Arc::new(ClientInner {
+            base_url,
             headers,
             headers_without_host,
             secret,
-            timeout,
-            attempt_timeout,
+            limits,
             retry,
-            budget: RetryBudget::default(),
-            start: Instant::now(),
-            rate_limit,
+            budget: retry::budget(),
             transport: layers.into_iter().fold(transport, |transport, layer| layer(transport)),
             max_response_size,
         })))
+    }
+
+    fn limits(&self, limiter: Limiter) -> Limits {
+        Limits {
+            limiter,
+            rate_limit: self.rate_limit,
+            timeout: self.timeout,
+            attempt_timeout: self.attempt_timeout,
+            max_wait: self.retry.max_wait,
+        }
     }
 
     fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
@@ -239,59 +251,43 @@ impl ClientBuilder {
         Ok(headers)
     }
 
-    fn http(self, address: &Address) -> Result<Http, Error> {
-        let builder = match self.http_client {
-            given if address.is_plain() => local(given.unwrap_or_default()),
-            Some(given) => given.https_only(true),
-            None => reqwest::Client::builder().no_proxy().https_only(true),
-        };
-        let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
-        let client = protected(builder)
+    fn http(self, base_url: &BaseUrl) -> Result<reqwest::Client, Error> {
+        let builder = http_client::protected(self.http_client, base_url)
             .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(self.idle_timeout)
-            .build()
-            .map_err(|error| {
-                Error::config("the HTTP client cannot be set up").with(|e| e.source(Arc::new(error.without_url())))
-            })?;
-        Ok(Http { client, max_response_size: self.max_response_size })
+            .pool_idle_timeout(self.idle_timeout);
+        let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
+        builder.build().map_err(|error| {
+            let message = "the HTTP client cannot be set up";
+            Error::config(message).with(|e| e.source(Arc::new(error.without_url())))
+        })
     }
 }
 
-/// Refusals are plain text, and a `Call<Bytes>` may be anything: a server that takes the header at its word must be free to
-/// answer with them.
+/// Error texts are plain text, and a `Call<Bytes>` may be anything, so a server that obeys the header must be free to answer
+/// with them.
 const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.1");
 
-fn host(address: &Address) -> Result<HeaderValue, Error> {
-    HeaderValue::try_from(address.authority())
+fn host(base_url: &BaseUrl) -> Result<HeaderValue, Error> {
+    HeaderValue::try_from(base_url.authority())
         .map_err(|_| Error::config("the base URL has a character that no header may have"))
 }
 
-/// Plain http stays on this machine; it needs no TLS roots, and loading the system's takes 20 ms.
-fn local(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder.no_proxy().resolve_to_addrs("localhost", &LOOPBACK).tls_certs_only([])
+impl Client {
+    /// Starts the configuration of a client for a tenant, by its primary domain, such as `acme.example.com`.
+    pub fn builder(domain: impl Into<String>) -> ClientBuilder {
+        ClientBuilder::new(domain.into())
+    }
+
+    /// Builds a client from environment variables: see [`ClientBuilder::from_env`].
+    ///
+    /// # Errors
+    /// [`Config`](crate::ErrorKind::Config) if a variable is missing or its value cannot be used.
+    pub fn from_env() -> Result<Client, Error> {
+        ClientBuilder::from_env()?.build()
+    }
 }
 
-/// What `localhost` means, whatever a resolver says.
-const LOOPBACK: [std::net::SocketAddr; 2] = [
-    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0),
-    std::net::SocketAddr::new(std::net::IpAddr::V6(std::net::Ipv6Addr::LOCALHOST), 0),
-];
-
-/// Switches off what would send a request elsewhere, send it twice, or show it to a log.
-fn protected(builder: reqwest::ClientBuilder) -> reqwest::ClientBuilder {
-    builder
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .retry(reqwest::retry::never())
-        .connection_verbose(false)
-        .http1_only()
-        .no_gzip()
-        .no_brotli()
-        .no_zstd()
-        .no_deflate()
-}
-
-/// A variable's value; where it cannot be used, the error names the variable and not the value.
+/// The value of a variable. An error names the variable, not the value.
 fn variable(name: &'static str) -> Result<String, Error> {
     env::var(name).map_err(|error| match error {
         VarError::NotPresent => Error::config(format!("the environment variable {name} is not set")),

@@ -1,217 +1,132 @@
-//! Carries out a call: deadline, pacer, attempt, decision, and round again.
+//! Carries out a call: an attempt, the retry decision, and again.
 
-use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tokio::runtime::Handle;
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep};
+use tower::retry::budget::Budget;
 
-use crate::client::prepared::Plan;
-use crate::client::retry::{self, Failed, Next};
-use crate::error::{Error, ErrorKind, Outcome};
-use crate::rate_limit::moment::Moment;
-use crate::rate_limit::pacer::{Permit, Refusal};
-use crate::response::status::{self, Reply};
-use crate::transport::Failure;
-use crate::transport::observer::Watch;
+use crate::client::prepared::Prepared;
+use crate::client::retry::{self, RetryDecision};
+use crate::error::redact::Redactor;
+use crate::error::{Error, ErrorBuilder, ErrorKind};
+use crate::rate_limit::limiter::Turn;
+use crate::rate_limit::state::after;
+use crate::response::decode::Reply;
+use crate::response::status::{self, ErrorContext};
+use crate::transport::error::{TransportError, seconds};
+use crate::transport::observer::{AttemptObserver, ErrorHead};
 
 /// Sends a call until it succeeds or must not be sent again.
-pub(crate) async fn execute(plan: Arc<Plan>) -> Result<Reply, Error> {
-    plan.check()?;
-    if Handle::try_current().is_err() {
-        let message =
-            "a call is sent in an async runtime of tokio's; without one, use `wait` of the feature `blocking`";
-        return Err(Error::invalid_request(message).with(|e| e.endpoint(plan.endpoint)));
-    }
-    let client = &*plan.client.0;
-    let policy = plan.retry.unwrap_or(client.retry);
-    let started = Instant::now();
-    let deadline = after(started, plan.timeout());
-    let moment = |instant| Moment::of(instant, client.start);
-    client.budget.request(moment(started));
-    let place = client.pacer.place();
+pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
+    let client = &*call.client.0;
+    let policy = call.retry.unwrap_or(client.retry);
+    let deadline = after(Instant::now(), call.timeout());
+    let turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
+    let mut observer = Arc::new(AttemptObserver::new(turn, client.limits.attempt_timeout));
+    client.budget.deposit();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
-    let mut was_idle = client.idle.ends(moment(started));
     loop {
-        let watch = match permit(&plan, place, deadline, policy.max_wait, mem::take(&mut was_idle)).await {
-            Ok(permit) => {
-                let limit = deadline.min(after(permit.granted_at(), client.attempt_timeout));
-                Watch::new(permit, limit)
-            }
-            Err(refusal) => return Err(refused(&plan, refusal, last, attempts)),
+        let error = match attempt(&call, &observer).await {
+            Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
+            Err(error) => error,
         };
-        let (error, failed) = match attempt(&plan, &watch).await {
-            Attempt::Answered(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
-            Attempt::HeldBack => continue,
-            Attempt::Failed(error, failed) => (error, failed),
-        };
+        if !observer.has_permit() {
+            return Err(without_permit(error, last, attempts));
+        }
         attempts += 1;
         let error = error.with(|e| e.attempts(attempts));
-        match retry::next(&policy, plan.endpoint.is_idempotent(), attempts, failed) {
-            Next::Stop => return Err(error),
-            Next::Requeue => {}
-            Next::BackOff { at_least, jitter } => {
+        match retry::decide(&policy, call.parts.endpoint.is_idempotent(), &error) {
+            RetryDecision::Stop => return Err(error),
+            RetryDecision::Requeue => {}
+            RetryDecision::BackOff { at_least, jitter } => {
                 let wait = at_least + retry::jittered(jitter);
-                let now = Instant::now();
-                if now + wait >= deadline || !client.budget.allows_retry(moment(now)) {
+                if Instant::now() + wait >= deadline || !client.budget.withdraw() {
                     return Err(error);
                 }
                 sleep(wait).await;
             }
         }
         last = Some(error);
+        observer = Arc::new(observer.next());
     }
 }
 
-async fn permit(
-    plan: &Plan,
-    place: u64,
-    deadline: Instant,
-    max_wait: Duration,
-    was_idle: bool,
-) -> Result<Permit, Refusal> {
-    let client = &*plan.client.0;
-    #[cfg(feature = "tracing")]
-    let asked = Instant::now();
-    let mut acquire = client.pacer.acquire(place, client.rate_limit, deadline, max_wait);
-    if was_idle {
-        acquire.arrive();
-        yield_now().await; // lets the runtime see which connections have been closed since it last looked
-    }
-    let granted = acquire.await?;
-    #[cfg(feature = "tracing")]
-    if let Some(reason) = granted.waited_for {
-        let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::debug!(waited_ms, ?reason, endpoint = plan.endpoint.name(), "waited for the rate limit");
-    }
-    Ok(granted.permit)
-}
-
-/// How an attempt ended.
-enum Attempt {
-    /// With a status that says success.
-    Answered(Reply),
-    /// The server asked to wait before the request could leave.
-    HeldBack,
-    Failed(Error, Failed),
-}
-
-/// Makes one attempt, which ends with the call at the latest.
-async fn attempt(plan: &Plan, watch: &Arc<Watch>) -> Attempt {
-    let client = &*plan.client.0;
-    let sent = timeout_at(watch.limit(), client.transport.send(plan, watch)).await;
-    let response = sent.unwrap_or(Err(Failure::TIMEOUT));
-    if response.is_err() && watch.is_held_back() && !watch.has_departed() {
-        return Attempt::HeldBack;
-    }
-    let (error, failed) = match response.map(http::Response::into_parts) {
-        Ok((head, body)) => {
-            if !head.status.is_success() {
-                rejection(plan, watch, &body).unwrap_or_else(|| failure(plan, watch, Failure::TIMEOUT))
-            } else if body.len() > client.max_response_size {
-                failure(plan, watch, Failure::TOO_LARGE)
-            } else {
-                let rate_limit = watch.rate_limit();
-                let (status, mut headers) = (head.status, head.headers);
-                conceal(&mut headers, client.secret.as_bytes());
-                return Attempt::Answered(Reply { status, headers, body, rate_limit, attempts: 0 });
-            }
-        }
-        Err(failed) => {
-            let failed = if watch.has_departed() { failed } else { failed.not_sent() };
-            rejection(plan, watch, b"").unwrap_or_else(|| failure(plan, watch, failed))
-        }
+async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Error> {
+    let client = &*call.client.0;
+    let response = client.transport.send(call.outgoing(), observer).await;
+    let (head, body) = match response.map(http::Response::into_parts) {
+        Ok(parts) => parts,
+        Err(failure) => return Err(error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure))),
     };
-    Attempt::Failed(error, failed)
+    if !head.status.is_success() {
+        let timeout = || failed(call, observer, TransportError::timeout());
+        return Err(error_head(call, observer, &body).unwrap_or_else(timeout));
+    }
+    if body.len() > client.max_response_size {
+        return Err(failed(call, observer, TransportError::too_large()));
+    }
+    let (status, mut headers) = (head.status, head.headers);
+    mark_secret(&mut headers, client.secret.as_bytes());
+    Ok(Reply { status, headers, body, rate_limit: observer.rate_limit(), attempts: 0 })
 }
 
-/// A server may echo the secret; `Debug` of the reply does not.
-fn conceal(headers: &mut HeaderMap, secret: &[u8]) {
+/// Marks headers in which the server echoes the secret as sensitive, so that `Debug` does not show them.
+fn mark_secret(headers: &mut HeaderMap, secret: &[u8]) {
     let echoes = |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret);
     headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
 }
 
-/// The error that a status means, once one has been read that is no success.
-fn rejection(plan: &Plan, watch: &Watch, body: &[u8]) -> Option<(Error, Failed)> {
-    let head = watch.refusal()?;
-    let error = status::refusal(plan, head.status, &head.headers, body);
-    let temporary = matches!(
-        head.status,
+/// The error for a status that is no success, once the head of such a reply has been read.
+fn error_head(call: &Prepared, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
+    let client = &*call.client.0;
+    let ErrorHead { status, headers, retry_after } = observer.error_head()?;
+    let context = ErrorContext {
+        endpoint: call.parts.endpoint,
+        permissions: call.parts.permissions().collect(),
+        redactor: Redactor::new(client.secret()),
+        base_url: &client.base_url.url,
+    };
+    let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
+    Some(match (error.kind(), retry_after) {
+        (ErrorKind::RateLimited, _) => rate_limited(call, error),
+        (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
+        (_, None) => error,
+    })
+}
+
+fn is_temporary(status: StatusCode) -> bool {
+    matches!(
+        status,
         StatusCode::INTERNAL_SERVER_ERROR
             | StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
-    );
-    let asked = head.retry_after.unwrap_or_default();
-    let failed = Failed { kind: error.kind(), outcome: error.outcome(), temporary, asked };
-    Some(match error.kind() {
-        ErrorKind::RateLimited => (rate_limited(plan, error), Failed { asked: Duration::ZERO, ..failed }),
-        _ if asked.is_zero() => (error, failed),
-        _ => (error.with(|e| e.retry_after(asked)), failed),
+    )
+}
+
+/// States how long nothing may be sent. It may be longer than this reply asked for.
+fn rate_limited(call: &Prepared, error: Error) -> Error {
+    let wait = call.client.rate_limit_status().closed_for.unwrap_or_default();
+    let message = format!("too many requests (429): nothing may be sent for {}", seconds(wait));
+    error.with(|e| e.retry_after(wait).message(message))
+}
+
+fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) -> Error {
+    let TransportError { kind, outcome, temporary, message, retry_after, source } = failure;
+    Error::new(kind, message).with(|e| {
+        let e = e.outcome(outcome).temporary(temporary).endpoint(call.parts.endpoint).status(observer.status());
+        let e = source.into_iter().fold(e, ErrorBuilder::source);
+        retry_after.into_iter().fold(e, ErrorBuilder::retry_after)
     })
 }
 
-/// Says how long the way is closed, which may be longer than this one reply asked for.
-fn rate_limited(plan: &Plan, error: Error) -> Error {
-    let client = &*plan.client.0;
-    let wait = client.pacer.status(client.rate_limit).closed_for.unwrap_or_default();
-    error.with(|e| {
-        e.retry_after(wait).message(format!("too many requests (429): nothing may be sent for {}", seconds(wait)))
-    })
-}
-
-fn failure(plan: &Plan, watch: &Watch, failure: Failure) -> (Error, Failed) {
-    let Failure { kind, outcome, temporary, message, source } = failure;
-    let error = Error::new(kind, message).with(|e| {
-        let e = e.outcome(outcome).endpoint(plan.endpoint);
-        let e = watch.status().into_iter().fold(e, crate::error::Details::status);
-        source.into_iter().fold(e, crate::error::Details::source)
-    });
-    (error, Failed { kind, outcome, temporary, asked: Duration::ZERO })
-}
-
-/// The error of a call that was not given leave to send. After an attempt it stays the error of that attempt.
-fn refused(plan: &Plan, refusal: Refusal, last: Option<Error>, attempts: u32) -> Error {
-    let error = match refusal {
-        Refusal::Closed { wait, warned } => {
-            let message = if warned {
-                format!(
-                    "the server refused several requests in a row although each full wait had passed, and no request is \
-                     repeated by itself now, lest it suspend the key; nothing may be sent for {}",
-                    seconds(wait)
-                )
-            } else {
-                format!(
-                    "too many requests: the server asked to send nothing for {}, longer than this call may wait",
-                    seconds(wait)
-                )
-            };
-            Error::new(ErrorKind::RateLimited, message).with(|e| e.retry_after(wait))
-        }
-        Refusal::TooLate => {
-            Error::new(ErrorKind::Timeout, "the rate limit leaves no time to send it before its deadline")
-        }
-        Refusal::QueueFull => Error::new(ErrorKind::RateLimited, "too many calls wait for the rate limit already"),
-    };
-    let (status, outcome) = last.map_or((None, Outcome::NotSent), |last| (last.status(), last.outcome()));
-    error.with(|e| {
-        let e = e.outcome(outcome).endpoint(plan.endpoint).attempts(attempts);
-        status.into_iter().fold(e, crate::error::Details::status)
-    })
-}
-
-/// So long from then; a time without end is a century.
-fn after(start: Instant, limit: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    start + limit.min(CENTURY)
-}
-
-/// Whole seconds, rounded up: nobody should come back early.
-fn seconds(wait: Duration) -> String {
-    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
+/// The error of a call that got no permit. After an attempt, status and outcome of that attempt stand.
+fn without_permit(error: Error, last: Option<Error>, attempts: u32) -> Error {
+    let error = error.with(|e| e.attempts(attempts));
+    match last {
+        Some(last) => error.with(|e| e.outcome(last.outcome()).status(last.status())),
+        None => error,
+    }
 }

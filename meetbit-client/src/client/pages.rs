@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::client::call::{Call, Response, Sending};
-use crate::client::prepared::Plan;
 use crate::error::{Error, ErrorKind};
 
 /// A list, page by page: made by [`Call::pages`].
@@ -117,9 +116,9 @@ impl<T> Pages<T> {
     }
 
     fn request(&self) -> Call<Vec<T>> {
-        self.call.clone().change(|plan| {
-            plan.set_query(&self.size_name, self.size);
-            plan.set_query(&self.number_name, self.number);
+        self.call.clone().change(|call| {
+            call.parts.replace_query(&self.size_name, self.size);
+            call.parts.replace_query(&self.number_name, self.number);
         })
     }
 
@@ -156,17 +155,6 @@ impl<T> Pages<T> {
         }
         self.last = this;
         Ok(())
-    }
-}
-
-impl Plan {
-    /// Puts `value` in the place of what the query says under `name`.
-    fn set_query(&mut self, name: &str, value: u32) {
-        let earlier = std::mem::take(&mut self.query);
-        self.push_query(name, &value);
-        let key = self.query.split_inclusive('=').next().unwrap_or_default().to_owned();
-        let kept = earlier.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with(&key));
-        self.query = kept.chain([&*self.query]).collect::<Vec<_>>().join("&");
     }
 }
 

@@ -1,25 +1,33 @@
 use std::time::Duration;
 
-/// How fast a client may send: requests in every window of one second, as the server sees them.
+use serde::{Deserialize, Serialize};
+
+use crate::rate_limit::state::{Moment, span};
+
+/// How fast a client may send: a number of requests in any period of one second, as the server sees them.
 ///
-/// MeetBit allows each Client (the owner of access keys) 5 requests a second by default, and the whole tenant 10. Every
-/// client of the process that talks to the same server shares the count: one with the same key id its own part, all
-/// of them the tenant's. Other processes are not known: give each its part of the limit.
+/// MeetBit allows each Client (the owner of access keys) 5 requests a second by default, and the whole tenant 10. All
+/// clients of the process that talk to the same server share the count: clients with the same key id share the key's
+/// part, and all of them share the tenant's. Processes do not coordinate: divide the limit between them with
+/// [`shared_by`](Self::shared_by).
 ///
-/// A request is counted from when it may leave until a second after the server has surely seen it, as far as its answer
-/// proves that. Where the time that answers take varies by more than a few milliseconds as a rule, it is presumed that the
-/// server's work varies and not the way to it, so that 95 % of the limit can still be used; the first `429` ends that
-/// presumption.
+/// A request counts from the moment it may be sent until one second after its answer, so the rate under load is
+/// `limit / (1 s + mean answer time - min_round_trip)`: 99 % of the limit if answers take 5 ms, 87 % if they take 150 ms.
+/// [`min_round_trip`](Self::min_round_trip) gives back the part of the answer time that is spent on the way.
 ///
 /// ```
 /// use meetbit_client::RateLimit;
 ///
 /// assert_eq!(RateLimit::default(), RateLimit::per_second(5).tenant(10));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimit {
-    pub(crate) key: u32,
-    pub(crate) tenant: u32,
+    key: u32,
+    tenant: u32,
+    /// Microseconds.
+    period: Moment,
+    /// Microseconds.
+    credit: Moment,
     pub(crate) queue: usize,
 }
 
@@ -28,17 +36,69 @@ impl RateLimit {
     #[must_use]
     pub fn per_second(key: u32) -> Self {
         let key = key.max(1);
-        Self { key, tenant: key.saturating_mul(2), queue: 10_000 }
+        let period = span(Duration::from_secs(1));
+        Self { key, tenant: key.saturating_mul(2), period, credit: 0, queue: 10_000 }
     }
 
-    /// At most `requests` a second to the tenant, over all keys that this process uses; 0 counts as 1.
+    /// At most one request in each `period` with one access key, and two to the tenant, for rates below one a second. A period
+    /// of zero counts as one microsecond, and one of more than a year as a year.
+    ///
+    /// Clients with the same key should state the same period, because a request counts for the period of its own client.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use meetbit_client::RateLimit;
+    ///
+    /// let one_every_ten_seconds = RateLimit::every(Duration::from_secs(10));
+    /// # let _ = one_every_ten_seconds;
+    /// ```
+    #[must_use]
+    pub fn every(period: Duration) -> Self {
+        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        Self { period: span(period.min(YEAR)).max(1), ..Self::per_second(1) }
+    }
+
+    /// At most `requests` to the tenant in each second (or each period of [`every`](Self::every)), over all keys that this
+    /// process uses; 0 counts as 1.
     #[must_use]
     pub fn tenant(mut self, requests: u32) -> Self {
         self.tenant = requests.max(1);
         self
     }
 
-    /// At most `calls` wait for their turn (10 000 by default); the next one fails at once, with
+    /// This process's share if `processes` of them use the key: the limits divided, rounded down. 0 counts as 1.
+    ///
+    /// If there are more processes than requests in a period, each gets one request in a longer period. Then only the mean
+    /// rate is within the limit, because the processes may send at the same moment.
+    ///
+    /// ```
+    /// use meetbit_client::RateLimit;
+    ///
+    /// assert_eq!(RateLimit::per_second(10).tenant(20).shared_by(4), RateLimit::per_second(2).tenant(5));
+    /// ```
+    #[must_use]
+    pub fn shared_by(mut self, processes: u32) -> Self {
+        let processes = processes.max(1);
+        if self.is_counted() {
+            self.period = self.period.saturating_mul(u64::from(processes.div_ceil(self.key).max(1)));
+            self.key = (self.key / processes).max(1);
+            self.tenant = (self.tenant / processes).max(1);
+        }
+        self
+    }
+
+    /// States that no round trip to the tenant is shorter than this (0 by default).
+    ///
+    /// A request then counts for less time after its answer, because the answer proves that the request arrived at least this
+    /// much earlier. If a round trip is shorter after all, the server may see more requests than the limit.
+    /// [`RateLimitStatus::shortest_round_trip`] shows the shortest one so far.
+    #[must_use]
+    pub fn min_round_trip(mut self, round_trip: Duration) -> Self {
+        self.credit = span(round_trip);
+        self
+    }
+
+    /// At most `calls` wait for their turn with one key (10,000 by default). The next one fails at once with
     /// [`RateLimited`](crate::ErrorKind::RateLimited).
     #[must_use]
     pub fn queue(mut self, calls: usize) -> Self {
@@ -46,38 +106,58 @@ impl RateLimit {
         self
     }
 
-    /// No pacing. A `429` still closes the way until its `Retry-After` has passed.
+    /// No limit. After a `429` nothing is sent before `Retry-After` has passed all the same.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { tenant: u32::MAX, ..Self::per_second(u32::MAX) }
     }
 
-    /// Whether requests must be counted at all.
+    /// False if there is no limit, so that requests need not be counted.
     pub(crate) fn is_counted(self) -> bool {
         (self.key, self.tenant) != (u32::MAX, u32::MAX)
     }
+
+    pub(crate) fn key(self) -> usize {
+        self.key as usize
+    }
+
+    pub(crate) fn tenant_limit(self) -> usize {
+        self.tenant as usize
+    }
+
+    pub(crate) fn period(self) -> Moment {
+        self.period
+    }
+
+    pub(crate) fn credit(self) -> Moment {
+        self.credit
+    }
 }
 
-/// The vendor's defaults: 5 a second for the key, 10 for the tenant.
+/// MeetBit's defaults: 5 a second for the key, 10 for the tenant.
 impl Default for RateLimit {
     fn default() -> Self {
         Self::per_second(5)
     }
 }
 
-/// Where the pacing of a client's key stands, for people and dashboards: see
+/// The current state of a client's key, for people and dashboards: see
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status).
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimitStatus {
-    /// Requests a second that the key may send at present: what is set, or less where the server says less.
+    /// The requests in a second (or a period of [`RateLimit::every`]) that the key may send at present: the client's limit, or
+    /// less if the server stated less in the last minute.
     pub limit: u32,
-    /// Requests of the current second, over every client of the process with this key.
+    /// The requests that count at present, over all clients of the process with this key.
     pub in_use: usize,
-    /// Calls that wait for their turn with this key.
+    /// The calls that wait for their turn with this key.
     pub waiting: usize,
-    /// Time until anything may be sent at all, where the server has asked to wait.
+    /// The time until anything may be sent, if the server has asked to wait.
     pub closed_for: Option<Duration>,
-    /// `429`s in a row, each directly after a full wait; after 3 the client no longer waits by itself.
+    /// The number of `429`s in a row, each of a request sent after a full wait. After 3 the client no longer waits by itself.
     pub refusals: u32,
+    /// The shortest time between a request and the head of its reply so far; `None` before the first reply. It helps to choose
+    /// [`RateLimit::min_round_trip`].
+    pub shortest_round_trip: Option<Duration>,
 }

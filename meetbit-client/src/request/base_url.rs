@@ -1,4 +1,4 @@
-//! Where requests go: the tenant's domain and the base URL, checked as text before they are parsed and as parts after.
+//! The tenant's domain and the base URL. Both are checked as text before they are parsed and as parts afterwards.
 
 use std::net::IpAddr;
 use std::ptr;
@@ -9,53 +9,54 @@ use reqwest::Url;
 
 use crate::error::Error;
 
-/// Below the tenant's domain.
+/// The path of the API below the tenant's domain.
 const API_PATH: &str = "/api/public/v2.0";
 
 /// A checked base URL.
 #[derive(Debug)]
-pub(crate) struct Address {
-    /// With the prefix as its path.
+pub(crate) struct BaseUrl {
+    /// Its path is the prefix.
     pub(crate) url: Url,
     /// The path that every request keeps, without a slash at its end.
     pub(crate) prefix: String,
-    /// Scheme, host and port: what makes it one server.
+    /// Scheme, host and port, which identify one server.
     pub(crate) origin: String,
-    fixed: Fixed,
+    endpoints: UrlCache,
 }
 
-/// Where endpoints without placeholders are: a list with each of them that has been called, which only grows, so that it is
-/// read without a lock. Most of what a request costs before it is sent would be parsing this anew.
+/// The URLs of endpoints without placeholders that have been called. The list only grows, so it is read without a lock.
+///
+/// It stays because parsing a URL costs 6,700 to 8,200 instructions a call, more than everything else before a send.
 #[derive(Debug, Default)]
-struct Fixed(OnceLock<Box<Place>>);
+struct UrlCache(OnceLock<Box<EndpointUrl>>);
 
-/// Where an endpoint without placeholders is.
+/// The URL of an endpoint without placeholders.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct EndpointUrl {
     path: &'static str,
     pub(crate) url: Url,
-    /// The same; `None` where it is longer than a URI may be.
+    /// The same as a URI; `None` if it is longer than a URI can be.
     pub(crate) uri: Option<Uri>,
-    next: Fixed,
+    next: UrlCache,
 }
 
-impl Address {
-    /// Where requests to `path` go, which is below the base URL and has no placeholders.
-    pub(crate) fn place(&self, path: &'static str) -> &Place {
-        let mut list = &self.fixed;
+impl BaseUrl {
+    /// The URL of the endpoint at `path`, which has no placeholders.
+    pub(crate) fn endpoint(&self, path: &'static str) -> &EndpointUrl {
+        let mut list = &self.endpoints;
         loop {
-            let place = list.0.get_or_init(|| {
+            let endpoint = list.0.get_or_init(|| {
                 let url = self.with_path(&format!("{}{path}", self.prefix));
-                Box::new(Place { path, uri: url.as_str().parse().ok(), url, next: Fixed::default() })
+                Box::new(EndpointUrl { path, uri: url.as_str().parse().ok(), url, next: UrlCache::default() })
             });
-            if ptr::eq(place.path, path) {
-                return place;
+            if ptr::eq(endpoint.path, path) {
+                return endpoint;
             }
-            list = &place.next;
+            list = &endpoint.next;
         }
     }
 
-    /// The base URL with another path, which is encoded and begins with the prefix.
+    /// The base URL with another path. `path` is encoded and begins with the prefix.
     pub(crate) fn with_path(&self, path: &str) -> Url {
         let mut url = self.url.clone();
         url.set_path(path);
@@ -86,17 +87,17 @@ impl Address {
             prefix: url.path().trim_end_matches('/').to_owned(),
             origin: url.origin().ascii_serialization(),
             url,
-            fixed: Fixed::default(),
+            endpoints: UrlCache::default(),
         })
     }
 
-    /// What the `Host` header says: the port where it is not the scheme's own.
+    /// The value of the `Host` header. It has a port unless that is the scheme's default.
     pub(crate) fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
         self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Plain http, which is for this machine alone.
+    /// True for plain http, which is allowed only for loopback addresses.
     pub(crate) fn is_plain(&self) -> bool {
         self.url.scheme() == "http"
     }
@@ -112,7 +113,7 @@ fn check_base(url: &Url) -> Result<(), &'static str> {
     match url.scheme() {
         "https" => Ok(()),
         "http" if is_loopback(url) => Ok(()),
-        "http" => Err("must be https: plain http is for loopback addresses alone"),
+        "http" => Err("must be https; plain http is allowed only for loopback addresses"),
         _ => Err("must start with `https://`"),
     }
 }
@@ -148,7 +149,7 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
 }
 
-/// Where the last label is a number, URL parsers take the whole for an IPv4 address.
+/// True if URL parsers would read the domain as an IPv4 address, because its last label is a number.
 fn is_number(label: &str) -> bool {
     let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     label.bytes().all(|b| b.is_ascii_digit()) || hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
@@ -156,7 +157,7 @@ fn is_number(label: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::BaseUrl;
     use crate::error::ErrorKind;
 
     #[test]
@@ -164,9 +165,9 @@ mod tests {
         for domain in
             ["acme.example.com", "a-b.example", "ACME.example.com", "xn--bcher-kva.example", "1.example", "localhost"]
         {
-            let address = Address::new(domain, None).unwrap();
-            assert_eq!(address.url.host_str(), Some(&*domain.to_ascii_lowercase()));
-            assert_eq!(address.prefix, "/api/public/v2.0");
+            let base = BaseUrl::new(domain, None).unwrap();
+            assert_eq!(base.url.host_str(), Some(&*domain.to_ascii_lowercase()));
+            assert_eq!(base.prefix, "/api/public/v2.0");
         }
     }
 
@@ -208,14 +209,14 @@ mod tests {
             "a_b.example",
         ];
         for domain in hostile {
-            let error = Address::new(domain, None).unwrap_err();
+            let error = BaseUrl::new(domain, None).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{domain}");
             assert!(error.to_string().starts_with("the tenant's domain "), "{domain}: {error}");
         }
-        assert!(Address::new(&"a".repeat(64), None).is_err());
+        assert!(BaseUrl::new(&"a".repeat(64), None).is_err());
         let longest = [&*"a".repeat(63), &"b".repeat(63), &"c".repeat(63), &"d".repeat(61)].join(".");
-        assert_eq!((longest.len(), Address::new(&longest, None).is_ok()), (253, true));
-        assert!(Address::new(&format!("{longest}d"), None).is_err());
+        assert_eq!((longest.len(), BaseUrl::new(&longest, None).is_ok()), (253, true));
+        assert!(BaseUrl::new(&format!("{longest}d"), None).is_err());
     }
 
     #[test]
@@ -227,8 +228,8 @@ mod tests {
             "http://localhost:3000",
             "https://proxy.example",
         ] {
-            let address = Address::new("acme.example.com", Some(url)).unwrap();
-            assert_eq!(address.is_plain(), url.starts_with("http:"), "{url}");
+            let base = BaseUrl::new("acme.example.com", Some(url)).unwrap();
+            assert_eq!(base.is_plain(), url.starts_with("http:"), "{url}");
         }
         let refused = [
             "http://acme.example.com",
@@ -254,21 +255,21 @@ mod tests {
             "http://127.0.0.1@evil.example",
         ];
         for url in refused {
-            assert_eq!(Address::new("acme.example.com", Some(url)).unwrap_err().kind(), ErrorKind::Config, "{url}");
+            assert_eq!(BaseUrl::new("acme.example.com", Some(url)).unwrap_err().kind(), ErrorKind::Config, "{url}");
         }
-        let plain = Address::new("acme.example.com", Some("http://acme.example.com")).unwrap_err().to_string();
-        assert_eq!(plain, "the base URL must be https: plain http is for loopback addresses alone");
+        let plain = BaseUrl::new("acme.example.com", Some("http://acme.example.com")).unwrap_err().to_string();
+        assert_eq!(plain, "the base URL must be https; plain http is allowed only for loopback addresses");
     }
 
     #[test]
     fn promise_21_the_base_urls_own_path_is_kept() {
-        let address = Address::new("acme.example.com", Some("http://127.0.0.1:1/a/b/")).unwrap();
-        assert_eq!(address.prefix, "/a/b");
-        assert_eq!(address.origin, "http://127.0.0.1:1");
+        let base = BaseUrl::new("acme.example.com", Some("http://127.0.0.1:1/a/b/")).unwrap();
+        assert_eq!(base.prefix, "/a/b");
+        assert_eq!(base.origin, "http://127.0.0.1:1");
         let paths = ["/users", "/customers", "/users/roles"];
-        let places = paths.map(|path| address.place(path));
+        let places = paths.map(|path| base.endpoint(path));
         assert_eq!(places.map(|place| place.url.path()), ["/a/b/users", "/a/b/customers", "/a/b/users/roles"]);
         assert!(places.iter().all(|place| place.uri.as_ref().is_some_and(|uri| *uri == *place.url.as_str())));
-        assert!(paths.iter().zip(places).all(|(path, place)| std::ptr::eq(place, address.place(path))), "found again");
+        assert!(paths.iter().zip(places).all(|(path, place)| std::ptr::eq(place, base.endpoint(path))), "found again");
     }
 }

@@ -1,15 +1,15 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{id, setters};
-use crate::{Api, Call, Checks, Validate, ValidationError, api, api_endpoint};
+use crate::resources::model::setters;
+use crate::{Api, Call, Checks, CustomerId, Validate, ValidationError, api, api_endpoint};
 
 /// Customers of the tenant.
 #[api]
 pub trait Customers: Api {
     /// Creates a customer.
     ///
-    /// There is no idempotency key, so it is sent at most once: where the reply is lost, the error's
+    /// MeetBit has no idempotency key, so the request is sent at most once. If the reply is lost, the error's
     /// [`outcome`](crate::Error::outcome) is `Unknown` and the customer may exist.
     ///
     /// # Examples
@@ -26,12 +26,9 @@ pub trait Customers: Api {
     fn create_customer(&self, #[body] customer: &NewCustomer) -> Call<Customer>;
 }
 
-id! {
-    /// The id of a customer.
-    CustomerId
-}
-
-/// A customer to be created. All six fields are sent, `null` where they are `None`.
+/// A customer to create. All six fields are sent; a field that is `None` is sent as `null`.
+///
+/// The setters take values. To set a field from an `Option`, assign it: `customer.email = email;`.
 ///
 /// ```
 /// use meetbit_client::{Address, NewCustomer};
@@ -41,8 +38,15 @@ id! {
 ///     .contact_number("+15551234567")
 ///     .address(Address::new().city("London"));
 /// assert_eq!(
-///     serde_json::to_string(&customer)?,
-///     r#"{"first_name":"Ada","middle_name":null,"last_name":null,"email":null,"contact_number":"+15551234567","address":{"city":"London"}}"#
+///     serde_json::to_value(&customer)?,
+///     serde_json::json!({
+///         "first_name": "Ada",
+///         "middle_name": null,
+///         "last_name": null,
+///         "email": null,
+///         "contact_number": "+15551234567",
+///         "address": { "city": "London" },
+///     })
 /// );
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -59,13 +63,13 @@ pub struct NewCustomer {
     pub email: Option<String>,
     /// A telephone number in E.164 form, such as `+15551234567`.
     pub contact_number: Option<String>,
-    /// Sent as `null` where there is none. Read to the letter, the vendor's document asks for an object: should a
-    /// tenant refuse `null`, send an empty [`Address`].
+    /// Sent as `null` if it is `None`. Taken literally, the vendor's document requires an object: if a tenant refuses
+    /// `null`, send an empty [`Address`].
     pub address: Option<Address>,
 }
 
 impl NewCustomer {
-    /// A customer of whom nothing is known.
+    /// An empty customer; set the fields that you know.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -96,11 +100,11 @@ impl Validate for NewCustomer {
     }
 }
 
-/// A postal address. What is `None` is left out of a request.
+/// A postal address. A field that is `None` is left out of the request.
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Address {
-    /// At most 255 characters, as every part.
+    /// The first line. Like every field, at most 255 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub line_1: Option<String>,
     /// The second line.
@@ -127,7 +131,7 @@ pub struct Address {
 }
 
 impl Address {
-    /// An address of which nothing is known.
+    /// An empty address; set the fields that you know.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -158,7 +162,17 @@ setters!(Address {
     postal_code: String,
 });
 
-/// A customer as MeetBit knows it.
+/// A customer that MeetBit returns.
+///
+/// A fake makes one with [`Customer::new`] and the setters:
+/// ```
+/// use meetbit_client::{Call, Customer, CustomerId};
+///
+/// let ada = Customer::new(42).first_name("Ada").email("ada@example.com");
+/// assert_eq!(ada.id, CustomerId(42));
+/// let call = Call::ready(Ok(ada));
+/// # let _ = call;
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Customer {
@@ -176,12 +190,44 @@ pub struct Customer {
     pub contact_number: Option<String>,
     /// The postal address.
     pub address: Option<Address>,
-    /// The full name, as MeetBit joins it.
+    /// The full name, composed by MeetBit.
     pub name: Option<String>,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Timestamp,
-    /// When it was deleted, if it was.
+    /// The time of deletion; `None` if the customer is not deleted.
     pub deleted_at: Option<Timestamp>,
 }
+
+impl Customer {
+    /// A customer for a fake. The times are 1970-01-01 until they are set, and all other fields are `None`.
+    pub fn new(id: impl Into<CustomerId>) -> Self {
+        Self {
+            id: id.into(),
+            first_name: None,
+            middle_name: None,
+            last_name: None,
+            email: None,
+            contact_number: None,
+            address: None,
+            name: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+            deleted_at: None,
+        }
+    }
+}
+
+setters!(Customer {
+    first_name: String,
+    middle_name: String,
+    last_name: String,
+    email: String,
+    contact_number: String,
+    address: Address,
+    name: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Timestamp,
+});

@@ -1,24 +1,30 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{code, id, null_is_empty, setters};
-use crate::{Api, Call, Checks, CustomerId, OnlineConference, Validate, ValidationError, api, api_endpoint};
+use crate::resources::ids::id;
+use crate::resources::model::{null_is_empty, setters};
+use crate::{
+    Api, CalendarId, Call, Checks, CustomerId, EventId, MeetingLinkId, OnlineConference, Validate, ValidationError,
+    api, api_endpoint,
+};
 
 /// Events in the calendars of users.
 #[api]
 pub trait Events: Api {
     /// Lists the events of a calendar between two times.
     ///
-    /// The permission `events.read.*` is inferred. The vendor documents no pages here, so whether a long span comes whole
-    /// is not known; neither does the reference say whether an event that overlaps an edge is listed.
+    /// The permission `events.read.*` is inferred. The vendor documents no pages for this list: it is unknown whether a
+    /// long time span comes complete, and whether an event that overlaps `from` or `to` is listed.
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), Box<dyn std::error::Error>> {
     /// use meetbit_client::{CalendarId, Events, ListEvents};
     ///
-    /// let (from, to) = ("2030-01-07T00:00:00Z".parse()?, "2030-01-14T00:00:00Z".parse()?);
-    /// for event in client.list_events(CalendarId(1), from, to, &ListEvents::new()).await? {
+    /// let from = "2030-01-07T00:00:00Z".parse()?;
+    /// let to = "2030-01-14T00:00:00Z".parse()?;
+    /// let query = ListEvents::new();
+    /// for event in client.list_events(CalendarId(1), from, to, &query).await? {
     ///     println!("{} {}", event.start, event.title.unwrap_or_default());
     /// }
     /// # Ok(())
@@ -33,17 +39,18 @@ pub trait Events: Api {
         #[query] query: &ListEvents,
     ) -> Call<Vec<Event>>;
 
-    /// Cancels an event. It stays on record: [`with_trashed`](ListEvents::with_trashed) lists it.
+    /// Cancels an event. A cancelled event can still be listed, with [`with_trashed`](ListEvents::with_trashed).
     ///
-    /// It is sent at most once. The reference lists no `400` for it although the note has a limit; should one come, it
-    /// is a [`Validation`](crate::ErrorKind::Validation) as anywhere.
+    /// The request is sent at most once. The reference lists no `400` here although the note's length is limited; a `400`
+    /// is a [`Validation`](crate::ErrorKind::Validation) error, as everywhere.
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::{CalendarId, CancelEvent, EventId, Events};
     ///
-    /// client.cancel_event(CalendarId(1), EventId(2), &CancelEvent::new("The speaker is ill.")).await?;
+    /// let note = CancelEvent::new("The speaker is ill.");
+    /// client.cancel_event(CalendarId(1), EventId(2), &note).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -52,26 +59,11 @@ pub trait Events: Api {
 }
 
 id! {
-    /// The id of an event.
-    EventId
-}
-
-id! {
-    /// The id of a calendar.
-    CalendarId
-}
-
-id! {
-    /// The id of a meeting link.
-    MeetingLinkId
-}
-
-code! {
-    /// Whether an attendee comes: a code whose values the vendor does not document.
+    /// The attendance status: a code whose values the vendor does not document.
     AttendeeStatus
 }
 
-/// Which events to list. What is `None` is left out.
+/// Which events to list. A field that is `None` is left out of the query.
 ///
 /// ```
 /// use meetbit_client::ListEvents;
@@ -83,16 +75,16 @@ code! {
 pub struct ListEvents {
     /// Whether to include cancelled events.
     pub with_trashed: Option<bool>,
-    /// What to filter by. The name is inferred; the attributes are not documented.
+    /// The attribute to filter by. The name of this field is inferred; the attributes are not documented.
     pub attribute: Option<String>,
-    /// How to compare the attribute with the value. The operators are not documented.
+    /// The operator that compares the attribute with the value. The operators are not documented.
     pub operator: Option<String>,
-    /// What to compare the attribute with.
+    /// The value to compare the attribute with.
     pub value: Option<String>,
 }
 
 impl ListEvents {
-    /// All events that are not cancelled.
+    /// Lists all events that are not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -101,16 +93,16 @@ impl ListEvents {
 
 setters!(ListEvents { with_trashed: bool, attribute: String, operator: String, value: String });
 
-/// Why an event is cancelled.
+/// The reason for a cancellation.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CancelEvent {
-    /// At most 255 characters.
+    /// The note, at most 255 characters.
     pub cancel_note: String,
 }
 
 impl CancelEvent {
-    /// Cancels with a note.
+    /// A cancellation with this note.
     pub fn new(cancel_note: impl Into<String>) -> Self {
         Self { cancel_note: cancel_note.into() }
     }
@@ -122,54 +114,112 @@ impl Validate for CancelEvent {
     }
 }
 
-/// An event as MeetBit knows it.
+/// An event that MeetBit returns.
 ///
-/// Which fields are always there is inferred. Only these are relied on: `id`, `calendar_id`, `start` and `end`.
+/// The vendor does not document which fields are always present. This type requires `id`, `calendar_id`, `start` and `end`,
+/// which is inferred.
+///
+/// A fake makes one with [`Event::new`] and the setters:
+/// ```
+/// use meetbit_client::{Event, EventAttendee};
+///
+/// let start = "2030-01-07T09:00:00Z".parse()?;
+/// let end = "2030-01-07T10:00:00Z".parse()?;
+/// let ada = EventAttendee::new("ada@example.com").is_organizer(true);
+/// let event = Event::new(7, 1, start, end).title("Hello").attendees([ada]);
+/// # let _ = event;
+/// # Ok::<(), meetbit_client::jiff::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// The id.
     pub id: EventId,
-    /// The calendar in which it stands.
+    /// The calendar that contains it.
     pub calendar_id: CalendarId,
     /// The title.
     pub title: Option<String>,
     /// The description.
     pub body: Option<String>,
-    /// Where it takes place.
+    /// The location.
     pub location: Option<String>,
-    /// When it begins.
+    /// The start.
     pub start: Timestamp,
-    /// When it ends.
+    /// The end.
     pub end: Timestamp,
-    /// Who takes part.
+    /// The attendees.
     #[serde(default, deserialize_with = "null_is_empty")]
     pub attendees: Vec<EventAttendee>,
-    /// Why it was cancelled.
+    /// The reason for the cancellation.
     pub cancel_note: Option<String>,
-    /// The id of who cancelled it: of a user or another, as [`canceled_by_type`](Self::canceled_by_type) says.
+    /// The id of the user, or of another object, that cancelled it; [`canceled_by_type`](Self::canceled_by_type) says which.
     pub canceled_by_id: Option<i64>,
-    /// What cancelled it; the values are not documented.
+    /// The type of object that cancelled it; the values are not documented.
     pub canceled_by_type: Option<String>,
-    /// The id that is shown to the public.
+    /// The public id.
     pub public_id: Option<String>,
-    /// The id that the provider of the calendar gives it.
+    /// The calendar provider's id.
     pub provider_event_id: Option<String>,
-    /// The customer for whom it was made.
+    /// The customer that it was booked for.
     pub customer_id: Option<CustomerId>,
-    /// The meeting link by which it was made.
+    /// The meeting link that it was booked with.
     pub meeting_link_id: Option<MeetingLinkId>,
-    /// The online conference at which it takes place.
+    /// Its online conference.
     pub online_conference: Option<OnlineConference>,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: Option<Timestamp>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Option<Timestamp>,
-    /// When it was cancelled, if it was.
+    /// The time of cancellation; `None` if the event is not cancelled.
     pub deleted_at: Option<Timestamp>,
 }
 
-/// Who takes part in an event.
+impl Event {
+    /// An event for a fake. It has no attendees until they are set, and all other fields are `None`.
+    pub fn new(id: impl Into<EventId>, calendar_id: impl Into<CalendarId>, start: Timestamp, end: Timestamp) -> Self {
+        Self {
+            id: id.into(),
+            calendar_id: calendar_id.into(),
+            title: None,
+            body: None,
+            location: None,
+            start,
+            end,
+            attendees: Vec::new(),
+            cancel_note: None,
+            canceled_by_id: None,
+            canceled_by_type: None,
+            public_id: None,
+            provider_event_id: None,
+            customer_id: None,
+            meeting_link_id: None,
+            online_conference: None,
+            created_at: None,
+            updated_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
+setters!(Event {
+    title: String,
+    body: String,
+    location: String,
+    attendees: Vec<EventAttendee>,
+    cancel_note: String,
+    canceled_by_id: i64,
+    canceled_by_type: String,
+    public_id: String,
+    provider_event_id: String,
+    customer_id: CustomerId,
+    meeting_link_id: MeetingLinkId,
+    online_conference: OnlineConference,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Timestamp,
+});
+
+/// An attendee of an event.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventAttendee {
@@ -177,12 +227,27 @@ pub struct EventAttendee {
     pub email: String,
     /// The name.
     pub name: Option<String>,
-    /// Whether the attendee comes.
+    /// The attendance status.
     pub status: Option<AttendeeStatus>,
     /// Whether the attendee organizes the event.
     pub is_organizer: Option<bool>,
-    /// The customer that the attendee is.
+    /// The customer, if the attendee is one.
     pub customer_id: Option<CustomerId>,
     /// The calendar of the attendee.
     pub calendar_id: Option<CalendarId>,
 }
+
+impl EventAttendee {
+    /// An attendee for a fake. All other fields are `None` until they are set.
+    pub fn new(email: impl Into<String>) -> Self {
+        Self { email: email.into(), name: None, status: None, is_organizer: None, customer_id: None, calendar_id: None }
+    }
+}
+
+setters!(EventAttendee {
+    name: String,
+    status: AttendeeStatus,
+    is_organizer: bool,
+    customer_id: CustomerId,
+    calendar_id: CalendarId,
+});

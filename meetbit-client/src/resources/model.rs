@@ -1,54 +1,24 @@
-//! What the models have in common: ids and codes that are types of their own, words, and chained setters.
+//! Parts of the models: enums of strings, chained setters, lists that may be `null`.
 
 use serde::{Deserialize, Deserializer};
 
-/// Declares the id of a resource, or a code: an `i64` that prints as the number and keeps any value.
-macro_rules! id {
-    ($(#[$attribute:meta])* $name:ident) => {
-        $(#[$attribute])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub i64);
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-
-        impl From<i64> for $name {
-            fn from(id: i64) -> Self {
-                Self(id)
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = std::num::ParseIntError;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                text.parse().map(Self)
-            }
-        }
-    };
-}
-
-/// Declares the words that a query may say in one place. Others can still be said with `Call::query`.
-macro_rules! words {
-    ($(#[$attribute:meta])* $name:ident { $($variant:ident = $word:literal),* $(,)? }) => {
+/// Declares an enum whose variants are strings in a query. `Call::query` can still send other strings.
+macro_rules! string_enum {
+    ($(#[$attribute:meta])* $name:ident { $($variant:ident = $text:literal),* $(,)? }) => {
         $(#[$attribute])*
         #[non_exhaustive]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name {
             $(
-                #[doc = concat!("`", $word, "`")]
-                #[serde(rename = $word)]
+                #[doc = concat!("`", $text, "`")]
+                #[serde(rename = $text)]
                 $variant,
             )*
         }
     };
 }
 
-/// Writes the setters of a request type's fields, whether they are optional or not.
+/// Declares a chained setter for each field, optional or not.
 macro_rules! setters {
     ($model:ident { $($field:ident: $type:ty),* $(,)? }) => {
         impl $model {
@@ -65,12 +35,10 @@ macro_rules! setters {
     };
 }
 
-pub(crate) use id;
-pub(crate) use id as code;
 pub(crate) use setters;
-pub(crate) use words;
+pub(crate) use string_enum;
 
-/// Reads a list for which the server may say `null`.
+/// Reads a list. `null` counts as an empty list.
 pub(crate) fn null_is_empty<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {

@@ -1,28 +1,34 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{id, setters};
-use crate::{Api, Call, Checks, EventId, Validate, ValidationError, api, api_endpoint};
+use crate::resources::model::setters;
+use crate::{
+    Api, Call, Checks, EventId, OnlineConferenceAccountId, OnlineConferenceId, Validate, ValidationError, api,
+    api_endpoint,
+};
 
 /// Online conferences.
 #[api]
 pub trait OnlineConferences: Api {
     /// Creates an online conference.
     ///
-    /// There is no idempotency key, so it is sent at most once: where the reply is lost, the error's
+    /// MeetBit has no idempotency key, so the request is sent at most once. If the reply is lost, the error's
     /// [`outcome`](crate::Error::outcome) is `Unknown` and the conference may exist.
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{NewOnlineConference, NewOnlineConferenceAttendee, OnlineConferences};
+    /// use meetbit_client::{
+    ///     NewOnlineConference, NewOnlineConferenceAttendee, OnlineConferences,
+    /// };
     ///
+    /// let ada = NewOnlineConferenceAttendee::new("Ada", "ada@example.com");
     /// let conference = NewOnlineConference::new()
     ///     .online_conference_account_id(1)
     ///     .public_id("introduction-2030")
     ///     .title("Introduction")
     ///     .is_public(false)
-    ///     .online_conference_attendees([NewOnlineConferenceAttendee::new("Ada", "ada@example.com")]);
+    ///     .online_conference_attendees([ada]);
     /// println!("{}", client.create_online_conference(&conference).await?.id);
     /// # Ok(())
     /// # }
@@ -30,15 +36,17 @@ pub trait OnlineConferences: Api {
     #[api_endpoint(post, "/online_conferences", perm = "online_conferences.create.*")]
     fn create_online_conference(&self, #[body] conference: &NewOnlineConference) -> Call<OnlineConference>;
 
-    /// Changes title and publicity of an online conference.
+    /// Changes the title of an online conference, and whether it is public.
     ///
-    /// A [`Conflict`](crate::ErrorKind::Conflict) says that its status forbids it. It is not repeated by itself after a
-    /// failure whose outcome is unknown.
+    /// The error is a [`Conflict`](crate::ErrorKind::Conflict) if the conference's status does not allow the change. The
+    /// request is not retried automatically after a failure whose outcome is unknown.
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{OnlineConferenceId, OnlineConferenceUpdate, OnlineConferences};
+    /// use meetbit_client::{
+    ///     OnlineConferenceId, OnlineConferenceUpdate, OnlineConferences,
+    /// };
     ///
     /// let update = OnlineConferenceUpdate::new("Kick-off", true);
     /// client.update_online_conference(OnlineConferenceId(2), &update).await?;
@@ -53,50 +61,48 @@ pub trait OnlineConferences: Api {
     ) -> Call<OnlineConference>;
 }
 
-id! {
-    /// The id of an online conference.
-    OnlineConferenceId
-}
-
-id! {
-    /// The id of an account at which online conferences are held.
-    OnlineConferenceAccountId
-}
-
-/// An online conference to be created. The first four fields are required.
+/// An online conference to create. The first four fields are required.
+///
+/// The setters take values. To set a field from an `Option`, assign it.
 ///
 /// ```
 /// use meetbit_client::{NewOnlineConference, Validate};
 ///
-/// let error = NewOnlineConference::new().title("x".repeat(256)).validate().unwrap_err();
-/// assert_eq!(error.get("title").unwrap(), ["The title field must not be greater than 255 characters."]);
-/// assert_eq!(error.get("public_id").unwrap(), ["The public_id field is required."]);
+/// let conference = NewOnlineConference::new().title("x".repeat(256));
+/// let error = conference.validate().unwrap_err();
+/// let texts = error.get("public_id").unwrap();
+/// assert_eq!(texts, ["The public_id field is required."]);
+/// let texts = error.get("title").unwrap();
+/// assert_eq!(
+///     texts,
+///     ["The title field must not be greater than 255 characters."]
+/// );
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewOnlineConference {
-    /// The account at which it is held.
+    /// The account that hosts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub online_conference_account_id: Option<OnlineConferenceAccountId>,
-    /// The id that is shown to the public.
+    /// The public id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub public_id: Option<String>,
     /// At most 255 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Whether anybody may join.
+    /// Whether it is public: anyone may join.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_public: Option<bool>,
-    /// The event for which it is held.
+    /// The event that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backer_event_id: Option<EventId>,
-    /// Who is invited: at most 5. Left out where there is nobody.
+    /// The invited attendees, at most 5. An empty list is left out of the request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub online_conference_attendees: Vec<NewOnlineConferenceAttendee>,
 }
 
 impl NewOnlineConference {
-    /// An online conference of which nothing is known yet.
+    /// An empty online conference; set the fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -133,7 +139,7 @@ impl Validate for NewOnlineConference {
     }
 }
 
-/// Who is invited to an online conference.
+/// An attendee to invite to an online conference.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewOnlineConferenceAttendee {
@@ -144,24 +150,24 @@ pub struct NewOnlineConferenceAttendee {
 }
 
 impl NewOnlineConferenceAttendee {
-    /// Invites somebody.
+    /// An attendee with this name and e-mail address.
     pub fn new(name: impl Into<String>, email: impl Into<String>) -> Self {
         Self { name: name.into(), email: email.into() }
     }
 }
 
-/// What an online conference is to be changed to. Both are required.
+/// The new values of an online conference. Both are required.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnlineConferenceUpdate {
-    /// At most 255 characters.
+    /// The title, at most 255 characters.
     pub title: String,
-    /// Whether anybody may join.
+    /// Whether it is public: anyone may join.
     pub is_public: bool,
 }
 
 impl OnlineConferenceUpdate {
-    /// Sets both.
+    /// Sets both values.
     pub fn new(title: impl Into<String>, is_public: bool) -> Self {
         Self { title: title.into(), is_public }
     }
@@ -173,32 +179,75 @@ impl Validate for OnlineConferenceUpdate {
     }
 }
 
-/// An online conference as MeetBit knows it.
+/// An online conference that MeetBit returns.
+///
+/// A fake makes one with [`OnlineConference::new`] and the setters:
+/// ```
+/// use meetbit_client::OnlineConference;
+///
+/// let conference = OnlineConference::new(2).title("Introduction").is_public(true);
+/// # let _ = conference;
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnlineConference {
     /// The id.
     pub id: OnlineConferenceId,
-    /// The account at which it is held.
+    /// The account that hosts it.
     pub online_conference_account_id: OnlineConferenceAccountId,
-    /// The event for which it is held.
+    /// The event that it belongs to.
     pub backer_event_id: Option<EventId>,
-    /// The id that is shown to the public.
+    /// The public id.
     pub public_id: String,
     /// The title.
     pub title: String,
-    /// Whether anybody may join.
+    /// Whether it is public: anyone may join.
     pub is_public: bool,
-    /// Whether it has taken place.
+    /// Whether it has already taken place.
     pub is_occurred: Option<bool>,
-    /// When it began, if it did.
+    /// The time when it started; `None` if it has not.
     pub started_at: Option<Timestamp>,
-    /// When it ended, if it did.
+    /// The time when it ended; `None` if it has not.
     pub ended_at: Option<Timestamp>,
-    /// When it was created.
+    /// The time of creation.
     pub created_at: Option<Timestamp>,
-    /// When it was last changed.
+    /// The time of the last change.
     pub updated_at: Option<Timestamp>,
-    /// When it was deleted, if it was.
+    /// The time of deletion; `None` if the conference is not deleted.
     pub deleted_at: Option<Timestamp>,
 }
+
+impl OnlineConference {
+    /// An online conference for a fake. It is not public, its account is 0 and its texts are empty until they are set; all
+    /// other fields are `None`.
+    pub fn new(id: impl Into<OnlineConferenceId>) -> Self {
+        Self {
+            id: id.into(),
+            online_conference_account_id: OnlineConferenceAccountId(0),
+            backer_event_id: None,
+            public_id: String::new(),
+            title: String::new(),
+            is_public: false,
+            is_occurred: None,
+            started_at: None,
+            ended_at: None,
+            created_at: None,
+            updated_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
+setters!(OnlineConference {
+    online_conference_account_id: OnlineConferenceAccountId,
+    backer_event_id: EventId,
+    public_id: String,
+    title: String,
+    is_public: bool,
+    is_occurred: bool,
+    started_at: Timestamp,
+    ended_at: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Timestamp,
+});

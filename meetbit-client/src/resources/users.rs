@@ -1,24 +1,28 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::resources::model::{code, id, setters, words};
-use crate::{Api, Call, Checks, Validate, ValidationError, WorkHours, ZoneName, api, api_endpoint};
+use crate::resources::ids::id;
+use crate::resources::model::{setters, string_enum};
+use crate::{
+    Api, Call, Checks, DepartmentId, UserId, Validate, ValidationError, WorkHours, ZoneName, api, api_endpoint,
+};
 
-/// Users of the tenant: those whose time can be booked.
+/// Users of the tenant, whose time can be booked.
 #[api]
 pub trait Users: Api {
-    /// Lists users, one page of them.
+    /// Lists one page of users.
     ///
-    /// [`Call::pages`] goes through all of them page by page. The vendor documents neither defaults nor limits, and no
-    /// metadata about pages; of the query, only the names `with_trashed`, `value` and `operator` are documented, the
-    /// others are inferred. Should one be wrong, or something be missing, [`Call::query`] says anything.
+    /// [`Call::pages`] goes through all users page by page. The vendor documents neither defaults nor limits, and no
+    /// metadata about pages. Of the query's names, only `with_trashed`, `value` and `operator` are documented; the others
+    /// are inferred. If a name is wrong or missing, set it with [`Call::query`].
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::{ListUsers, UserOrder, Users};
     ///
-    /// for user in client.list_users(&ListUsers::new().order_by(UserOrder::LastName)).await? {
+    /// let by_name = ListUsers::new().order_by(UserOrder::LastName);
+    /// for user in client.list_users(&by_name).await? {
     ///     println!("{}: {}", user.id, user.email.unwrap_or_default());
     /// }
     /// # Ok(())
@@ -27,15 +31,16 @@ pub trait Users: Api {
     #[api_endpoint(get, "/users", perm = "users.read.*")]
     fn list_users(&self, #[query] query: &ListUsers) -> Call<Vec<User>>;
 
-    /// Creates a user. One that [`activate`](NewUser::activate)s the user at once needs `users.lock.*` as well.
+    /// Creates a user. A request that [`activate`](NewUser::activate)s the user also needs the permission `users.lock.*`.
     ///
-    /// There is no idempotency key, so it is sent at most once: where the reply is lost, the error's
+    /// MeetBit has no idempotency key, so the request is sent at most once. If the reply is lost, the error's
     /// [`outcome`](crate::Error::outcome) is `Unknown` and the user may exist.
     ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-    /// use meetbit_client::{NewUser, Users, WorkHours, WorkHoursSpan, jiff::civil::time};
+    /// use meetbit_client::jiff::civil::time;
+    /// use meetbit_client::{NewUser, Users, WorkHours, WorkHoursSpan};
     ///
     /// let day = [WorkHoursSpan::new(time(9, 0, 0, 0), time(17, 0, 0, 0))];
     /// let user = NewUser::new()
@@ -55,9 +60,9 @@ pub trait Users: Api {
 
     /// Changes a user.
     ///
-    /// The vendor's reference lists the same fields as required that a new user has, so all of them are sent: start from
-    /// the user as it is, with [`UserUpdate::from`]. What another has changed meanwhile is then changed back. It is not
-    /// repeated by itself after a failure whose outcome is unknown.
+    /// The vendor's reference requires the same fields as for a new user, so all of them are sent: start with the current
+    /// user, [`UserUpdate::from`]. This overwrites changes made in the meantime. The request is not retried automatically
+    /// after a failure whose outcome is unknown.
     ///
     /// # Examples
     /// ```no_run
@@ -76,51 +81,45 @@ pub trait Users: Api {
 }
 
 id! {
-    /// The id of a user.
-    UserId
-}
-
-id! {
-    /// The id of a department.
-    DepartmentId
-}
-
-code! {
     /// The status of a user: a code whose values the vendor does not document.
     UserStatus
 }
 
-/// Which users to list, and in which order. What is `None` is left out.
+/// Which users to list, and in which order. A field that is `None` is left out of the query.
 ///
 /// ```
 /// use meetbit_client::{ListUsers, UserAttribute, UserOrder};
 ///
-/// let deleted_first = ListUsers::new().with_trashed(true).order_by(UserOrder::DeletedAt);
-/// let smiths = ListUsers::new().attribute(UserAttribute::LastName).operator("=").value("Smith");
+/// let deleted_first =
+///     ListUsers::new().with_trashed(true).order_by(UserOrder::DeletedAt);
+/// let smiths = ListUsers::new()
+///     .attribute(UserAttribute::LastName)
+///     .operator("=")
+///     .value("Smith");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListUsers {
-    /// How many users a page has. The name is inferred; default and limits are not documented.
+    /// The number of users on a page. The name is inferred; default and limits are not documented.
     pub page_size: Option<u32>,
-    /// Which page. The name is inferred, and so is that the first page is 1.
+    /// The number of the page. The name is inferred, and so is that the first page is 1.
     pub page_number: Option<u32>,
     /// Whether to include deleted users.
     pub with_trashed: Option<bool>,
-    /// What to sort by. The name is inferred.
+    /// The attribute to sort by. The name is inferred.
     pub order_by: Option<UserOrder>,
-    /// In which direction to sort. The name is inferred; the values are not documented: `asc` and `desc` are likely.
+    /// The direction to sort in. The name is inferred; the values are not documented, `asc` and `desc` are likely.
     pub order_direction: Option<String>,
-    /// What to filter by. The name is inferred.
+    /// The attribute to filter by. The name is inferred.
     pub attribute: Option<UserAttribute>,
-    /// How to compare the attribute with the value. The operators are not documented.
+    /// The operator that compares the attribute with the value. The operators are not documented.
     pub operator: Option<String>,
-    /// What to compare the attribute with.
+    /// The value to compare the attribute with.
     pub value: Option<String>,
 }
 
 impl ListUsers {
-    /// The first page of all users that are not deleted, in the server's order.
+    /// Lists the first page of all users that are not deleted, in the server's order.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -150,8 +149,8 @@ setters!(ListUsers {
     value: String,
 });
 
-words! {
-    /// What users can be sorted by.
+string_enum! {
+    /// The attributes that users can be sorted by.
     UserOrder {
         Id = "id",
         FirstName = "first_name",
@@ -166,8 +165,8 @@ words! {
     }
 }
 
-words! {
-    /// What users can be filtered by.
+string_enum! {
+    /// The attributes that users can be filtered by.
     UserAttribute {
         Id = "id",
         FirstName = "first_name",
@@ -184,19 +183,27 @@ words! {
     }
 }
 
-/// A user to be created. All fields are required but the last two.
+/// A user to create. All fields except the last two are required.
+///
+/// The setters take values. To set a field from an `Option`, assign it: `user.role = role;`.
 ///
 /// ```
 /// use meetbit_client::{NewUser, Validate};
 ///
-/// let error = NewUser::new().first_name("Grace").is_silent(true).validate().unwrap_err();
-/// assert_eq!(error.get("last_name").unwrap(), ["The last_name field is required."]);
-/// assert_eq!(error.get("activate").unwrap(), ["The activate field must be accepted when is_silent is true."]);
+/// let grace = NewUser::new().first_name("Grace").is_silent(true);
+/// let error = grace.validate().unwrap_err();
+/// let texts = error.get("last_name").unwrap();
+/// assert_eq!(texts, ["The last_name field is required."]);
+/// let texts = error.get("activate").unwrap();
+/// assert_eq!(
+///     texts,
+///     ["The activate field must be accepted when is_silent is true."]
+/// );
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewUser {
-    /// The department to which the user belongs.
+    /// The department of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub department_id: Option<DepartmentId>,
     /// At most 255 characters.
@@ -208,26 +215,26 @@ pub struct NewUser {
     /// An e-mail address of at most 255 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The name of an IANA time zone. One that this machine's time zone database lacks is refused before it is sent;
-    /// should MeetBit know more, [`Call::unchecked`] sends it.
+    /// The name of an IANA time zone. A name that this machine's time zone database lacks is refused before it is sent;
+    /// if MeetBit knows it, send the request with [`Call::unchecked`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timezone: Option<ZoneName>,
     /// The working hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_hours: Option<WorkHours>,
-    /// The name of a role that exists.
+    /// The name of an existing role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
-    /// Activates the user at once, which needs `users.lock.*` as well. MeetBit takes `false` where it is absent.
+    /// Activates the user at once, which also needs the permission `users.lock.*`. MeetBit's default is `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub activate: Option<bool>,
-    /// Sends no invitation e-mail; only for a user who is activated at once. MeetBit takes `false` where it is absent.
+    /// Sends no invitation e-mail; only allowed together with `activate`. MeetBit's default is `false`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_silent: Option<bool>,
 }
 
 impl NewUser {
-    /// A user of whom nothing is known yet.
+    /// An empty user; set the fields.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -267,14 +274,14 @@ impl Validate for NewUser {
     }
 }
 
-/// What a user is to be changed to. All fields are required: see [`Users::update_user`].
+/// The new values of a user. All fields are required: see [`Users::update_user`].
 ///
-/// Should your tenant take a part of them, leave the others `None`, which are then left out, and send it with
-/// [`Call::unchecked`].
+/// If your tenant accepts some of the fields without the others, leave the others `None`, so that they are left out, and
+/// send the request with [`Call::unchecked`].
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserUpdate {
-    /// The department to which the user belongs.
+    /// The department of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub department_id: Option<DepartmentId>,
     /// At most 255 characters.
@@ -292,20 +299,20 @@ pub struct UserUpdate {
     /// The working hours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_hours: Option<WorkHours>,
-    /// The name of a role that exists.
+    /// The name of an existing role.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
 }
 
 impl UserUpdate {
-    /// Nothing yet; [`from`](Self::from) starts with what a user is.
+    /// An empty update; [`from`](Self::from) starts with the values of a user.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 }
 
-/// The user as it is.
+/// Starts with the current values of `user`.
 impl From<&User> for UserUpdate {
     fn from(user: &User) -> Self {
         Self {
@@ -345,7 +352,7 @@ impl Validate for UserUpdate {
     }
 }
 
-/// What both requests say of a user.
+/// The fields that both requests check.
 struct Given<'a> {
     department_id: Option<DepartmentId>,
     first_name: Option<&'a str>,
@@ -377,15 +384,23 @@ impl Given<'_> {
     }
 }
 
-/// A user as MeetBit knows it.
+/// A user that MeetBit returns.
 ///
-/// The vendor documents which fields there are, not which of them may be `null`: all but the id can be absent here.
+/// The vendor documents the fields, but not which of them may be `null`: here all fields except the id can be absent.
+///
+/// A fake makes one with [`User::new`] and the setters:
+/// ```
+/// use meetbit_client::User;
+///
+/// let grace = User::new(7).first_name("Grace").email("grace@example.com");
+/// # let _ = grace;
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
     /// The id.
     pub id: UserId,
-    /// The department to which the user belongs.
+    /// The department of the user.
     pub department_id: Option<DepartmentId>,
     /// The first name.
     pub first_name: Option<String>,
@@ -401,10 +416,44 @@ pub struct User {
     pub work_hours: Option<WorkHours>,
     /// The name of the role.
     pub role: Option<String>,
-    /// When it was created. That the field is there is inferred.
+    /// The time of creation. The field is inferred.
     pub created_at: Option<Timestamp>,
-    /// When it was last changed. That the field is there is inferred.
+    /// The time of the last change. The field is inferred.
     pub updated_at: Option<Timestamp>,
-    /// When it was deleted, if it was. That the field is there is inferred.
+    /// The time of deletion; `None` if the user is not deleted. The field is inferred.
     pub deleted_at: Option<Timestamp>,
 }
+
+impl User {
+    /// A user for a fake. All other fields are `None` until they are set.
+    pub fn new(id: impl Into<UserId>) -> Self {
+        Self {
+            id: id.into(),
+            department_id: None,
+            first_name: None,
+            last_name: None,
+            email: None,
+            status: None,
+            timezone: None,
+            work_hours: None,
+            role: None,
+            created_at: None,
+            updated_at: None,
+            deleted_at: None,
+        }
+    }
+}
+
+setters!(User {
+    department_id: DepartmentId,
+    first_name: String,
+    last_name: String,
+    email: String,
+    status: UserStatus,
+    timezone: ZoneName,
+    work_hours: WorkHours,
+    role: String,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    deleted_at: Timestamp,
+});

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use crate::Checks;
 use crate::resources::model::{null_is_empty, setters};
 
-/// The hours of a week in which a user works, in the user's time zone. A day without spans is a day off.
+/// The working hours of a week, in the user's time zone. A day without spans is a day off.
 ///
 /// ```
 /// use meetbit_client::{TimeOfDay, WorkHours, WorkHoursSpan, jiff::civil::time};
@@ -48,7 +48,7 @@ impl WorkHours {
         Self::default()
     }
 
-    /// Checks that each time is one within a day.
+    /// Checks that each time is within a day.
     pub(crate) fn check(&self, checks: Checks) -> Checks {
         self.days().into_iter().fold(checks, |checks, (day, spans)| {
             let times = spans.iter().enumerate().flat_map(|(i, span)| [(i, "start", span.start), (i, "end", span.end)]);
@@ -88,9 +88,9 @@ setters!(WorkHours {
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct WorkHoursSpan {
-    /// When it begins.
+    /// The start.
     pub start: TimeOfDay,
-    /// When it ends.
+    /// The end.
     pub end: TimeOfDay,
 }
 
@@ -103,8 +103,8 @@ impl WorkHoursSpan {
 
 /// A time within one day, as MeetBit counts it: hour, minute and second together are at most 24 hours.
 ///
-/// That is one second more than [`jiff::civil::Time`] can say, from which it converts: the end of a day is `24:00:00`. A
-/// reply may hold any numbers; a request with a time outside the day is refused before it is sent.
+/// It converts from [`jiff::civil::Time`], which cannot represent the end of a day, `24:00:00`. A reply may contain any
+/// numbers; a request with a time outside the day is refused before it is sent.
 ///
 /// ```
 /// use meetbit_client::{TimeOfDay, jiff::civil::time};
@@ -129,14 +129,14 @@ impl TimeOfDay {
     /// Midnight at the end of the day: `24:00:00`.
     pub const END_OF_DAY: Self = Self { hour: 24, minute: 0, second: 0 };
 
-    /// The time on a clock; `None` where a clock does not show it, as for `24:00:00`.
+    /// The time of day; `None` if jiff cannot represent it, as for `24:00:00`.
     #[must_use]
     pub fn time(self) -> Option<Time> {
         let [hour, minute, second] = [self.hour, self.minute, self.second].map(i8::try_from);
         Time::new(hour.ok()?, minute.ok()?, second.ok()?, 0).ok()
     }
 
-    /// MeetBit limits the sum alone, so 90 minutes may stand for an hour and a half.
+    /// MeetBit limits only the sum, so 90 minutes are valid as an hour and a half.
     fn is_within_a_day(self) -> bool {
         let parts = [self.hour, self.minute, self.second].map(i128::from);
         let [hour, minute, second] = parts;
@@ -144,7 +144,7 @@ impl TimeOfDay {
     }
 }
 
-/// What is less than a second is left out.
+/// Fractions of a second are dropped.
 impl From<Time> for TimeOfDay {
     fn from(time: Time) -> Self {
         Self { hour: time.hour().into(), minute: time.minute().into(), second: time.second().into() }

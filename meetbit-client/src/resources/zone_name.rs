@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// The name of an IANA time zone, such as `Europe/London`.
 ///
-/// It holds any text, since MeetBit may know a zone that this machine does not; a request with a name that cannot be one
-/// is refused before it is sent.
+/// It can hold any text, because MeetBit may know a zone that this machine does not know. A request with a name that is
+/// certainly wrong is refused before it is sent.
 ///
 /// ```
 /// use meetbit_client::ZoneName;
@@ -26,23 +26,23 @@ impl ZoneName {
         &self.0
     }
 
-    /// The zone itself, to reckon with, where this machine's time zone database has it.
+    /// The time zone, if this machine's time zone database has it.
     ///
-    /// The database is the system's (`/usr/share/zoneinfo`; the `TZDIR` variable names another), on Windows a copy in
-    /// the program. It is read on first use.
+    /// The database is the system's (`/usr/share/zoneinfo`, or the folder in the variable `TZDIR`); on Windows it is a copy
+    /// inside the program. It is read on first use.
     #[must_use]
     pub fn time_zone(&self) -> Option<TimeZone> {
         tz::db().get(&self.0).ok()
     }
 
-    /// Whether it can be a zone's name: the database has it, or there is no database and the form is right.
+    /// Whether this can be the name of a zone: the database has it, or there is no database and the syntax is right.
     pub(crate) fn can_be_zone(&self) -> bool {
-        if tz::db().is_definitively_empty() { has_form(&self.0) } else { self.time_zone().is_some() }
+        if tz::db().is_definitively_empty() { has_zone_syntax(&self.0) } else { self.time_zone().is_some() }
     }
 }
 
-/// Whether each part is a word of letters, digits, `_`, `+` and `-` that starts with a letter.
-fn has_form(name: &str) -> bool {
+/// Whether each part starts with a letter and consists of letters, digits, `_`, `+` and `-`.
+fn has_zone_syntax(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte);
     name.split('/').all(|part| part.starts_with(|first: char| first.is_ascii_alphabetic()) && part.bytes().all(fits))
 }
@@ -67,15 +67,15 @@ impl From<String> for ZoneName {
 
 #[cfg(test)]
 mod tests {
-    use super::has_form;
+    use super::has_zone_syntax;
 
     #[test]
-    fn without_a_database_only_the_form_is_judged() {
+    fn without_a_database_only_the_syntax_is_checked() {
         for name in ["UTC", "Europe/London", "America/Argentina/Buenos_Aires", "Etc/GMT+5", "Europe/Londinium"] {
-            assert!(has_form(name), "{name}");
+            assert!(has_zone_syntax(name), "{name}");
         }
         for name in ["", "/", "Europe/", "+01:00", "Europe London", "Europe/../UTC", "Zürich"] {
-            assert!(!has_form(name), "{name}");
+            assert!(!has_zone_syntax(name), "{name}");
         }
     }
 }

@@ -1,73 +1,63 @@
-//! Notices when a request leaves, and holds it back if the way has been closed since it was given leave.
+//! A request body that lets its request depart only with a valid permit.
 
 use std::error::Error as StdError;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::transport::observer::Watch;
+use crate::rate_limit::permit::Permit;
 
-/// The body of a request that is watched.
+/// The body of a request. It asks its permit at the moment at which the request leaves.
 ///
-/// hyper asks a body whether it is empty right before it writes the head, when the connection is there: this is the
-/// moment at which a request leaves. Head and body are flushed only after the body has given its first frame, so that an
-/// error in its place closes the connection with nothing sent.
-pub(crate) struct Departing {
+/// hyper asks a body whether it is empty right before it writes the head, when the connection exists: this is the moment
+/// of departure. It flushes head and body only after the body has given its first frame, so an error instead of that frame
+/// closes the connection with nothing sent. No simpler hook exists, and without it a request whose connection took long
+/// would leave after a `429` that arrived meanwhile.
+pub(crate) struct GatedBody {
     body: Bytes,
-    watch: Arc<Watch>,
-    /// Whether it has been asked if it may leave.
-    asked: AtomicBool,
+    permit: Arc<Permit>,
 }
 
-impl Departing {
-    pub(crate) fn new(body: Bytes, watch: Arc<Watch>) -> Self {
-        Self { body, watch, asked: AtomicBool::new(false) }
-    }
-
-    fn leaves(&self) -> bool {
-        if !self.asked.swap(true, Ordering::Relaxed) {
-            return self.watch.depart();
-        }
-        !self.watch.is_held_back()
+impl GatedBody {
+    pub(crate) fn new(body: Bytes, permit: Arc<Permit>) -> Self {
+        Self { body, permit }
     }
 }
 
-impl Body for Departing {
+impl Body for GatedBody {
     type Data = Bytes;
-    type Error = HeldBack;
+    type Error = GateClosed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, HeldBack>>> {
-        if !self.leaves() {
-            return Poll::Ready(Some(Err(HeldBack)));
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, GateClosed>>> {
+        if !self.permit.depart() {
+            return Poll::Ready(Some(Err(GateClosed)));
         }
         let body = std::mem::take(&mut self.body);
         Poll::Ready((!body.is_empty()).then(|| Ok(Frame::data(body))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.leaves() && self.body.is_empty()
+        self.permit.depart() && self.body.is_empty()
     }
 
-    /// What must not leave is given a body, so that it can fail.
+    /// A request that must not depart claims to have a body, so that the body can fail.
     fn size_hint(&self) -> SizeHint {
-        let held_back = self.asked.load(Ordering::Relaxed) && self.watch.is_held_back();
-        SizeHint::with_exact((self.body.len() as u64).max(held_back.into()))
+        SizeHint::with_exact((self.body.len() as u64).max(self.permit.is_revoked().into()))
     }
 }
 
-/// The server has asked to wait since this request was given leave.
+/// The permit has ended, or the gate has closed, since the permit was granted.
 #[derive(Debug)]
-pub(crate) struct HeldBack;
+pub(crate) struct GateClosed;
 
-impl fmt::Display for HeldBack {
+impl fmt::Display for GateClosed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("held back, since the server has asked to wait")
+        f.write_str("the request was not sent, because its permit has ended or the server has asked to wait")
     }
 }
 
-impl StdError for HeldBack {}
+impl StdError for GateClosed {}

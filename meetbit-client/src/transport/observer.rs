@@ -1,98 +1,132 @@
-//! What is seen of an attempt while it is under way.
+//! Observes one attempt of a call, through any middleware.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
-use tokio::time::Instant;
 
-use crate::rate_limit::pacer::Permit;
-use crate::rate_limit::tally::Answer;
+use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
+use crate::rate_limit::permit::Permit;
+use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
-use crate::transport::latest::Latest;
+use crate::transport::limited::Limits;
 
-/// Learns of a reply's head as soon as it has been read, since the pacer must not wait for the body, and a status that
-/// refuses stands even if the body never ends.
+/// The limits of an attempt, and what has been seen of it.
+///
+/// It receives each response head before the body is read, because an error status stands even if its body never ends.
+/// Middleware may send several requests in one attempt; the last head counts.
 #[derive(Debug)]
-pub(crate) struct Watch {
-    permit: Permit,
-    /// When the attempt ends at the latest.
-    limit: Instant,
-    held_back: AtomicBool,
-    /// Of the reply that was read last: there may be more, where middleware has sent the request again.
-    head: Latest<Head>,
+pub(crate) struct AttemptObserver {
+    pub(crate) turn: Turn,
+    /// The time limit of one request, from its permit to the last byte of the reply.
+    pub(crate) attempt_timeout: Duration,
+    observed: Mutex<Observed>,
 }
 
-/// Stands among the extensions of a reply whose head has been noted, though not of one that middleware has made of it or kept.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Noted;
+#[derive(Debug, Default)]
+struct Observed {
+    /// A permit was granted, so a request was tried.
+    has_permit: bool,
+    head: Option<Head>,
+}
 
-/// What counts of a head.
-#[derive(Debug)]
+/// The part of a response head that outlives the response.
+#[derive(Clone, Debug)]
 struct Head {
     status: StatusCode,
     rate_limit: RateLimitHeaders,
-    refusal: Option<Refusal>,
+    error: Option<ErrorHead>,
 }
 
-/// The head of a reply that is no success.
+/// The head of a reply whose status is no success.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorHead {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) retry_after: Option<Duration>,
 }
 
-impl Watch {
-    pub(crate) fn new(permit: Permit, limit: Instant) -> Arc<Self> {
-        Arc::new(Self { permit, limit, held_back: AtomicBool::new(false), head: Latest::default() })
+impl AttemptObserver {
+    pub(crate) fn new(turn: Turn, attempt_timeout: Duration) -> Self {
+        Self { turn, attempt_timeout, observed: Mutex::default() }
     }
 
-    pub(crate) fn limit(&self) -> Instant {
-        self.limit
+    /// The observer of the next attempt of the same call.
+    pub(crate) fn next(&self) -> Self {
+        Self::new(self.turn.clone(), self.attempt_timeout)
     }
 
-    /// The request is about to leave; false says that it must not.
-    pub(crate) fn depart(&self) -> bool {
-        let open = self.permit.depart();
-        self.held_back.store(!open, Ordering::Relaxed);
-        open
+    /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
+    /// observer; its request is limited as a call of its own.
+    pub(crate) fn of(extensions: &http::Extensions, limits: &Limits) -> Arc<Self> {
+        let known = extensions.get::<Arc<Self>>().cloned();
+        known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout)))
     }
 
-    pub(crate) fn has_departed(&self) -> bool {
-        self.permit.has_departed()
+    /// Waits for a permit for one more request of this attempt.
+    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, AcquireError> {
+        #[cfg(feature = "tracing")]
+        let asked = tokio::time::Instant::now();
+        let (permit, waited_for) = limiter.acquire(&self.turn).await?;
+        #[cfg(feature = "tracing")]
+        if let Some(reason) = waited_for {
+            let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(waited_ms, ?reason, "waited for the rate limit");
+        }
+        let _ = waited_for;
+        self.observed().has_permit = true;
+        Ok(permit)
     }
 
-    /// The server has asked to wait since leave was given, and the request did not leave.
-    pub(crate) fn is_held_back(&self) -> bool {
-        self.held_back.load(Ordering::Relaxed)
+    /// True if a permit was granted, so that the attempt counts.
+    pub(crate) fn has_permit(&self) -> bool {
+        self.observed().has_permit
     }
 
-    /// The status of the head that was read last.
+    /// The status of the last head.
     pub(crate) fn status(&self) -> Option<StatusCode> {
-        self.head.get().map(|head| head.status)
+        self.observed().head.as_ref().map(|head| head.status)
     }
 
     pub(crate) fn rate_limit(&self) -> RateLimitHeaders {
-        self.head.get().map(|head| head.rate_limit).unwrap_or_default()
+        self.observed().head.as_ref().map(|head| head.rate_limit).unwrap_or_default()
     }
 
-    pub(crate) fn refusal(&self) -> Option<Refusal> {
-        self.head.get().and_then(|head| head.refusal.clone())
+    /// The last head, if its status is no success.
+    pub(crate) fn error_head(&self) -> Option<ErrorHead> {
+        self.observed().head.as_ref().and_then(|head| head.error.clone())
     }
 
-    /// Takes note of a head: of each, where middleware has sent the request again.
-    pub(crate) fn note(&self, status: StatusCode, headers: &HeaderMap) {
-        let rate_limit = RateLimitHeaders::parse(headers);
-        let refusal = (!status.is_success()).then(|| {
-            let retry_after = retry_after::parse(headers, Timestamp::now());
-            Refusal { status, headers: headers.clone(), retry_after }
+    /// Records the head of a reply to a request with a permit, and tells the limiter about it.
+    pub(crate) fn on_response_head(&self, permit: &Permit, status: StatusCode, headers: &HeaderMap) {
+        let head = Head::new(status, headers);
+        permit.answered(Feedback {
+            is_429: status == StatusCode::TOO_MANY_REQUESTS,
+            retry_after: head.error.as_ref().and_then(|error| error.retry_after),
+            // A gateway between answers 5xx with limits of its own.
+            headers: if status.is_server_error() { RateLimitHeaders::default() } else { head.rate_limit },
         });
-        let is_refusal = status == StatusCode::TOO_MANY_REQUESTS;
-        let retry_after = refusal.as_ref().and_then(|refusal| refusal.retry_after);
-        self.permit.answered(Answer { headers: rate_limit, is_refusal, retry_after });
-        self.head.set(Head { status, rate_limit, refusal });
+        self.observed().head = Some(head);
+    }
+
+    /// Records the head of a reply that middleware has made or changed.
+    pub(crate) fn on_middleware_head(&self, status: StatusCode, headers: &HeaderMap) {
+        let head = Head::new(status, headers);
+        self.observed().head = Some(head);
+    }
+
+    fn observed(&self) -> MutexGuard<'_, Observed> {
+        self.observed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Head {
+    fn new(status: StatusCode, headers: &HeaderMap) -> Self {
+        let error = (!status.is_success()).then(|| {
+            let retry_after = retry_after::parse(headers, Timestamp::now());
+            ErrorHead { status, headers: headers.clone(), retry_after }
+        });
+        Self { status, rate_limit: RateLimitHeaders::parse(headers), error }
     }
 }

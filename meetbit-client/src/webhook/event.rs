@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::Members;
-use crate::{CalendarId, EventId};
+use crate::resources::ids::{CalendarId, EventId};
 
 /// One verified webhook.
 ///

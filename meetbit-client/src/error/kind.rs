@@ -1,0 +1,64 @@
+/// The kind of failure that an [`Error`](crate::Error) reports.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The client's configuration is wrong; nothing was sent.
+    Config,
+    /// The request cannot be made: a body that does not serialize, a hostile path argument, an illegal header.
+    InvalidRequest,
+    /// The request is not valid: see [`Error::validation`](crate::Error::validation). The server reported it, or the client
+    /// found it before sending.
+    Validation,
+    /// The access key is missing, wrong or suspended.
+    Unauthenticated,
+    /// The role of the access key lacks a permission.
+    PermissionDenied,
+    /// There is no such object.
+    NotFound,
+    /// The object's current state does not allow the change.
+    Conflict,
+    /// Too many requests: see [`Error::retry_after`](crate::Error::retry_after). A call whose own deadline comes before its
+    /// turn ends with [`Timeout`](Self::Timeout) instead.
+    RateLimited,
+    /// The server, or a proxy before it, failed.
+    Server,
+    /// A status that the API does not document, such as a redirect.
+    UnexpectedStatus,
+    /// The server answered `2xx` with a reply that cannot be read.
+    Decode,
+    /// The reply is larger than the client accepts.
+    TooLarge,
+    /// A time limit ran out, or would have run out before the call's turn for the rate limit.
+    Timeout,
+    /// No connection could be made.
+    Connect,
+    /// The connection broke.
+    Network,
+}
+
+impl ErrorKind {
+    /// The outcome that such a failure usually has.
+    pub(crate) fn usual_outcome(self) -> Outcome {
+        match self {
+            Self::Config | Self::InvalidRequest | Self::Validation | Self::Connect => Outcome::NotSent,
+            Self::Unauthenticated | Self::PermissionDenied | Self::NotFound | Self::Conflict | Self::RateLimited => {
+                Outcome::Rejected
+            }
+            Self::Decode | Self::TooLarge => Outcome::Done,
+            Self::Server | Self::UnexpectedStatus | Self::Timeout | Self::Network => Outcome::Unknown,
+        }
+    }
+}
+
+/// Whether the server may have acted. Check it before you send the same request again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The server did nothing: the request did not reach it.
+    NotSent,
+    /// The server rejected the request with a `4xx`.
+    Rejected,
+    /// The server may have acted: a time-out, a broken connection, a `5xx`, a redirect.
+    Unknown,
+    /// The server answered `2xx`, but the reply cannot be used.
+    Done,
+}

@@ -1,0 +1,67 @@
+//! The permission to send one request.
+
+use std::sync::OnceLock;
+
+use tokio::time::Instant;
+
+use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::limiter::Limiter;
+use crate::rate_limit::state::{Feedback, Report, span};
+
+/// The permission to send one request. It ends by itself, so a task that does not run cannot keep it. Dropping it gives it
+/// back unless the request has departed.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    limiter: Limiter,
+    id: u64,
+    limit: RateLimit,
+    granted_at: Instant,
+    /// Set when the request asks to depart; `None` in it says that it must not.
+    departed_at: OnceLock<Option<Instant>>,
+}
+
+impl Permit {
+    pub(crate) fn new(limiter: Limiter, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
+        Self { limiter, id, limit, granted_at, departed_at: OnceLock::new() }
+    }
+
+    pub(crate) fn granted_at(&self) -> Instant {
+        self.granted_at
+    }
+
+    /// Asks to depart, as late as possible before the first byte leaves. The first answer stands. False means that the
+    /// request must not be sent, because the permit has ended or the gate has closed since the grant.
+    pub(crate) fn depart(&self) -> bool {
+        let ask = || self.limiter.depart(self.id, self.limit).then(Instant::now);
+        self.departed_at.get_or_init(ask).is_some()
+    }
+
+    pub(crate) fn has_departed(&self) -> bool {
+        matches!(self.departed_at.get(), Some(Some(_)))
+    }
+
+    /// True if the request asked to depart and must not be sent.
+    pub(crate) fn is_revoked(&self) -> bool {
+        matches!(self.departed_at.get(), Some(None))
+    }
+
+    /// Extends the hold while the request still connects.
+    pub(crate) fn renew(&self) {
+        self.limiter.renew(self.id);
+    }
+
+    /// Reports the head of the reply. It must be called at once, because nothing may be sent after a `429`.
+    pub(crate) fn answered(&self, feedback: Feedback) {
+        let departed_at = self.departed_at.get().copied().flatten();
+        let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
+        self.limiter.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if !self.has_departed() {
+            self.limiter.tell(self.limit, &Report::Released { id: self.id });
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The reason why an attempt has no reply that can be used.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::kind::{ErrorKind, Outcome};
+use crate::rate_limit::limiter::AcquireError;
+use crate::transport::body::BodyError;
+
+/// A failed attempt. It is cheap to clone, because middleware passes it on inside its own errors.
+#[derive(Clone, Debug)]
+pub(crate) struct TransportError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) outcome: Outcome,
+    /// True if another attempt may succeed.
+    pub(crate) temporary: bool,
+    pub(crate) message: Cow<'static, str>,
+    /// The wait that the limiter asks for.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl TransportError {
+    fn new(kind: ErrorKind, outcome: Outcome, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, outcome, temporary: false, message: message.into(), retry_after: None, source: None }
+    }
+
+    /// No reply came within the time limit.
+    pub(crate) fn timeout() -> Self {
+        Self { temporary: true, ..Self::new(ErrorKind::Timeout, Outcome::Unknown, "no reply in time") }
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Self::new(ErrorKind::TooLarge, Outcome::Done, "the reply is larger than `max_response_size`")
+    }
+
+    pub(crate) fn invalid_uri() -> Self {
+        Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, "the address of the request cannot be a URI")
+    }
+
+    /// The same for a request that has not departed.
+    pub(crate) fn not_sent(self) -> Self {
+        let kind = if self.kind == ErrorKind::Network { ErrorKind::Connect } else { self.kind };
+        Self { kind, outcome: Outcome::NotSent, ..self }
+    }
+
+    /// An error of reqwest before the head of the reply.
+    pub(crate) fn sending(error: reqwest::Error) -> Self {
+        let failure = if error.is_builder() {
+            Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, "the request cannot be made")
+        } else if error.is_timeout() && !error.is_connect() {
+            return Self::timeout(); // a limit that the user set on the HTTP client
+        } else if !error.is_connect() {
+            let message = "the connection broke before the reply";
+            Self { temporary: true, ..Self::new(ErrorKind::Network, Outcome::Unknown, message) }
+        } else if is_tls_refusal(&error) {
+            let message = "the server's certificate or TLS version is not accepted";
+            Self::new(ErrorKind::Connect, Outcome::NotSent, message)
+        } else {
+            let message = "no connection could be made";
+            Self { temporary: true, ..Self::new(ErrorKind::Connect, Outcome::NotSent, message) }
+        };
+        Self { source: Some(Arc::new(error.without_url())), ..failure }
+    }
+
+    /// An error while the body of a success is read.
+    pub(crate) fn reading(error: BodyError) -> Self {
+        let done = |message| Self::new(ErrorKind::Decode, Outcome::Done, message);
+        match error {
+            BodyError::TooLarge => Self::too_large(),
+            BodyError::Encoding => done("the reply has a content encoding that was not asked for"),
+            BodyError::Broken(error) if error.is_timeout() => Self::timeout(),
+            BodyError::Broken(error) => {
+                Self { source: Some(Arc::new(error.without_url())), ..done("the reply ended before it was whole") }
+            }
+            BodyError::Corrupt(error) => {
+                Self { source: Some(Arc::new(error)), ..done("the reply's gzip encoding is broken") }
+            }
+        }
+    }
+
+    /// The error of a layer or service: one of ours that it passed on, or its own.
+    pub(crate) fn middleware(error: Box<dyn StdError + Send + Sync>) -> Self {
+        let error: Arc<dyn StdError + Send + Sync> = error.into();
+        let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
+        while let Some(this) = cause {
+            if let Some(ours) = this.downcast_ref::<Self>() {
+                return ours.clone();
+            }
+            cause = this.source();
+        }
+        let message = "the service that sends requests failed";
+        let failure = Self::new(ErrorKind::Network, Outcome::Unknown, message);
+        Self { temporary: true, source: Some(error), ..failure }
+    }
+}
+
+impl From<AcquireError> for TransportError {
+    fn from(error: AcquireError) -> Self {
+        let not_sent = |kind, message: Cow<'static, str>| Self::new(kind, Outcome::NotSent, message);
+        match error {
+            AcquireError::RetryAfter { wait, repeated } => {
+                let seconds = seconds(wait);
+                let message = if repeated {
+                    format!(
+                        "the server refused several requests in a row although each full wait had passed; the client stops \
+                         by itself, because MeetBit suspends keys that go on; nothing may be sent for {seconds}"
+                    )
+                } else {
+                    format!(
+                        "too many requests: the server asked to send nothing for {seconds}, longer than this call may wait"
+                    )
+                };
+                Self { retry_after: Some(wait), ..not_sent(ErrorKind::RateLimited, message.into()) }
+            }
+            AcquireError::DeadlineExceeded => {
+                not_sent(ErrorKind::Timeout, "the rate limit leaves no time to send it before its deadline".into())
+            }
+            AcquireError::QueueFull => {
+                not_sent(ErrorKind::RateLimited, "too many calls are already waiting for the rate limit".into())
+            }
+        }
+    }
+}
+
+/// Whole seconds, rounded up, so that nobody comes back early.
+pub(crate) fn seconds(wait: Duration) -> String {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
+}
+
+/// rustls reports what it does not accept as invalid data. Any other failure to connect may be temporary.
+fn is_tls_refusal(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        let io = this.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
+            return true;
+        }
+        // `source` of an `io::Error` skips the error inside it.
+        cause = io.and_then(io::Error::get_ref).map_or_else(|| this.source(), |inner| Some(inner));
+    }
+    false
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

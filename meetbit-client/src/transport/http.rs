@@ -1,0 +1,124 @@
+//! The network, through reqwest.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::Url;
+use tokio::task::yield_now;
+use tokio::time::Instant;
+
+use crate::rate_limit::permit::Permit;
+use crate::request::outgoing::OutgoingRequest;
+use crate::transport::body;
+use crate::transport::error::TransportError;
+use crate::transport::gated_body::GatedBody;
+use crate::transport::idle::Idle;
+use crate::transport::limited::{self, Exchange, Limits, Sent};
+use crate::transport::observer::AttemptObserver;
+
+/// The body of an error may take this long to arrive. Its status says enough.
+const ERROR_BODY: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    limits: Limits,
+    max_response_size: usize,
+    idle: Arc<Idle>,
+}
+
+/// The parsed URL of a request, for when middleware leaves its URI as it is. Parsing it again costs 7,000 instructions.
+#[derive(Clone, Debug)]
+pub(crate) struct ParsedUrl {
+    pub(crate) url: Url,
+    pub(crate) uri: http::Uri,
+}
+
+impl Http {
+    pub(crate) fn new(client: reqwest::Client, limits: Limits, max_response_size: usize) -> Self {
+        Self { client, limits, max_response_size, idle: Arc::default() }
+    }
+
+    /// Sends the request of a call.
+    pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
+        let exchange = HttpExchange { http: self, head: Head::Call(outgoing), body: &outgoing.parts.body, observer };
+        limited::send(&self.limits.limiter, observer, exchange).await
+    }
+
+    /// Sends a request that comes through middleware.
+    pub(crate) async fn send_request(&self, request: http::Request<Bytes>) -> Sent {
+        let (parts, body) = request.into_parts();
+        let parsed = parts.extensions.get::<ParsedUrl>().filter(|parsed| parsed.uri == parts.uri);
+        let url = match parsed {
+            Some(parsed) => parsed.url.clone(),
+            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::invalid_uri())?,
+        };
+        let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
+        let exchange = HttpExchange { http: self, head: Head::Middleware(&parts, &url), body: &body, observer };
+        limited::send(&self.limits.limiter, observer, exchange).await
+    }
+}
+
+/// One request on its way to reqwest.
+#[derive(Clone, Copy)]
+struct HttpExchange<'a> {
+    http: &'a Http,
+    head: Head<'a>,
+    body: &'a Bytes,
+    observer: &'a AttemptObserver,
+}
+
+#[derive(Clone, Copy)]
+enum Head<'a> {
+    Call(OutgoingRequest<'a>),
+    Middleware(&'a http::request::Parts, &'a Url),
+}
+
+impl Head<'_> {
+    fn request(self) -> reqwest::Request {
+        match self {
+            Self::Call(outgoing) => outgoing.head(),
+            Self::Middleware(parts, url) => {
+                let mut request = reqwest::Request::new(parts.method.clone(), url.clone());
+                request.headers_mut().clone_from(&parts.headers);
+                request
+            }
+        }
+    }
+}
+
+impl Exchange for HttpExchange<'_> {
+    async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
+        if self.http.idle.ends(permit.granted_at()) {
+            yield_now().await; // the runtime sees which connections have been closed since it last looked
+        }
+        let mut request = self.head.request();
+        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(self.body.clone(), permit.clone())));
+        let sent = self.http.client.execute(request);
+        self.receive(sent, &permit, limit).await
+    }
+}
+
+impl HttpExchange<'_> {
+    async fn receive(
+        &self,
+        sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
+        permit: &Permit,
+        limit: Instant,
+    ) -> Sent {
+        let mut response = sent.await.map_err(TransportError::sending)?;
+        let status = response.status();
+        self.observer.on_response_head(permit, status, response.headers());
+        let body = if status.is_success() {
+            body::read(&mut response, self.http.max_response_size).await.map_err(TransportError::reading)?
+        } else {
+            body::read_text(&mut response, limit.min(Instant::now() + ERROR_BODY)).await
+        };
+        let mut whole = http::Response::new(body);
+        *whole.status_mut() = status;
+        std::mem::swap(whole.headers_mut(), response.headers_mut());
+        Ok(whole)
+    }
+}

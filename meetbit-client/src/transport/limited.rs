@@ -1,0 +1,88 @@
+//! The innermost layer: each request that really leaves takes a permit of its own.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, sleep_until};
+
+use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::limiter::{Limiter, Turn};
+use crate::rate_limit::permit::Permit;
+use crate::rate_limit::state::after;
+use crate::transport::error::TransportError;
+use crate::transport::observer::AttemptObserver;
+
+/// A permit is renewed this often until its request departs. It is less than half of what a permit holds.
+const RENEWAL: Duration = Duration::from_millis(400);
+
+/// A reply, or the reason why there is none.
+pub(crate) type Sent = Result<http::Response<Bytes>, TransportError>;
+
+/// A request that can be sent with a permit, more than once if the permit ends before the departure.
+pub(crate) trait Exchange: Sync {
+    /// Sends it. `limit` is the end of its time.
+    fn send(&self, permit: Arc<Permit>, limit: Instant) -> impl Future<Output = Sent> + Send;
+}
+
+/// What limits the requests of a client. A call can have stricter limits.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    pub(crate) limiter: Limiter,
+    pub(crate) rate_limit: RateLimit,
+    /// The time limit of a whole call.
+    pub(crate) timeout: Duration,
+    /// The time limit of one request, from its permit to the last byte of the reply.
+    pub(crate) attempt_timeout: Duration,
+    /// The longest wait that the server may ask for.
+    pub(crate) max_wait: Duration,
+}
+
+impl Limits {
+    /// The turn of a call with these limits.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(self.rate_limit, after(Instant::now(), self.timeout), self.max_wait)
+    }
+}
+
+/// Waits for a permit and sends with it, until a request has departed or failed. If the permit ends before the departure, the
+/// request goes back into the queue with its ticket.
+pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: impl Exchange) -> Sent {
+    loop {
+        let permit = Arc::new(observer.acquire(limiter).await?);
+        let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
+        let result = until(limit, &permit, request.send(permit.clone(), limit)).await;
+        match result {
+            Err(_) if permit.is_revoked() => {}
+            Err(error) if !permit.has_departed() => return Err(error.not_sent()),
+            result => return result,
+        }
+    }
+}
+
+/// Drives one request until its time limit, and renews its permit until it departs.
+async fn until(limit: Instant, permit: &Permit, request: impl Future<Output = Sent>) -> Sent {
+    let (mut request, mut timer) = (pin!(request), pin!(sleep_until(limit.min(permit.granted_at() + RENEWAL))));
+    poll_fn(|context| {
+        loop {
+            if let Poll::Ready(result) = request.as_mut().poll(context) {
+                return Poll::Ready(result);
+            }
+            ready!(timer.as_mut().poll(context));
+            if timer.deadline() >= limit {
+                return Poll::Ready(Err(TransportError::timeout()));
+            }
+            let next = if permit.has_departed() {
+                limit
+            } else {
+                permit.renew();
+                limit.min(Instant::now() + RENEWAL)
+            };
+            timer.as_mut().reset(next);
+        }
+    })
+    .await
+}

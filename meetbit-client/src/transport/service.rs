@@ -1,0 +1,193 @@
+//! The seam to the network: tower's `Service`.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::{Instant, timeout_at};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::rate_limit::permit::Permit;
+use crate::request::outgoing::OutgoingRequest;
+use crate::transport::error::TransportError;
+use crate::transport::http::{Http, ParsedUrl};
+use crate::transport::limited::{self, Exchange, Limits, Sent};
+use crate::transport::observer::AttemptObserver;
+
+/// Any error of a service.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+type BoxService = BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>;
+
+/// Sends requests. It is the innermost service, which layers given to
+/// [`ClientBuilder::layer`](crate::ClientBuilder::layer) wrap.
+///
+/// It is a [`tower::Service`] from `http::Request<Bytes>` to `http::Response<Bytes>`: bodies are complete on both sides, and
+/// the reply's is decompressed and within the size limit. Each request takes a permit of the rate limit right before
+/// it is sent, after all layers, so a layer can hold back or repeat requests without exceeding the limit.
+#[derive(Clone)]
+pub struct Transport(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    Http(Http),
+    Service(UserService),
+    Layered(BoxService),
+}
+
+impl Transport {
+    pub(crate) fn http(http: Http) -> Self {
+        Self(Inner::Http(http))
+    }
+
+    pub(crate) fn service(service: BoxService, limits: Limits) -> Self {
+        Self(Inner::Service(UserService { service, limits }))
+    }
+
+    pub(crate) fn layered<L>(self, layer: &L) -> Self
+    where
+        L: Layer<Self>,
+        L::Service: HttpService,
+        <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
+        <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
+    {
+        Self(Inner::Layered(boxed(layer.layer(self))))
+    }
+
+    /// Makes one attempt, and records the head of its reply.
+    pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Sent {
+        match &self.0 {
+            Inner::Http(http) => http.send(outgoing, observer).await,
+            Inner::Service(service) => service.send(&request(outgoing)?, observer).await,
+            Inner::Layered(service) => {
+                let mut request = request(outgoing)?;
+                let parsed = ParsedUrl { url: outgoing.url(), uri: request.uri().clone() };
+                request.extensions_mut().insert(parsed);
+                request.extensions_mut().insert(observer.clone());
+                through_middleware(service.clone(), request, observer).await
+            }
+        }
+    }
+}
+
+fn request(outgoing: OutgoingRequest<'_>) -> Result<http::Request<Bytes>, TransportError> {
+    outgoing.request().map_err(|_| TransportError::invalid_uri())
+}
+
+/// Passes the request to middleware. We cannot observe when and how often middleware sends it, so a failure that is not one
+/// of ours counts as `Unknown`.
+async fn through_middleware(service: BoxService, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
+    let sent = timeout_at(observer.turn.deadline, service.oneshot(request)).await;
+    let response = sent.map_err(|_| TransportError::timeout())?.map_err(TransportError::middleware)?;
+    let is_observed = response.extensions().get::<Observed>().is_some();
+    if !is_observed || observer.status() != Some(response.status()) {
+        observer.on_middleware_head(response.status(), response.headers());
+    }
+    Ok(response)
+}
+
+/// Marks a reply whose head has been recorded, as opposed to one that middleware has made or kept.
+#[derive(Clone, Copy, Debug)]
+struct Observed;
+
+/// The user's own service instead of the network.
+#[derive(Clone)]
+struct UserService {
+    service: BoxService,
+    limits: Limits,
+}
+
+impl UserService {
+    async fn send(&self, request: &http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
+        let exchange = ServiceExchange { service: &self.service, request, observer };
+        limited::send(&self.limits.limiter, observer, exchange).await
+    }
+}
+
+/// One request on its way to a user's service.
+struct ServiceExchange<'a> {
+    service: &'a BoxService,
+    request: &'a http::Request<Bytes>,
+    observer: &'a AttemptObserver,
+}
+
+impl Exchange for ServiceExchange<'_> {
+    async fn send(&self, permit: Arc<Permit>, _limit: Instant) -> Sent {
+        let mut service = self.service.clone();
+        let ready = service.ready().await.map_err(TransportError::middleware)?;
+        if !permit.depart() {
+            return Err(TransportError::timeout()); // `limited` sends it back into the queue
+        }
+        let response = ready.call(self.request.clone()).await.map_err(TransportError::middleware)?;
+        self.observer.on_response_head(&permit, response.status(), response.headers());
+        Ok(response)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.0 {
+            Inner::Http(_) => "Transport(http)",
+            Inner::Service(_) | Inner::Layered(_) => "Transport(service)",
+        })
+    }
+}
+
+impl Service<http::Request<Bytes>> for Transport {
+    type Response = http::Response<Bytes>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match &mut self.0 {
+            Inner::Http(_) | Inner::Service(_) => Poll::Ready(Ok(())),
+            Inner::Layered(service) => service.poll_ready(context),
+        }
+    }
+
+    fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
+        match &mut self.0 {
+            Inner::Http(http) => {
+                let http = http.clone();
+                Box::pin(async move { observed(http.send_request(request).await) })
+            }
+            Inner::Service(service) => {
+                let service = service.clone();
+                let observer = AttemptObserver::of(request.extensions(), &service.limits);
+                Box::pin(async move { observed(service.send(&request, &observer).await) })
+            }
+            Inner::Layered(service) => service.call(request),
+        }
+    }
+}
+
+fn observed(result: Sent) -> Result<http::Response<Bytes>, BoxError> {
+    let mut response = result?;
+    response.extensions_mut().insert(Observed);
+    Ok(response)
+}
+
+/// A tower service that can stand in for the network, or wrap it.
+pub(crate) trait HttpService:
+    Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> HttpService for S where
+    S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static
+{
+}
+
+pub(crate) fn boxed<S>(service: S) -> BoxService
+where
+    S: HttpService,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+{
+    BoxCloneSyncService::new(service.map_err(Into::into))
+}

@@ -1,0 +1,5 @@
+//! A call from its first attempt to its end.
+
+mod at_most_once;
+mod blocking;
+mod time_limits;

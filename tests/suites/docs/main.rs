@@ -1,0 +1,6 @@
+//! What users read of the project, and what they get when they add it to theirs.
+
+mod crate_count;
+mod guide;
+mod outside_crate;
+mod promises;

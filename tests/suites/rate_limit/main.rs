@@ -1,0 +1,3 @@
+//! Who may send, and when.
+
+mod pacing;

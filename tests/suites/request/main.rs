@@ -1,0 +1,4 @@
+//! What is sent, and what is refused before it is sent.
+
+mod create_customer;
+mod fuzz;

@@ -1,0 +1,4 @@
+//! What a reply means.
+
+mod fuzz;
+mod replies;

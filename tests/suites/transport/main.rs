@@ -1,0 +1,3 @@
+//! Layers and services of the user's own.
+
+mod middleware;

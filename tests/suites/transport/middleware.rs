@@ -1,0 +1,124 @@
+//! Layers and services of the user's own.
+#![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use meetbit_client::http::{Request, Response};
+use meetbit_client::{Bytes, Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RetryPolicy, Transport};
+use meetbit_tests::server::raw_server::RawServer;
+use meetbit_tests::server::replies;
+use meetbit_tests::server::script::{Plan, Script};
+use tower::layer::layer_fn;
+use tower::{BoxError, Service, ServiceExt, service_fn};
+
+/// Sends a request again after a `503`, as careless middleware does, and after a `429` once its wait is over.
+#[derive(Clone)]
+struct Again(Transport);
+
+impl Service<Request<Bytes>> for Again {
+    type Response = Response<Bytes>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        let inner = self.0.clone();
+        Box::pin(async move {
+            let reply = inner.clone().oneshot(request.clone()).await?;
+            match reply.status().as_u16() {
+                503 => inner.oneshot(request).await,
+                429 => {
+                    tokio::time::sleep(Duration::from_millis(1050)).await;
+                    inner.oneshot(request).await
+                }
+                _ => Ok(reply),
+            }
+        })
+    }
+}
+
+fn builder(url: &str) -> meetbit_client::ClientBuilder {
+    Client::builder("acme.example.com").base_url(url).credentials(Credentials::new("id", "secret"))
+}
+
+#[tokio::test]
+async fn a_429_that_middleware_ran_into_closes_the_way_and_is_what_the_call_reports() {
+    let unavailable = replies::reply(503, &[], "");
+    let script = Script::new().read_request().write(unavailable).read_request();
+    let server = RawServer::start(Plan::scripts([script.write(replies::too_many_requests(Some("60")))]));
+    let client = builder(&server.url()).retry(RetryPolicy::never()).layer(layer_fn(Again)).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::Rejected), "{error}");
+    assert!(error.retry_after().unwrap() > Duration::from_secs(58));
+    assert!(client.rate_limit_status().closed_for.unwrap() > Duration::from_secs(58));
+    assert_eq!(server.finish().requests.len(), 2);
+}
+
+#[tokio::test]
+async fn a_service_stands_in_for_the_network_and_its_failure_is_unknown() {
+    let customer = |request: Request<Bytes>| async move {
+        assert_eq!(request.uri(), "https://acme.example.com/api/public/v2.0/customers");
+        if request.body().starts_with(br#"{"first_name":"Ada""#) {
+            Ok(Response::new(Bytes::from(replies::CUSTOMER)))
+        } else {
+            Err("the cable is cut")
+        }
+    };
+    let credentials = Credentials::new("id", "secret");
+    let client = Client::builder("acme.example.com").credentials(credentials).service(service_fn(customer));
+    let client = client.build().unwrap();
+    assert_eq!(client.create_customer(&NewCustomer::new().first_name("Ada")).await.unwrap().id.0, 42);
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Network, Outcome::Unknown, 1));
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "the cable is cut");
+}
+
+#[tokio::test]
+async fn a_second_429_closes_the_way_for_as_long_as_it_says() {
+    let script = Script::new().read_request().write(replies::too_many_requests(Some("1"))).read_request();
+    let server = RawServer::start(Plan::scripts([script.write(replies::too_many_requests(Some("60")))]));
+    let client = builder(&server.url()).retry(RetryPolicy::never()).layer(layer_fn(Again)).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert!(error.retry_after().unwrap() > Duration::from_secs(58), "{error}");
+    let other = builder(&server.url()).timeout(Duration::from_secs(5)).build().unwrap();
+    assert_eq!(other.create_customer(&NewCustomer::new()).await.unwrap_err().kind(), ErrorKind::RateLimited);
+    assert_eq!(server.finish().requests.len(), 2);
+}
+
+#[tokio::test]
+async fn a_status_that_middleware_changes_is_the_one_that_counts() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let changed = layer_fn(|inner: Transport| {
+        inner.map_response(|mut reply: Response<Bytes>| {
+            *reply.status_mut() = meetbit_client::http::StatusCode::NOT_FOUND;
+            reply
+        })
+    });
+    let client = builder(&server.url()).layer(changed).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::NotFound, Outcome::Rejected, 1));
+}
+
+#[tokio::test]
+async fn a_429_counts_as_an_attempt_though_middleware_tries_again_at_once() {
+    let server = RawServer::start(Plan::respond(|_| replies::too_many_requests(Some("1"))));
+    let impatient = layer_fn(|inner: Transport| {
+        service_fn(move |request: Request<Bytes>| {
+            let inner = inner.clone();
+            async move {
+                inner.clone().oneshot(request.clone()).await?;
+                inner.oneshot(request).await // waits for `Retry-After`, as any request does
+            }
+        })
+    });
+    let client = builder(&server.url()).retry(RetryPolicy::default().max_attempts(2)).layer(impatient).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::Rejected), "{error}");
+    assert_eq!((error.attempts(), server.finish().requests.len()), (2, 3));
+}
