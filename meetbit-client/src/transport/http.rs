@@ -94,23 +94,9 @@ impl Exchange for HttpExchange<'_> {
         if self.http.idle.ends(permit.granted_at()) {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
-        let mut request = self.head.request();
-        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(self.body.clone(), permit.clone())));
-        let sent = self.http.client.execute(request);
-        self.receive(sent, &permit, limit).await
-    }
-}
-
-impl HttpExchange<'_> {
-    async fn receive(
-        &self,
-        sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
-        permit: &Permit,
-        limit: Instant,
-    ) -> Sent {
-        let mut response = sent.await.map_err(TransportError::sending)?;
+        let mut response = self.execute(permit.clone()).await.map_err(TransportError::sending)?;
         let status = response.status();
-        self.observer.on_response_head(permit, status, response.headers());
+        self.observer.on_response_head(&permit, status, response.headers());
         let body = if status.is_success() {
             body::read(&mut response, self.http.max_response_size).await.map_err(TransportError::reading)?
         } else {
@@ -120,5 +106,14 @@ impl HttpExchange<'_> {
         *whole.status_mut() = status;
         std::mem::swap(whole.headers_mut(), response.headers_mut());
         Ok(whole)
+    }
+}
+
+impl HttpExchange<'_> {
+    /// It is no `async fn`, so that the state of a call does not hold the request as well.
+    fn execute(&self, permit: Arc<Permit>) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {
+        let mut request = self.head.request();
+        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(self.body.clone(), permit)));
+        self.http.client.execute(request)
     }
 }
