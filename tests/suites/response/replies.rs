@@ -47,7 +47,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
     let customer = |id: &str| replies::CUSTOMER.replace("42", id);
     let deep = format!(r#"{{"message":"","new":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let positional = r#"["Customer created.",{"id":42}]"#;
-    let table: [(Headers, Vec<u8>, &str); 26] = [
+    let table: [(Headers, Vec<u8>, &str); 24] = [
         (JSON, replies::CUSTOMER[..60].into(), "the JSON ends too early"),
         (JSON, b"{".to_vec(), "the JSON ends too early, at the top level"),
         (JSON, b"".to_vec(), "the body is empty"),
@@ -61,11 +61,10 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         (JSON, customer(r#""42""#).into(), "a string at `data.id`, expected i64"),
         (JSON, customer("null").into(), "null at `data.id`, expected i64"),
         (JSON, customer("[]").into(), "an array at `data.id`, expected i64"),
-        (JSON, customer(r#"42,"id":43"#).into(), "does not fit"),
+        (JSON, customer(r#"42,"id":43"#).into(), "the field `id` is duplicated at `data`"),
         (JSON, replies::CUSTOMER.replace(r#""id":42,"#, "").into(), "the field `id` is missing at `data`"),
         (JSON, br#"{"message":"ok"}"#.to_vec(), "the field `data` is missing at the top level"),
         (JSON, br#"{"message":"ok","data":null}"#.to_vec(), "null at `data`"),
-        (JSON, br#"{"message":7,"data":{}}"#.to_vec(), "`message`"),
         (JSON, b"[]".to_vec(), "an array at the top level"),
         (JSON, positional.into(), "an array at the top level, expected an object"),
         (JSON, b"null".to_vec(), "null at the top level"),
@@ -73,7 +72,6 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         (JSON, [br#"{"message":"a"#, &b"\0"[..], br#"","data":{}}"#].concat(), "not JSON at `message`"),
         (JSON, b"\0".repeat(100), "not JSON"),
         (JSON, deep.into(), "the field `data` is missing"),
-        (JSON, [b"\xef\xbb\xbf", replies::CUSTOMER.as_bytes()].concat(), "not JSON"),
     ];
     for (headers, body, says) in table {
         let error = answered(replies::reply(200, headers, &body)).await.unwrap_err();
@@ -85,7 +83,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
             "{context}"
         );
         assert!(error.to_string().contains(says), "{context}");
-        assert!(error.to_string().ends_with("it was carried out: do not send it again"), "{context}");
+        assert!(error.to_string().ends_with("it was processed: do not send it again"), "{context}");
     }
 }
 
@@ -405,7 +403,8 @@ async fn promise_13_what_a_400_says_is_bounded_in_all() {
     let errors: std::collections::BTreeMap<_, _> = (0..60).map(|i| (format!("field_{i}"), &texts)).collect();
     let body = serde_json::json!({ "message": "No.", "errors": errors }).to_string();
     let error = answered(replies::reply(400, JSON, &body[..60_000])).await.unwrap_err();
-    assert_eq!(error.validation().unwrap().fields().len(), 0, "it is no JSON any more");
+    assert!((1..=60).contains(&error.validation().unwrap().fields().len()), "it is read as far as it goes");
+    assert!((4_000..9_000).contains(&error.to_string().len()), "{}", error.to_string().len());
     for nested in [false, true] {
         let texts = vec!["x".repeat(100); 16];
         let errors: Vec<_> = (0..30).map(|_| texts.clone()).collect();
