@@ -159,7 +159,7 @@ impl<T> Pages<T> {
         };
         let Some(endpoint) = self.call.endpoint() else { return Ok(Some(page).filter(|page| !page.is_empty())) };
         let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
-        let next = self.after(length, body.get(data).unwrap_or(&body));
+        let next = self.after(length, array(body.get(data).unwrap_or(&body)));
         match next.map_err(|why| Error::new(ErrorKind::Decode, why).with(|e| e.endpoint(endpoint)))? {
             Next::End => return Ok(None),
             Next::Last => {}
@@ -208,6 +208,13 @@ impl<T> Pages<T> {
         self.longest = self.longest.max(length);
         Ok(if is_shorter { Next::Last } else { Next::More })
     }
+}
+
+/// The array in `"data": [..],`.
+fn array(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| *byte == b'[').unwrap_or_default();
+    let end = bytes.iter().rposition(|byte| *byte == b']').map_or(bytes.len(), |at| at + 1);
+    bytes.get(start..end).unwrap_or(bytes)
 }
 
 /// What follows a page.

@@ -79,11 +79,11 @@ fn start(text: &str, max: usize) -> &str {
 /// A secret as an echo may spell it.
 ///
 /// Each character can be escaped: for JSON (`\/`, `\u003C`), HTML (`&lt;`, `&#60;`), a URL (`%3C`) or a form (`+`). The whole can be
-/// in another case, in base64 or hexadecimal. A text may end within the secret.
+/// in another case, in base64 or hexadecimal. A text may break off within the secret.
 struct Spelling<'a> {
     bytes: Cow<'a, [u8]>,
     equals: fn(u8, u8) -> bool,
-    /// So many bytes at the end of a text are redacted, although the rest is missing.
+    /// So many bytes are redacted at the end of a text, although the rest is missing.
     prefix: usize,
 }
 
@@ -127,12 +127,24 @@ impl<'a> Spelling<'a> {
                 });
             }
             if next.is_empty() {
-                let broken_off = matched >= self.prefix && ends.iter().any(|&at| is_rest_of_escape(&text[at..]));
-                return broken_off.then_some(text.len());
+                return self.broken_off(text, matched, ends.into_iter().max()?);
             }
             ends = next;
         }
         ends.into_iter().max()
+    }
+
+    /// The end of so many bytes of the secret, if they are enough: half of it, or less at the end of a text.
+    fn broken_off(&self, text: &[u8], matched: usize, end: usize) -> Option<usize> {
+        let rest = &text[end..];
+        if matched < self.prefix {
+            None
+        } else if is_rest_of_escape(rest) {
+            Some(text.len())
+        } else {
+            let is_end = matches!(rest.first(), Some(b'"' | b'\'' | b'<' | b'\\'));
+            (is_end || 2 * matched >= self.bytes.len()).then_some(end)
+        }
     }
 }
 
@@ -287,10 +299,78 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::{Escaped, Redactor, truncate_escaped};
+
+    const SECRET: &str = r#"PLANTED</"\& s3cret+%#*"#;
+
     #[test]
     fn promise_13_a_shown_text_is_bounded_and_escaped() {
-        assert_eq!(super::truncate_escaped("a\u{1b}[31mb\r\n\u{202e}c", 99), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
-        assert_eq!(super::truncate_escaped("ää", 3), "ä");
-        assert_eq!(super::truncate_escaped(&"\0".repeat(9000), 8192).len(), 8190);
+        assert_eq!(truncate_escaped("a\u{1b}[31mb\r\n\u{202e}c", 99), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
+        assert_eq!(truncate_escaped("ää", 3), "ä");
+        assert_eq!(truncate_escaped(&"\0".repeat(9000), 8192).len(), 8190);
+    }
+
+    #[test]
+    fn promise_13_a_text_in_a_message_is_one_line() {
+        let shown = Escaped("a\r\nb\tc\u{1b}d\u{2028}e\u{85}é").to_string();
+        assert_eq!(shown, r"a\r\nb\tc\u{1b}d\u{2028}e\u{85}é");
+        assert_eq!(Escaped("").to_string(), "");
+    }
+
+    #[test]
+    fn promise_16_the_secret_is_redacted_however_it_is_spelled() {
+        let spellings = [
+            SECRET.to_owned(),
+            SECRET.to_uppercase(),
+            SECRET.to_lowercase(),
+            r#"PLANTED<\/\"\\& s3cret+%#*"#.to_owned(),
+            r#"PLANTED\u003C\/\u0022\\\u0026 s3cret+%#*"#.to_owned(),
+            r#"PLANTED\u003c\\\/\\\"\\\\& s3cret+%#*"#.to_owned(),
+            r#"PLANTED&lt;/&quot;\&amp; s3cret+%#*"#.to_owned(),
+            r#"PLANTED&#60;&#x2F;&#034;&bsol;&#x26;&#32;s3cret&plus;&percnt;&num;&ast;"#.to_owned(),
+            "PLANTED%3C%2F%22%5C%26%20s3cret%2B%25%23%2A".to_owned(),
+            "PLANTED%3c%2f%22%5c%26+s3cret%2b%25%23*".to_owned(),
+            "PLANTED%253C%252F%2522%255C%2526%2520s3cret%252B%2525%2523%252A".to_owned(),
+            "UExBTlRFRDwvIlwmIHMzY3JldCslIyo=".to_owned(),
+            "eFBMQU5URUQ8LyJcJiBzM2NyZXQrJSMqeQ==".to_owned(),
+            "aWQ6UExBTlRFRDwvIlwmIHMzY3JldCslIyo=".to_owned(),
+            "504c414e5445443c2f225c2620733363726574 2b25232a".replace(' ', ""),
+        ];
+        for spelling in spellings {
+            for (before, after) in [("", ""), ("the key ", " is wrong"), ("\"", "\"}"), ("é", "é")] {
+                let text = format!("{before}{spelling}{after}");
+                let shown = Redactor::new(SECRET).redacted(&text).to_lowercase();
+                assert!(shown.contains("[redacted]"), "{text} became {shown}");
+                for part in ["planted", "s3cret", "ntrfrdwvi", "qu5urqu8l", "733363"] {
+                    assert!(!shown.contains(part), "{text} became {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn promise_16_a_secret_that_breaks_off_is_redacted_as_well() {
+        let shown = |text: &str| Redactor::new(SECRET).redacted(text).into_owned();
+        for end in 8..SECRET.len() {
+            assert_eq!(shown(&format!("x {}", &SECRET[..end])), "x [redacted]", "{end}");
+        }
+        assert_eq!(shown("x PLANTED&l"), "x PLANTED&l", "seven characters may be a word");
+        assert_eq!(shown(r"x planted\u003c\u00"), "x [redacted]");
+        assert_eq!(shown("x PLANTED%3C%2"), "x [redacted]");
+        assert_eq!(shown("x PLANTED</ and more"), "x PLANTED</ and more", "less than half of it");
+        assert_eq!(shown(r#"{"a":"PLANTED<"}"#), r#"{"a":"[redacted]"}"#);
+        assert_eq!(shown(r#"PLANTED</"\& s and more"#), "[redacted] and more");
+    }
+
+    #[test]
+    fn promise_16_other_texts_stay_as_they_are() {
+        for text in
+            ["", "Customer created.", "100 % of a+b &amp; \\u003c", "PLANTED", "é%", "%", "&", "\\", "PLANTEX</", "\\u"]
+        {
+            assert!(matches!(Redactor::new(SECRET).redacted(text), std::borrow::Cow::Borrowed(_)), "{text}");
+        }
+        assert_eq!(Redactor::new("short").redacted("a short SHORT shor"), "a [redacted] SHORT shor");
+        let many = "\\".repeat(10_000);
+        assert_eq!(Redactor::new(r"\\\\\\\\\\").redacted(&many[..5]), &many[..5], "it ends in time");
     }
 }

@@ -138,6 +138,7 @@ where
 /// `string` request takes a string of any length.
 macro_rules! forward {
     ($($method:ident($($argument:ident: $type:ty),*) $wrap:ident $kind:ident;)*) => {$(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, Fault> {
             let (context, visitor) = (self.context, self.$wrap(visitor));
             forward!(@$kind self, context, visitor, $method($($argument),*))
@@ -192,12 +193,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     }
 
     /// `serde_json` accepts an array for a struct, but not for a map, and only what it accepts can be `None`.
+    #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let (context, visitor) = (self.context, self.entries(visitor));
         let (name, fields) = ("", &[]);
         forward!(@other self, context, visitor, deserialize_struct(name, fields))
     }
 
+    #[inline]
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.json.deserialize_ignored_any(visitor).map_err(|error| self.context.fault(error))
     }
@@ -226,6 +229,7 @@ enum Accepts {
 
 macro_rules! visit {
     ($($method:ident $type:ty;)*) => {$(
+        #[inline]
         fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
             self.visitor.$method(value).map_err(|fault: Fault| {
                 self.context.hide(fault.in_type(type_name::<V::Value>()))
@@ -268,24 +272,29 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for StrictVisitor<'_, V> {
         visit_byte_buf Vec<u8>;
     }
 
+    #[inline]
     fn visit_none<E: Error>(self) -> Result<V::Value, E> {
         self.visitor.visit_none().map_err(|fault: Fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
         self.visitor.visit_unit().map_err(|fault: Fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
         let strict = Strict { optional: true, ..Strict::new(json, self.context) };
         self.visitor.visit_some(strict).map_err(|fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
         let strict = Strict { optional: self.optional, ..Strict::new(json, self.context) };
         self.visitor.visit_newtype_struct(strict).map_err(|fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<V::Value, A::Error> {
         if self.accepts != Accepts::Any {
             let is_empty = matches!(elements.next_element::<IgnoredAny>(), Ok(None));
@@ -295,12 +304,14 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for StrictVisitor<'_, V> {
         self.visitor.visit_seq(elements).map_err(|fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
         let has_fields = self.accepts == Accepts::Fields;
         let entries = StrictMap { entries, context: self.context, index: 0, has_fields };
         self.visitor.visit_map(entries).map_err(|fault| self.context.hide(fault))
     }
 
+    #[inline]
     fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
         let variant = StrictEnum { variant, context: self.context };
         self.visitor.visit_enum(variant).map_err(|fault| self.context.hide(fault))
@@ -332,6 +343,7 @@ struct StrictSeed<'c, S> {
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for StrictSeed<'_, S> {
     type Value = S::Value;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<S::Value, D::Error> {
         let strict = Strict { key: self.key, ..Strict::new(json, self.context) };
         self.seed.deserialize(strict).map_err(|fault| self.context.hide(fault))
@@ -347,6 +359,7 @@ struct StrictSeq<'c, A> {
 impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
     type Error = Fault;
 
+    #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
         self.index += 1;
         let element = self.elements.next_element_seed(StrictSeed { seed, context: self.context, key: false });
@@ -354,6 +367,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
     }
 
     /// An empty array for an optional object is `None`.
+    #[inline]
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, Fault> {
         self.index += 1;
         let seed = StrictSeed { seed: PhantomData, context: self.context, key: false };
@@ -384,24 +398,28 @@ impl<A> StrictMap<'_, A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for StrictMap<'_, A> {
     type Error = Fault;
 
+    #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
         self.index += 1;
         let key = self.entries.next_key_seed(StrictSeed { seed, context: self.context, key: true });
         key.map_err(|error| self.context.fault(error).within(self.step()))
     }
 
+    #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let value = self.entries.next_value_seed(StrictSeed { seed, context: self.context, key: false });
         value.map_err(|error| self.context.fault(error).within(self.step()))
     }
 
     /// An empty array for an optional object is `None`.
+    #[inline]
     fn next_value<T: Deserialize<'de>>(&mut self) -> Result<T, Fault> {
         let seed = StrictSeed { seed: PhantomData, context: self.context, key: false };
         let value = self.entries.next_value_seed(seed);
         value.or_else(|error| null_or(self.context.fault(error), self.step()))
     }
 
+    #[inline]
     fn next_entry<K: Deserialize<'de>, T: Deserialize<'de>>(&mut self) -> Result<Option<(K, T)>, Fault> {
         let Some(key) = self.next_key()? else { return Ok(None) };
         Ok(Some((key, self.next_value()?)))
@@ -468,6 +486,7 @@ struct Content<V> {
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Content<V> {
     type Value = V::Value;
 
+    #[inline]
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
         match self.len {
             Some(len) => json.deserialize_tuple(len, self.visitor),

@@ -427,6 +427,80 @@ async fn promise_14_a_status_that_was_read_is_known_whatever_became_of_the_reply
 }
 
 #[tokio::test]
+async fn promise_13_a_reply_cannot_forge_lines_of_a_log() {
+    let forged = "No.\r\n2026-01-01 INFO all is well\u{85}\u{2028}x";
+    let json = serde_json::json!({ "message": forged, "errors": { "a\nb": [forged] } }).to_string();
+    let message = serde_json::json!({ "message": forged }).to_string();
+    for status in [400, 404, 409, 418, 500, 503] {
+        for body in [forged, &json, &message] {
+            let error = answered(replies::reply(status, TEXT, body)).await.unwrap_err();
+            let validation = error.validation().map(|validation| format!("{validation} {validation:?}"));
+            for shown in [error.to_string(), format!("{error:?}"), validation.unwrap_or_default()] {
+                let escapes = !shown.chars().any(|c| c.is_control() || c == '\u{2028}');
+                assert!(escapes, "{status} {shown:?}");
+            }
+        }
+    }
+    let error = answered(replies::reply(409, TEXT, forged)).await.unwrap_err();
+    assert!(error.to_string().contains(r"No.\u{d}\n2026"), "{error}");
+    assert_eq!(error.body(), Some("No.\\u{d}\n2026-01-01 INFO all is well\\u{85}\\u{2028}x"), "the body keeps lines");
+    let own = Error::new(Conflict, "two\nlines");
+    assert_eq!(own.to_string(), r"two\nlines");
+}
+
+#[tokio::test]
+async fn promise_15_a_400_is_read_as_far_as_it_goes() {
+    let table = [
+        ("\u{feff}{\"message\":\"No.\",\"errors\":{\"email\":[\"Taken.\"]}}", "No."),
+        ("{\"message\":\"No.\",\"errors\":{\"email\":[\"Taken.\"],\"name\":[\"\\ud800\"]}}", "No."),
+        (r#"{"limit":1e999,"message":"No.","errors":{"email":["Taken."]}}"#, "No."),
+        (r#"{"message":"No.","errors":{"email":["Taken."],"name":["Too lo"#, "No."),
+        (r#"{"errors":{"email":["Taken."],"name":["Too long."]},"mess"#, "Taken."),
+        (r#"{"message":"No.","errors":{"email":["Taken."]}} trailing"#, "No."),
+        (r#"{"message":"No.","errors":{"email":["Taken."],}}"#, "No."),
+    ];
+    for (body, message) in table {
+        let error = answered(replies::reply(400, JSON, body)).await.unwrap_err();
+        let validation = error.validation().unwrap();
+        assert_eq!(
+            (validation.get("email").unwrap(), validation.message()),
+            (&["Taken.".to_owned()][..], message),
+            "{body}"
+        );
+    }
+    let denied = answered(replies::reply(401, JSON, r#"{"message":"Access denied.","trace":"x"#)).await.unwrap_err();
+    assert_eq!(denied.kind(), PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_404_of_a_path_without_arguments_asks_about_the_base_url() {
+    let error = answered(replies::reply(404, TEXT, "")).await.unwrap_err();
+    assert_eq!(error.to_string(), "create_customer (POST /customers): not found (404): is the base URL right?");
+    let server = RawServer::start(Plan::respond(|_| replies::reply(404, TEXT, "")));
+    let error = client(&server).get_thing("1").await.unwrap_err();
+    assert_eq!(error.to_string(), "get_thing (GET /things/{id}): there is no such object (404)");
+}
+
+#[tokio::test]
+async fn promise_17_only_a_redirect_is_called_one() {
+    let target = [("location", "https://evil.example/")];
+    for (status, headers, is_redirect) in [
+        (304, &[][..], false),
+        (300, &[], false),
+        (305, &[], false),
+        (300, &target, true),
+        (301, &target, true),
+        (308, &[], true),
+    ] {
+        let reply =
+            if status == 304 { replies::head(304, headers).into() } else { replies::reply(status, headers, "") };
+        let error = answered(reply).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (UnexpectedStatus, Unknown));
+        assert_eq!(error.to_string().contains("redirect"), is_redirect, "{error}");
+    }
+}
+
+#[tokio::test]
 async fn promise_17_the_target_of_a_redirect_is_named_however_it_is_written() {
     for (location, host) in [("//evil.example/x", "evil.example"), ("/elsewhere", "127.0.0.1")] {
         let error = answered(replies::reply(302, &[("location", location)], "")).await.unwrap_err();
