@@ -298,12 +298,12 @@ impl<T> Future for Sending<T> {
     }
 }
 
+/// A reply, and the part of its body that has the value.
+type WithData<T> = (Response<T>, Range<usize>);
+
 impl<T> Sending<T> {
     /// The reply, and the part of its body that has the value.
-    pub(crate) fn poll_with_data(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(Response<T>, Range<usize>), Error>> {
+    pub(crate) fn poll_with_data(&mut self, context: &mut Context<'_>) -> Poll<Result<WithData<T>, Error>> {
         match &mut self.0 {
             Progress::Task(task, decode) => {
                 Pin::new(&mut *task).poll(context).map(|reply| response(reply?, task.call(), *decode))
@@ -313,7 +313,7 @@ impl<T> Sending<T> {
     }
 }
 
-fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<(Response<T>, Range<usize>), Error> {
+fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
     let Decoded { message, data, raw } = value(&reply, call, decode)?;
     let redactor = Redactor::new(call.client.0.secret());
     let message = message.map(|message| redactor.redacted(&message).into_owned());

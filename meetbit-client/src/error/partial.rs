@@ -259,11 +259,12 @@ mod tests {
                 };
                 found.push('.');
             }
-            found += &match scalar {
-                Scalar::Text { text, whole: true } => format!("={text} "),
-                Scalar::Text { text, whole: false } => format!("~{text} "),
-                Scalar::Other(text) => format!("{text} "),
+            let (mark, text) = match &scalar {
+                Scalar::Text { text, whole: true } => ("=", &**text),
+                Scalar::Text { text, whole: false } => ("~", &**text),
+                Scalar::Other(text) => ("", *text),
             };
+            found.extend([mark, text, " "]);
         });
         (found, whole)
     }

@@ -180,13 +180,22 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{feff}' | '\u{200b}' | '\u{200e}'))
 }
 
-/// False only for what no mail server takes. Comments and quoted parts may contain nearly everything.
+/// False only for what no mail server takes.
 fn can_be_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return text.is_empty() };
-    if text.contains(['(', '"']) {
+    match text.rsplit_once('@') {
+        Some((local, domain)) if can_be_dotted(local) && !local.contains('@') && can_be_dotted(domain) => true,
+        Some((local, domain)) => can_be_unusual(local, domain),
+        None => text.is_empty(),
+    }
+}
+
+/// True for an address with comments or quoted parts, which may contain nearly everything, or with blanks beside the `@`, which
+/// RFC 5322 allows.
+#[cold]
+fn can_be_unusual(local: &str, domain: &str) -> bool {
+    if [local, domain].iter().any(|part| part.contains(['(', '"'])) {
         return !local.is_empty() && !domain.is_empty();
     }
-    // RFC 5322 allows blanks beside the `@`
     let (local, domain) = (local.trim_end_matches([' ', '\t']), domain.trim_start_matches([' ', '\t']));
     can_be_dotted(local) && !local.contains('@') && can_be_dotted(domain)
 }

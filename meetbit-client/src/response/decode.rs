@@ -16,7 +16,7 @@ use crate::response::fault::{Fault, Reason};
 use crate::response::json_path::{self, Position};
 
 use crate::response::retry_after::RateLimitHeaders;
-use crate::response::strict;
+use crate::response::strict::{self, Context};
 
 /// A reply whose status is a success.
 #[derive(Clone, Debug)]
@@ -37,8 +37,8 @@ pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>,
         return no_content();
     }
     let text = text(reply)?;
-    let offset = reply.body.len() - text.len();
-    envelope::decode(text, offset).map_err(|fault| explain(text, &fault, type_name::<T>()))
+    let (offset, context) = (reply.body.len() - text.len(), Context::new(text));
+    envelope::decode(text, offset, &context).map_err(|_| explain(text, context, type_name::<T>()))
 }
 
 /// Reads the value itself, without an envelope.
@@ -47,9 +47,12 @@ pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Deco
         return no_content();
     }
     let text = text(reply)?;
-    let data = strict::from_str(text, PhantomData);
-    let data = data.or_else(|fault| if fault.is_empty_array() { strict::null() } else { Err(fault) });
-    let data = data.map_err(|fault| DecodeError { is_raw: true, ..explain(text, &fault, type_name::<T>()) })?;
+    let context = Context::new(text);
+    let mut data = strict::from_str(text, PhantomData, &context);
+    if data.is_err() && context.take_empty_array() {
+        data = strict::null();
+    }
+    let data = data.map_err(|_| DecodeError { is_raw: true, ..explain(text, context, type_name::<T>()) })?;
     Ok(Decoded { message: None, data, raw: 0..reply.body.len() })
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, DecodeError> {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return Err(not_json(text, &error));
     }
-    let envelope = envelope::decode::<Option<IgnoredAny>>(text, 0).ok();
+    let envelope = envelope::decode::<Option<IgnoredAny>>(text, 0, &Context::new(text)).ok();
     Ok(Decoded { message: envelope.and_then(|envelope| envelope.message), data: (), raw: 0..0 })
 }
 
@@ -152,32 +155,27 @@ fn media_type(reply: &Reply) -> &'static str {
     if value.starts_with("text/html") { " (it is HTML: did a proxy answer instead of MeetBit?)" } else { "" }
 }
 
-/// Explains why a text does not fit a type: the text is no JSON, or it is and `fault` says where and why.
+/// Explains why a text does not fit a type: the text is no JSON, or it is and the context knows where and why.
 #[cold]
-fn explain(text: &str, fault: &Fault, type_name: &str) -> DecodeError {
+fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
         return not_json(text, &error);
     }
-    let Position { path, found } = json_path::resolve(text, fault.steps());
+    let Fault { reason, steps } = context.into_fault();
+    let Position { path, found } = json_path::resolve(text, steps.into_iter().rev());
     let place = place(&path);
-    DecodeError::new(match fault.reason() {
+    DecodeError::new(match reason {
         Reason::MissingField(field) => format!("the field `{field}` is missing at {place}"),
         Reason::DuplicateField(field) => format!("the field `{field}` is duplicated at {place}"),
-        Reason::Type { expected } | Reason::EmptyArray { expected } | Reason::Json { expected: Some(expected) } => {
+        Reason::Type { expected } | Reason::EmptyArray { expected } => {
             format!("{found} at {place}, expected {expected}")
         }
-        Reason::Json { expected: None } if found == "a number" && !path.ends_with('*') => {
-            format!("a number out of range at {place}")
-        }
-        Reason::Json { expected: None } if found == "a string" && !path.ends_with('*') => {
-            format!("a string with an invalid escape at {place}")
-        }
+        Reason::Unreadable if found == "a number" => format!("a number out of range at {place}"),
+        Reason::Unreadable => format!("{found} with an invalid escape at {place}"),
         Reason::Custom { wanted: Some(name) } if !is_private(name) => {
             format!("{found} at {place} is not a valid `{}`", short(name))
         }
-        Reason::Json { .. } | Reason::Custom { .. } => {
-            format!("{found} at {place} does not fit `{}`", short(type_name))
-        }
+        Reason::Custom { .. } => format!("{found} at {place} does not fit `{}`", short(type_name)),
     })
 }
 

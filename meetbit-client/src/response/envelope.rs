@@ -8,8 +8,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use crate::response::fault::Fault;
-use crate::response::strict;
+use crate::response::strict::{self, Context};
 
 /// A value, and MeetBit's message about it.
 pub(crate) struct Decoded<T> {
@@ -20,14 +19,28 @@ pub(crate) struct Decoded<T> {
 }
 
 /// Reads the envelope. `offset` is where the text begins in the body. A message that is no string is no message.
-pub(crate) fn decode<T: DeserializeOwned>(text: &str, offset: usize) -> Result<Decoded<T>, Fault> {
+pub(crate) fn decode<T: DeserializeOwned>(
+    text: &str,
+    offset: usize,
+    context: &Context,
+) -> Result<Decoded<T>, serde_json::Error> {
     let bad_message = Cell::new(false);
     let envelope = Envelope { text, offset, skip_message: false, bad_message: &bad_message, data: PhantomData };
-    let decoded = strict::from_str(text, envelope);
+    let mut decoded = strict::from_str(text, envelope, context);
     if decoded.is_err() && bad_message.get() {
-        return strict::from_str(text, Envelope { skip_message: true, ..envelope });
+        decode_without_message(&mut decoded, envelope, context);
     }
     decoded
+}
+
+#[cold]
+fn decode_without_message<T: DeserializeOwned>(
+    decoded: &mut Result<Decoded<T>, serde_json::Error>,
+    envelope: Envelope<'_, T>,
+    context: &Context,
+) {
+    context.forget();
+    *decoded = strict::from_str(envelope.text, Envelope { skip_message: true, ..envelope }, context);
 }
 
 /// By hand: what serde derives takes an array for the fields in their order, and is compiled for each type anew at twice the
@@ -84,8 +97,11 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for Envelope<'_, T> {
                 Name::Message | Name::Other => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        let data = data.map_or_else(|| T::deserialize(Absent(PhantomData)), Ok)?;
-        Ok(Decoded { message, data, raw: raw.start + self.offset..raw.end + self.offset })
+        let raw = raw.start + self.offset..raw.end + self.offset;
+        match data {
+            Some(data) => Ok(Decoded { message, data, raw }),
+            None => Ok(Decoded { message, data: T::deserialize(Absent(PhantomData))?, raw }),
+        }
     }
 }
 

@@ -4,15 +4,12 @@ use std::fmt::{self, Display};
 
 use serde::de::{Error, Expected, Unexpected};
 
-/// The error type of [`Strict`](crate::response::strict::Strict).
+/// A value that does not fit: where and why.
 #[derive(Debug)]
-pub(crate) struct Fault(Box<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    reason: Reason,
+pub(crate) struct Fault {
+    pub(crate) reason: Reason,
     /// The entries and elements that enclose the value, the innermost first.
-    steps: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
 }
 
 /// One level of the path to a value.
@@ -24,12 +21,9 @@ pub(crate) enum Step {
     Entry(usize),
 }
 
-#[derive(Debug)]
+/// It is also the error type that visitors of single values get. Their texts may quote the value, so they are dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// `serde_json` refused the value, and said what it expected if it was the type.
-    Json {
-        expected: Option<String>,
-    },
     /// The value has another type, or is outside of its range.
     Type {
         expected: String,
@@ -40,87 +34,45 @@ pub(crate) enum Reason {
     },
     MissingField(&'static str),
     DuplicateField(&'static str),
-    /// The type refused the value. `wanted` names the type of this value if it is known.
+    /// The type refused the value. `wanted` names the type if it is not the whole one.
     Custom {
         wanted: Option<&'static str>,
     },
+    /// `serde_json` cannot read the value: a number out of range, an escape that is no character.
+    Unreadable,
 }
 
-impl Fault {
-    #[cold]
-    pub(crate) fn new(reason: Reason) -> Self {
-        Self(Box::new(Inner { reason, steps: Vec::new() }))
-    }
-
-    /// The same fault, seen from the array or object that encloses the value.
-    pub(crate) fn within(mut self, step: Step) -> Self {
-        self.0.steps.push(step);
-        self
-    }
-
-    /// Names the type that refused a value, unless a type further inside is known.
-    pub(crate) fn in_type(mut self, name: &'static str) -> Self {
-        if let Reason::Custom { wanted: wanted @ None } = &mut self.0.reason {
-            *wanted = Some(name);
-        }
-        self
-    }
-
-    /// True if the value itself is an empty array in place of an optional object.
-    pub(crate) fn is_empty_array(&self) -> bool {
-        self.0.steps.is_empty() && matches!(self.0.reason, Reason::EmptyArray { .. })
-    }
-
-    pub(crate) fn reason(&self) -> &Reason {
-        &self.0.reason
-    }
-
-    /// From the outermost value to the innermost: which entry or element.
-    pub(crate) fn steps(&self) -> impl Iterator<Item = Step> {
-        self.0.steps.iter().rev().copied()
-    }
-}
-
-impl Error for Fault {
-    /// The text may quote the value, so it is dropped.
+impl Error for Reason {
     fn custom<T: Display>(_: T) -> Self {
-        Self::new(Reason::Custom { wanted: None })
+        Self::Custom { wanted: None }
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Reason::Type { expected: expected.to_string() })
+        Self::Type { expected: expected.to_string() }
     }
 
     fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::new(Reason::Type { expected: expected.to_string() })
+        Self::Type { expected: expected.to_string() }
     }
 
     fn invalid_length(_: usize, expected: &dyn Expected) -> Self {
-        Self::new(Reason::Type { expected: expected.to_string() })
+        Self::Type { expected: expected.to_string() }
     }
 
     fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Self {
         let names: Vec<_> = variants.iter().map(|name| format!("`{name}`")).collect();
-        Self::new(Reason::Type { expected: format!("one of {}", names.join(", ")) })
+        Self::Type { expected: format!("one of {}", names.join(", ")) }
     }
 
     fn unknown_field(_: &str, _: &'static [&'static str]) -> Self {
-        Self::new(Reason::Custom { wanted: None })
-    }
-
-    fn missing_field(field: &'static str) -> Self {
-        Self::new(Reason::MissingField(field))
-    }
-
-    fn duplicate_field(field: &'static str) -> Self {
-        Self::new(Reason::DuplicateField(field))
+        Self::Custom { wanted: None }
     }
 }
 
-impl Display for Fault {
+impl Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the JSON does not fit the type")
+        f.write_str("the value does not fit the type")
     }
 }
 
-impl std::error::Error for Fault {}
+impl std::error::Error for Reason {}
