@@ -30,13 +30,15 @@ use tokio::task::JoinSet;
 /// Everything that can be asked of an error, in words.
 fn words(error: &Error) -> String {
     let mut words = format!(
-        "{error} {error:?} {error:#?} {:?} {:?} {:?} {:?}",
+        "{error} {error:?} {error:#?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         error.body(),
         error.validation(),
         error.validation().map(ToString::to_string),
-        error.status()
+        error.status(),
+        error.headers(),
+        error.data_id(),
+        error.data_field("email")
     );
-    words += &format!("{:?} {:?} {:?}", error.headers(), error.data_id(), error.data_field("email"));
     let mut source = error.source();
     while let Some(cause) = source {
         words.extend([cause.to_string(), format!("{cause:?} {cause:#?}")]);

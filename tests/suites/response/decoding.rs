@@ -101,7 +101,7 @@ impl TryFrom<String> for Even {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        if text.len() % 2 == 0 {
+        if text.len().is_multiple_of(2) {
             Ok(Self(text.len()))
         } else {
             Err(format!("{text} is odd, expected even but got {text}"))
@@ -354,7 +354,7 @@ proptest! {
             let mut shown = format!("{error} {error:?} {error:#?}");
             let mut source = std::error::Error::source(&error);
             while let Some(cause) = source {
-                shown += &format!("{cause} {cause:?}");
+                shown.extend([cause.to_string(), format!("{cause:?}")]);
                 source = cause.source();
             }
             prop_assert!(!shown.contains("PLANTED"), "{}", shown);
