@@ -220,16 +220,16 @@ macro_rules! forward_other {
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             let visitor = self.visitor(visitor);
-            forward_other!(self, visitor, $method($($argument),*))
+            forward_other!(self, visitor, &[], $method($($argument),*))
         }
     )*};
-    ($self:ident, $visitor:ident, $method:ident($($argument:ident),*)) => {
+    ($self:ident, $visitor:ident, $fields:expr, $method:ident($($argument:ident),*)) => {
         if $self.may_be_long() {
             let context = $self.context;
             let text = not_long($self.json, context, &$visitor.visitor)?;
             let mut json = serde_json::Deserializer::from_str(text);
             json.$method($($argument,)* $visitor).map_err(|error| {
-                context.explain(&error, &[]);
+                context.explain(&error, $fields);
                 D::Error::custom("")
             })
         } else {
@@ -287,7 +287,7 @@ where
     ) -> Result<V::Value, D::Error> {
         let context = self.context;
         let visitor = StrictVisitor::<_, OPTIONAL, true, true> { visitor, context };
-        let read = forward_other!(self, visitor, deserialize_struct(name, fields));
+        let read = forward_other!(self, visitor, fields, deserialize_struct(name, fields));
         if let Err(error) = &read {
             context.explain(error, fields);
         }
@@ -299,7 +299,7 @@ where
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         let visitor = StrictVisitor::<_, OPTIONAL, true, false> { visitor, context: self.context };
         let (name, fields) = ("", &[]);
-        forward_other!(self, visitor, deserialize_struct(name, fields))
+        forward_other!(self, visitor, fields, deserialize_struct(name, fields))
     }
 
     #[inline]
