@@ -4,6 +4,7 @@
 mod body;
 pub(crate) mod error;
 mod gated_body;
+mod gunzip;
 pub(crate) mod http;
 mod idle;
 pub(crate) mod limited;

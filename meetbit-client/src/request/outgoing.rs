@@ -6,6 +6,7 @@ use http::uri::InvalidUri;
 use reqwest::Url;
 
 use crate::request::base_url::BaseUrl;
+use crate::request::framing;
 use crate::request::parts::RequestParts;
 
 /// A request about to be sent by a client.
@@ -40,7 +41,9 @@ impl OutgoingRequest<'_> {
         let mut request = http::Request::new(self.body());
         *request.method_mut() = self.parts.endpoint.method().clone();
         *request.uri_mut() = self.parts.uri(self.base_url)?;
-        *request.headers_mut() = self.parts.headers(self.headers_without_host);
+        let mut headers = self.parts.headers(self.headers_without_host);
+        framing::say_zero(&mut headers, request.method(), request.body());
+        *request.headers_mut() = headers;
         Ok(request)
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header;
 use reqwest::Url;
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -83,6 +84,7 @@ impl Head<'_> {
             Self::Middleware(parts, url) => {
                 let mut request = reqwest::Request::new(parts.method.clone(), url.clone());
                 request.headers_mut().clone_from(&parts.headers);
+                request.headers_mut().remove(header::CONTENT_LENGTH); // `GatedBody` says it
                 request
             }
         }
@@ -95,7 +97,8 @@ impl Exchange for HttpExchange<'_> {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
         let mut request = self.head.request();
-        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(self.body.clone(), permit.clone())));
+        let body = GatedBody::new(self.body.clone(), permit.clone(), request.method());
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
         let sent = self.http.client.execute(request);
         self.receive(sent, &permit, limit).await
     }

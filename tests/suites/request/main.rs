@@ -1,4 +1,5 @@
 //! What is sent, and what is refused before it is sent.
 
+mod body_length;
 mod create_customer;
 mod fuzz;

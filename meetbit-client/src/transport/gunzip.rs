@@ -1,0 +1,126 @@
+//! Decompresses gzip, in steps short enough for other tasks to run between them.
+
+use std::io;
+
+use flate2::{Decompress, FlushDecompress, Status};
+use tokio::task::yield_now;
+
+use crate::transport::body::{BodyError, Capped};
+
+/// The most that is read or written in one step, and about as much work as is done without a pause.
+const SLICE: usize = 16 * 1024;
+
+/// The work of starting a member, in bytes that could be decompressed meanwhile.
+const MEMBER: usize = 1024;
+
+/// Window bits of zlib: the largest window that gzip has.
+const WINDOW_BITS: u8 = 15;
+
+/// A sequence of gzip members, as RFC 1952 allows, and zero bytes after the last, which tools pad with.
+pub(super) struct Gunzip {
+    decoder: Decompress,
+    part: Part,
+    /// The output of one step.
+    step: Vec<u8>,
+    output: Capped,
+    /// How many compressed bytes may still come.
+    input_left: usize,
+    /// The work since the last pause.
+    work: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Inside a member, or before the first.
+    Member,
+    /// Right after a member.
+    Ended,
+    Padding,
+}
+
+impl Gunzip {
+    pub(super) fn new(output: Capped) -> Self {
+        Self {
+            decoder: Decompress::new_gzip(WINDOW_BITS),
+            part: Part::Member,
+            step: Vec::with_capacity(SLICE),
+            input_left: input_limit(output.max),
+            output,
+            work: 0,
+        }
+    }
+
+    pub(super) async fn write(&mut self, mut input: &[u8]) -> Result<(), BodyError> {
+        self.input_left = self.input_left.checked_sub(input.len()).ok_or(BodyError::TooLarge)?;
+        let mut is_pending = false;
+        while !input.is_empty() || is_pending {
+            if self.work >= SLICE {
+                self.work = 0;
+                yield_now().await;
+            }
+            let read = match self.part {
+                Part::Member => self.member(&input[..input.len().min(SLICE)])?,
+                Part::Ended => self.next_part(input[0]),
+                Part::Padding => padding(input)?,
+            };
+            is_pending = self.part == Part::Member && self.step.len() == self.step.capacity();
+            input = &input[read..];
+        }
+        Ok(())
+    }
+
+    /// Decompresses a part of a member and returns how much of the input it is.
+    fn member(&mut self, input: &[u8]) -> Result<usize, BodyError> {
+        let before = self.decoder.total_in();
+        self.step.clear();
+        let status = self.decoder.decompress_vec(input, &mut self.step, FlushDecompress::None);
+        let status = status.map_err(|error| BodyError::Corrupt(error.into()))?;
+        let read = usize::try_from(self.decoder.total_in() - before).unwrap_or(input.len());
+        self.output.push(&self.step)?;
+        self.work += read + self.step.len();
+        if status == Status::StreamEnd {
+            self.part = Part::Ended;
+        } else if read == 0 && self.step.is_empty() && !input.is_empty() {
+            return Err(BodyError::Corrupt(io::ErrorKind::InvalidData.into()));
+        }
+        Ok(read)
+    }
+
+    fn next_part(&mut self, first: u8) -> usize {
+        if first == 0 {
+            self.part = Part::Padding;
+        } else {
+            self.decoder = Decompress::new_gzip(WINDOW_BITS);
+            self.part = Part::Member;
+            self.work += MEMBER;
+        }
+        self.step.clear();
+        0
+    }
+
+    /// # Errors
+    /// The last member is not complete.
+    pub(super) fn finish(self) -> Result<Capped, BodyError> {
+        match self.part {
+            Part::Member => Err(BodyError::Corrupt(io::ErrorKind::UnexpectedEof.into())),
+            Part::Ended | Part::Padding => Ok(self.output),
+        }
+    }
+
+    /// What has been decompressed, complete or not.
+    pub(super) fn into_output(self) -> Capped {
+        self.output
+    }
+}
+
+/// Data that does not compress takes a little more space as gzip; members without content take space for nothing.
+fn input_limit(max_output: usize) -> usize {
+    max_output.saturating_mul(2).saturating_add(64 * 1024)
+}
+
+fn padding(input: &[u8]) -> Result<usize, BodyError> {
+    match input.iter().all(|byte| *byte == 0) {
+        true => Ok(input.len()),
+        false => Err(BodyError::Corrupt(io::ErrorKind::InvalidData.into())),
+    }
+}
