@@ -171,6 +171,11 @@ impl RequestParts {
         headers
     }
 
+    /// The length of the URL in bytes, or a little more.
+    pub(crate) fn url_length(&self, base: &BaseUrl) -> usize {
+        base.url.as_str().len() + self.endpoint.path().len() + self.path.len() + self.query.len() + 1
+    }
+
     pub(crate) fn url(&self, base: &BaseUrl) -> Url {
         let mut url = match &*self.path {
             "" => base.endpoint(self.endpoint.path()).url.clone(),

@@ -11,11 +11,11 @@ use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::rate_limit::permit::Permit;
-use crate::request::outgoing::OutgoingRequest;
+use crate::request::outgoing::{OutgoingRequest, UrlError};
 use crate::transport::body;
+use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
-use crate::transport::idle::Idle;
 use crate::transport::limited::{self, Exchange, Limits, Sent};
 use crate::transport::observer::AttemptObserver;
 
@@ -24,10 +24,9 @@ const ERROR_BODY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    connections: Arc<Connections>,
     limits: Limits,
     max_response_size: usize,
-    idle: Arc<Idle>,
 }
 
 /// The parsed URL of a request, for when middleware leaves its URI as it is. Parsing it again costs 7,000 instructions.
@@ -38,8 +37,8 @@ pub(crate) struct ParsedUrl {
 }
 
 impl Http {
-    pub(crate) fn new(client: reqwest::Client, limits: Limits, max_response_size: usize) -> Self {
-        Self { client, limits, max_response_size, idle: Arc::default() }
+    pub(crate) fn new(connections: Connections, limits: Limits, max_response_size: usize) -> Self {
+        Self { connections: Arc::new(connections), limits, max_response_size }
     }
 
     /// Sends the request of a call.
@@ -54,7 +53,7 @@ impl Http {
         let parsed = parts.extensions.get::<ParsedUrl>().filter(|parsed| parsed.uri == parts.uri);
         let url = match parsed {
             Some(parsed) => parsed.url.clone(),
-            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::invalid_uri())?,
+            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::url(UrlError::Invalid))?,
         };
         let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
         let exchange = HttpExchange { http: self, head: Head::Middleware(&parts, &url), body: &body, observer };
@@ -93,15 +92,26 @@ impl Head<'_> {
 
 impl Exchange for HttpExchange<'_> {
     async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
-        if self.http.idle.ends(permit.granted_at()) {
+        let Checkout { client, number, is_quiet } =
+            self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
+        if is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
         let mut request = self.head.request();
+        if number > 0 {
+            set_pool(request.url_mut(), number);
+        }
         let body = GatedBody::new(self.body.clone(), permit.clone(), request.method());
         *request.body_mut() = Some(reqwest::Body::wrap(body));
-        let sent = self.http.client.execute(request);
+        let sent = client.execute(request);
         self.receive(sent, &permit, limit).await
     }
+}
+
+/// Gives the request connections of this number. The pool of connections tells user names apart, and reqwest does not send
+/// the user name of a URL that is set after the request is made.
+fn set_pool(url: &mut Url, number: usize) {
+    let _always_ok = url.set_username(&number.to_string()); // the URL has a host
 }
 
 impl HttpExchange<'_> {

@@ -3,3 +3,4 @@
 mod body_length;
 mod create_customer;
 mod fuzz;
+mod url_length;

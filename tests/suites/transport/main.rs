@@ -1,3 +1,6 @@
-//! Layers and services of the user's own.
+//! One attempt on the wire: what connections, replies, layers and services may do.
 
+mod connecting;
+mod gzip;
 mod middleware;
+mod runtimes;
