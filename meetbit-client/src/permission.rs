@@ -90,6 +90,7 @@ impl fmt::Display for Permission {
 impl FromStr for Permission {
     type Err = InvalidPermission;
 
+    /// Accepts what `perm = ".."` of `#[api_endpoint]` accepts, so that every declared permission can be read again.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let legal = text.split('.').count() == 3 && text.split('.').all(is_part);
         if legal { Ok(Self(Cow::Owned(text.to_owned()))) } else { Err(InvalidPermission(())) }
@@ -97,8 +98,19 @@ impl FromStr for Permission {
 }
 
 fn is_part(part: &str) -> bool {
-    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
-    part == "*" || (!part.is_empty() && part.chars().all(word))
+    part == "*" || is_word(part) || is_id(part)
+}
+
+/// A word in `snake_case`.
+fn is_word(part: &str) -> bool {
+    let is_group =
+        |group: &str| !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    part.starts_with(|first: char| first.is_ascii_lowercase()) && part.split('_').all(is_group)
+}
+
+/// A number, or hexadecimal digits in groups such as a UUID.
+fn is_id(part: &str) -> bool {
+    part.split('-').all(|group| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A text is not of the form `resource.verb.scope`.
@@ -112,3 +124,23 @@ impl fmt::Display for InvalidPermission {
 }
 
 impl std::error::Error for InvalidPermission {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_is_what_the_table_accepts() {
+        let table = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/permissions.txt"));
+        let mut rows = 0;
+        for line in table.lines().filter(|line| !line.starts_with('#')) {
+            let (sign, text) = line.split_once(' ').unwrap();
+            let text = text.strip_prefix('"').unwrap().strip_suffix('"').unwrap();
+            let parsed = text.parse::<Permission>();
+            assert_eq!(parsed.is_ok(), sign == "+", "{line}");
+            assert!(parsed.is_err() || parsed == Ok(Permission::literal(text)), "{line}");
+            rows += 1;
+        }
+        assert!(rows > 40, "{rows}");
+    }
+}

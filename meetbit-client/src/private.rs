@@ -3,8 +3,6 @@
 pub use http::Method;
 
 pub use crate::client::request_builder::RequestBuilder;
-#[doc(hidden)]
-pub use crate::client::request_builder::RequestBuilder as Draft;
 use crate::endpoint::Endpoint;
 pub use crate::request::arguments::*;
 pub use crate::request::precheck::*;

@@ -1,49 +1,57 @@
-//! `#[api]`, from tokens to tokens: the trait as it is written, its impl for `Client`, and its catalogue.
+//! `#[api]`, from tokens to tokens: the trait with its endpoints expanded, its impl for `Client`, and its catalogue.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, ItemTrait, Meta, Path, Result, Token, TraitItem, parse_quote};
+use syn::{Attribute, Ident, ItemTrait, Meta, Path, Result, Token, TraitItem};
 
 use crate::catalogue::Catalogue;
-use crate::conditional::Conditional;
-use crate::mistake::Mistakes;
-use crate::{args, endpoint, implementable, recover};
+use crate::cfg::Conditional;
+use crate::diagnostics::{Diagnostics, error_at_next, message};
+use crate::{attribute, dyn_compat, endpoint, fallback, model, parse};
 
-/// Expands the attribute on a trait; whatever is wrong, the trait stays usable.
+/// Expands the attribute on a trait. If anything is wrong, the trait stays usable.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
-    let mut mistakes = Mistakes::default();
+    let diagnostics = Diagnostics::default();
     let given = match arguments.parse2(args) {
         Ok(given) => given,
         Err(error) => {
-            mistakes.push(error);
+            diagnostics.push(error);
             None
         }
     };
-    let Ok(mut declared) = recover::read(&item, syn::parse2::<ItemTrait>) else {
-        // What is wrong in a trait that cannot be read, rustc has said by itself.
-        if !recover::mentions(&item, "trait") {
-            let text = "`#[api]` stands on a trait: `pub trait Customers: Api { .. }`";
-            mistakes.push(syn::Error::new(Span::call_site(), text));
+    let Ok(mut declared) = syn::parse2::<ItemTrait>(item.clone()) else {
+        // rustc itself reports a trait that cannot be parsed.
+        if attribute::is_copied(&item) {
+            diagnostics.error_at_span(Span::call_site(), attribute::too_low());
+        } else if !fallback::mentions(&item, "trait") {
+            let text = message!("`#[api]` applies to a trait: `pub trait Customers: Api {{ .. }}`");
+            diagnostics.error_at_span(Span::call_site(), text);
         }
-        let mut tokens = mistakes.into_token_stream();
+        let mut tokens = diagnostics.into_token_stream();
         tokens.extend(item);
         return tokens;
     };
-    let krate = endpoint::krate(given.as_ref());
-    mistakes.refuse(&mut declared.attrs, "api", "a trait has one `#[api]`; remove this one");
-    implementable::repair(&mut declared, &krate, &mut mistakes);
-    let catalogue = Catalogue::read(&declared, given.as_ref(), &mut mistakes);
+    let krate = model::krate(given.as_ref());
+    attribute::reject(
+        &mut declared.attrs,
+        "api",
+        || message!("a trait takes one `#[api]`; remove this one"),
+        &diagnostics,
+    );
+    dyn_compat::repair(&mut declared, &krate, &diagnostics);
+    let catalogue = Catalogue::read(&declared, given.as_ref(), &diagnostics);
+    let witnesses = expand_endpoints(&mut declared, given.as_ref());
     if let Some(given) = &given {
         hand_down(&mut declared, given);
     }
     let implementations = implementations(&declared, &krate, &catalogue);
-    if !mistakes.is_empty() {
-        // Outside the trait they would keep rustc from reporting what cannot be resolved in the whole module.
-        declared.items.insert(0, TraitItem::Verbatim(mistakes.into_token_stream()));
+    if !diagnostics.is_empty() {
+        // Outside of the trait they would stop rustc from reporting unresolved names in the whole module.
+        declared.items.insert(0, TraitItem::Verbatim(diagnostics.into_token_stream()));
     }
-    quote!(#declared #implementations)
+    quote!(#declared #implementations #witnesses)
 }
 
 /// Reads `crate = path` or nothing.
@@ -52,26 +60,51 @@ fn arguments(input: ParseStream) -> Result<Option<Path>> {
     if input.peek(Token![crate]) && input.peek2(Token![=]) {
         input.parse::<Token![crate]>()?;
         input.parse::<Token![=]>()?;
-        path = Some(args::krate(input)?);
+        path = Some(parse::krate(input)?);
         input.parse::<Option<Token![,]>>()?;
     }
     if !input.is_empty() {
-        let text = "`#[api]` takes nothing but `crate = path::to::meetbit_client`; the rest belongs into `#[api_endpoint(..)]`";
-        let error = input.error(text);
+        let text = message!(
+            "`#[api]` takes only `crate = path::to::meetbit_client`; everything else belongs in `#[api_endpoint(..)]`"
+        );
+        let error = error_at_next(input, text);
         input.parse::<TokenStream>()?;
         return Err(error);
     }
     Ok(path)
 }
 
-/// Gives `crate = path` to every `#[api_endpoint]` of a trait that does not say it itself.
+/// Expands the endpoints of a trait, so that attributes below `#[api]` see plain provided methods.
+///
+/// The returned tokens use each attribute once more, on an item that expands to nothing. Without them rustc would
+/// report the import of an expanded attribute as unused, and would not notice if the import were missing.
+fn expand_endpoints(declared: &mut ItemTrait, krate: Option<&Path>) -> TokenStream {
+    let trait_cfgs = Conditional::cfgs(&declared.attrs);
+    let mut witnesses: Vec<(String, TokenStream)> = Vec::new();
+    for item in &mut declared.items {
+        let TraitItem::Fn(method) = item else { continue };
+        let Some((tokens, attribute)) = endpoint::expand_in_trait(method, krate) else { continue };
+        let (cfgs, path) = (Conditional::cfgs(&method.attrs), attribute.path());
+        let expanded = Ident::new(endpoint::EXPANDED, path.span());
+        let witness = quote!(#(#[cfg(#trait_cfgs)])* #(#[cfg(#cfgs)])* #[#path(#expanded)] const _: () = (););
+        let key = witness.to_string();
+        if witnesses.iter().all(|(other, _)| *other != key) {
+            witnesses.push((key, witness));
+        }
+        *item = TraitItem::Verbatim(tokens);
+    }
+    witnesses.into_iter().map(|(_, witness)| witness).collect()
+}
+
+/// Adds `crate = path` to every `#[api_endpoint]` that is left in a trait, renamed or in a `#[cfg_attr]`, and has none
+/// of its own.
 fn hand_down(declared: &mut ItemTrait, krate: &Path) {
     for item in &mut declared.items {
         let TraitItem::Fn(method) = item else { continue };
-        let may_be_renamed = endpoint::may_be_renamed(method);
-        for attribute in &mut method.attrs {
-            Conditional::change(&mut attribute.meta, &|meta| {
-                if endpoint::is_endpoint(meta, may_be_renamed) {
+        let may_be_renamed = attribute::may_be_renamed(method);
+        for other in &mut method.attrs {
+            Conditional::change(&mut other.meta, &|meta| {
+                if attribute::is_endpoint(meta, may_be_renamed) {
                     complete(meta, krate);
                 }
             });
@@ -80,20 +113,12 @@ fn hand_down(declared: &mut ItemTrait, krate: &Path) {
 }
 
 fn complete(meta: &mut Meta, krate: &Path) {
-    match meta {
-        Meta::List(list) => {
-            let is_stated = |token: TokenTree| matches!(&token, TokenTree::Ident(name) if name == "crate");
-            if !list.tokens.clone().into_iter().any(is_stated) {
-                let (tokens, comma) = (&list.tokens, separator(&list.tokens));
-                let option = quote_spanned!(list.path.span()=> crate = #krate);
-                list.tokens = quote!(#tokens #comma #option);
-            }
-        }
-        Meta::Path(path) => {
-            let option = quote_spanned!(path.span()=> crate = #krate);
-            *meta = parse_quote!(#path(#option));
-        }
-        Meta::NameValue(_) => {}
+    let Meta::List(list) = meta else { return };
+    let is_stated = |token: TokenTree| matches!(&token, TokenTree::Ident(name) if name == "crate");
+    if !list.tokens.clone().into_iter().any(is_stated) {
+        let (tokens, comma) = (&list.tokens, separator(&list.tokens));
+        let option = quote_spanned!(list.path.span()=> crate = #krate);
+        list.tokens = quote!(#tokens #comma #option);
     }
 }
 
@@ -110,7 +135,7 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     let allowed = Conditional::allowed(&declared.attrs);
     let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
     let deprecated = is_deprecated.then(|| quote!(deprecated,));
-    // The trait's own lifetimes stand once in each `impl`, with the spans that they have in the trait.
+    // Each `impl` uses a lifetime of the trait once, with its span in the trait, which this lint would report.
     let lifetimes = declared.generics.lifetimes().next().is_some().then(|| quote!(single_use_lifetimes,));
     let allow = (is_deprecated || lifetimes.is_some()).then(|| quote!(#[allow(#deprecated #lifetimes)]));
     let doc = format!("The endpoints that `{ident}` declares, in source order.");

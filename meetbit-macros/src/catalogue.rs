@@ -1,16 +1,16 @@
-//! The endpoints that a trait declares.
+//! The catalogue of a trait: the constant `ENDPOINTS`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{ItemTrait, Path, TraitItem};
 
-use crate::args::Args;
-use crate::conditional::Conditional;
-use crate::endpoint::{self, Metadata};
-use crate::expand;
-use crate::mistake::Mistakes;
+use crate::cfg::Conditional;
+use crate::diagnostics::{Diagnostics, message};
+use crate::model::Metadata;
+use crate::parse::Args;
+use crate::{attribute, expand};
 
-/// The right ones among a trait's endpoints, in source order; the wrong ones are reported where they stand.
+/// The valid endpoints of a trait, in source order. The expansion of `#[api_endpoint]` reports the invalid ones.
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
 }
@@ -23,46 +23,47 @@ struct Entry {
 
 impl Catalogue {
     /// Reads a trait's endpoints, and reports those that are declared twice.
-    pub(crate) fn read(declared: &ItemTrait, krate: Option<&Path>, mistakes: &mut Mistakes) -> Self {
+    pub(crate) fn read(declared: &ItemTrait, krate: Option<&Path>, diagnostics: &Diagnostics) -> Self {
         let mut catalogue = Self { entries: Vec::new() };
         for item in &declared.items {
             let TraitItem::Fn(method) = item else { continue };
-            for Conditional { predicate, meta } in endpoint::attributes(method) {
+            for Conditional { predicate, meta } in attribute::attributes(method) {
                 let tokens = meta.require_list().map(|list| list.tokens.clone()).unwrap_or_default();
-                let mut args = Args::parse(tokens, &mut Mistakes::default());
+                let reported_later = Diagnostics::default();
+                let mut args = Args::parse(tokens, Span::call_site(), &reported_later, &reported_later);
                 args.krate = args.krate.or_else(|| krate.cloned());
                 if let Some(metadata) = Metadata::new(args, &method.sig.ident) {
                     let mut cfgs = Conditional::cfgs(&method.attrs);
                     cfgs.extend(predicate);
-                    catalogue.add(Entry { cfgs, metadata }, mistakes);
+                    catalogue.add(Entry { cfgs, metadata }, diagnostics);
                 }
             }
         }
         catalogue
     }
 
-    fn add(&mut self, entry: Entry, mistakes: &mut Mistakes) {
+    fn add(&mut self, entry: Entry, diagnostics: &Diagnostics) {
         let is_sound = entry.metadata.template.is_sound;
         if let Some(earlier) = self.entries.iter().find(|earlier| is_sound && earlier.is_same(&entry)) {
-            let Metadata { verb, template, .. } = &entry.metadata;
-            let text = format!(
+            let Metadata { method, template, .. } = &entry.metadata;
+            let text = message!(
                 "`{} {}` is declared twice; call `{}` or remove one of the two",
-                verb.constant(),
+                method.constant(),
                 template.shape(),
                 earlier.metadata.name
             );
-            mistakes.at(&template.literal, text);
+            diagnostics.error_at(&template.literal, text);
         }
         self.entries.push(entry);
     }
 }
 
 impl Entry {
-    /// Whether two entries are one method and path. Under different conditions they may be alternatives.
+    /// Whether two entries have the same method and path. Under different conditions they may be alternatives.
     fn is_same(&self, other: &Self) -> bool {
         let (left, right) = (&self.metadata, &other.metadata);
         let conditions = |entry: &Self| entry.cfgs.iter().map(ToString::to_string).collect::<Vec<_>>();
-        left.verb == right.verb
+        left.method == right.method
             && left.template.shape() == right.template.shape()
             && conditions(self) == conditions(other)
     }

@@ -1,11 +1,12 @@
-//! What an endpoint becomes: its metadata and one step for each argument, in one expression.
+//! The expansion of an endpoint: its metadata and one step for each argument, in one expression.
 //!
 //! ```text
 //! #[api_endpoint(get, "/customers/{customer_id}/notes", perm = "notes.list.*")]
 //! fn list_notes(&self, customer_id: CustomerId, #[query] page: Option<u32>) -> Call<Vec<Note>>;
 //!
+//! /// `GET /customers/{customer_id}/notes` · permission `notes.list.*`
 //! fn list_notes(&self, customer_id: CustomerId, page: Option<u32>) -> Call<Vec<Note>> {
-//!     ::meetbit_client::__private::Draft::new(
+//!     ::meetbit_client::__private::RequestBuilder::new(
 //!             ::meetbit_client::Api::client(self),
 //!             const {
 //!                 &::meetbit_client::__private::endpoint(
@@ -24,10 +25,10 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Ident, TraitItemFn};
+use syn::{Attribute, Ident, TraitItemFn};
 
-use crate::endpoint::{Argument, Endpoint, Metadata, Place};
-use crate::reply::{Form, Reply};
+use crate::model::{Argument, Endpoint, Location, Metadata};
+use crate::parse::{Reply, ReplyKind};
 
 /// The method with its body.
 pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStream {
@@ -37,24 +38,41 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
     let steps = endpoint.marked.iter().map(|(argument, place)| step(argument, place, krate));
     let last = last(&endpoint.reply);
     let TraitItemFn { attrs, sig, .. } = declaration;
+    let docs = docs(&endpoint.metadata, attrs);
     quote! {
         #(#attrs)*
+        #docs
         #sig {
-            #krate::__private::Draft::new(#krate::Api::client(#receiver), const { &#metadata })
+            #krate::__private::RequestBuilder::new(#krate::Api::client(#receiver), const { &#metadata })
                 #(#segments)* #(#steps)* #last
         }
     }
 }
 
-/// The constant that describes an endpoint, in the method and in the catalogue.
+/// One line of documentation below the author's own: "`POST /customers` · permission `customers.create.*`".
+fn docs(metadata: &Metadata, attributes: &[Attribute]) -> TokenStream {
+    let quoted: Vec<String> = metadata.permissions.iter().map(|literal| format!("`{}`", literal.value())).collect();
+    let permissions = match &quoted[..] {
+        [] => String::new(),
+        [permission] => format!(" · permission {permission}"),
+        several => format!(" · permissions {}", several.join(", ")),
+    };
+    let line = format!(" `{} {}`{permissions}", metadata.method.constant(), metadata.template.literal.value());
+    let is_documented =
+        attributes.iter().any(|other| other.path().is_ident("doc") || other.path().is_ident("cfg_attr"));
+    let blank = is_documented.then(|| quote!(#[doc = ""]));
+    quote!(#blank #[doc = #line])
+}
+
+/// The constant that describes an endpoint. The method and the catalogue contain it.
 pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
     let Metadata { krate, name, permissions, .. } = metadata;
-    let (verb, path) = (Ident::new(metadata.verb.constant(), Span::call_site()), &metadata.template.literal);
+    let (method, path) = (Ident::new(metadata.method.constant(), Span::call_site()), &metadata.template.literal);
     let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
     let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
     quote! {
-        #krate::__private::endpoint(#name, #krate::__private::Method::#verb, #path) #permissions #idempotent #timeout
+        #krate::__private::endpoint(#name, #krate::__private::Method::#method, #path) #permissions #idempotent #timeout
     }
 }
 
@@ -63,28 +81,28 @@ fn segment(argument: &Argument) -> TokenStream {
     quote_spanned!(argument.name.span()=> .path(#value))
 }
 
-fn step(argument: &Argument, place: &Place, krate: &TokenStream) -> TokenStream {
+fn step(argument: &Argument, place: &Location, krate: &TokenStream) -> TokenStream {
     let (span, value) = (argument.name.span(), argument.value());
     match place {
-        Place::Query(name) => quote_spanned!(span=> .query(#name, #value)),
-        Place::Header(name) => quote_spanned!(span=> .header(#name, #value)),
-        Place::Body => quote_spanned!(span=> .body(#value, #krate::__private::Check(#value).__validate())),
-        Place::Form => quote_spanned!(span=> .form(#value, #krate::__private::Check(#value).__validate())),
-        Place::Bytes(media_type) => quote_spanned!(span=> .bytes(#media_type, #value)),
+        Location::Query(name) => quote_spanned!(span=> .query(#name, #value)),
+        Location::Header(name) => quote_spanned!(span=> .header(#name, #value)),
+        Location::Body => quote_spanned!(span=> .body(#value, #krate::__private::Check(#value).__validate())),
+        Location::Form => quote_spanned!(span=> .form(#value, #krate::__private::Check(#value).__validate())),
+        Location::Bytes(media_type) => quote_spanned!(span=> .bytes(#media_type, #value)),
     }
 }
 
 fn last(reply: &Reply) -> TokenStream {
-    match reply.form {
-        Form::Envelope => quote_spanned!(reply.span=> .call()),
-        Form::Value => quote_spanned!(reply.span=> .raw()),
-        Form::Empty => quote_spanned!(reply.span=> .empty()),
-        Form::Bytes => quote_spanned!(reply.span=> .into_bytes()),
+    match reply.kind {
+        ReplyKind::Envelope => quote_spanned!(reply.span=> .call()),
+        ReplyKind::Value => quote_spanned!(reply.span=> .raw()),
+        ReplyKind::Empty => quote_spanned!(reply.span=> .empty()),
+        ReplyKind::Bytes => quote_spanned!(reply.span=> .into_bytes()),
     }
 }
 
 impl Argument {
-    /// A reference to the argument; where a `#[cfg]` takes the argument away, one to an absent value.
+    /// A reference to the argument, or to an absent value if a `#[cfg]` removes the argument.
     fn value(&self) -> TokenStream {
         let name = &self.name;
         let span = name.span();

@@ -1,43 +1,35 @@
-//! The attribute macros of `meetbit-client`, which re-exports and documents them.
-//!
-//! `args`, `path`, `permission` and `marker` read what a declaration says; `endpoint` is what it means; `expand` is what
-//! it becomes. What is wrong with it is collected in `mistake`, and `recover` keeps it usable meanwhile.
+//! The attribute macros of `meetbit-client`, which re-exports and documents them. Use them through that crate.
+
+// `parse` reads what a declaration says, `bind` matches its arguments with its path, `model` is the endpoint that
+// results, and `expand` writes its code. `diagnostics` collects the errors; if there are any, `fallback` writes a
+// usable method. `tests/rooms.rs` has the table of what may import what.
 
 use proc_macro::TokenStream;
 
 mod api;
-mod api_endpoint;
-mod args;
-mod candidate;
+mod attribute;
+mod bind;
 mod catalogue;
-mod conditional;
+mod cfg;
+mod diagnostics;
+mod dyn_compat;
 mod endpoint;
 mod expand;
-mod implementable;
-mod marker;
-mod mistake;
-#[cfg(test)]
-mod mutations;
-mod nearest;
-mod path;
-mod permission;
-mod placement;
-mod recover;
-mod reply;
-#[cfg(test)]
-mod shapes;
+mod fallback;
+mod model;
+mod parse;
 mod signature;
-mod timeout;
-mod unfilled;
-mod verb;
+mod suggest;
+#[cfg(test)]
+mod tests;
 
-/// Turns a trait method's declaration into a request: see the re-export in `meetbit-client`.
+#[allow(missing_docs, reason = "rustdoc would append them to the docs of the re-export")]
 #[proc_macro_attribute]
 pub fn api_endpoint(args: TokenStream, item: TokenStream) -> TokenStream {
-    api_endpoint::expand(args.into(), item.into()).into()
+    endpoint::expand(args.into(), item.into()).into()
 }
 
-/// Implements a trait of endpoints for `Client`, with a catalogue: see the re-export in `meetbit-client`.
+#[allow(missing_docs, reason = "rustdoc would append them to the docs of the re-export")]
 #[proc_macro_attribute]
 pub fn api(args: TokenStream, item: TokenStream) -> TokenStream {
     api::expand(args.into(), item.into()).into()

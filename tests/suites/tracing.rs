@@ -29,7 +29,7 @@ async fn a_call_is_a_span_named_after_its_endpoint_without_secret_or_body() {
         &format!("server.port={port}"),
         "http.response.status_code=200",
         "http.request.resend_count=1",
-        "reason=Closed",
+        "reason=Gate",
     ] {
         assert!(text.contains(field), "{field} is not in\n{text}");
     }

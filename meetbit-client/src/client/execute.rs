@@ -22,12 +22,12 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     let client = &*call.client.0;
     let policy = call.retry.unwrap_or(client.retry);
     let deadline = after(Instant::now(), call.timeout());
-    let turn = Arc::new(Turn::new(client.limits.rate_limit, deadline, policy.max_wait));
+    let turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
+    let mut observer = Arc::new(AttemptObserver::new(turn, client.limits.attempt_timeout));
     client.budget.deposit();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let observer = Arc::new(AttemptObserver::new(turn.clone(), client.limits.attempt_timeout));
         let error = match attempt(&call, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
             Err(error) => error,
@@ -49,6 +49,7 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
             }
         }
         last = Some(error);
+        observer = Arc::new(observer.next());
     }
 }
 

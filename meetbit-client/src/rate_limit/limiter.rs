@@ -23,7 +23,7 @@ struct Inner {
 }
 
 /// What a call may wait for, and its place in the order of arrival, which it keeps for all its attempts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Turn {
     pub(crate) limit: RateLimit,
     pub(crate) deadline: Instant,
@@ -73,7 +73,7 @@ impl Limiter {
             match self.ask(turn, &mut waiting)? {
                 Next::Go(permit) => return Ok((permit, waited_for)),
                 Next::Wait { until, waiter, reason } => {
-                    waited_for = waited_for.or(reason);
+                    waited_for = waited_for.or(Some(reason));
                     let _woken_or_due = timeout_at(until, waiter.notified()).await;
                 }
             }
@@ -148,10 +148,10 @@ impl Limiter {
                     waiting.enlist(&mut shared, ticket); // so that it leaves the queue
                     return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
                 }
-                (wait, None, ticket)
+                (wait, WaitReason::Gate, ticket)
             }
             Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
-            Verdict::Wait { wait, reason, ticket } => (wait, Some(reason), ticket),
+            Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
             Verdict::Full => return Err(AcquireError::QueueFull),
         };
         turn.ticket.get_or_init(|| ticket);
@@ -162,7 +162,7 @@ impl Limiter {
 
 enum Next {
     Go(Permit),
-    Wait { until: Instant, waiter: Arc<Notify>, reason: Option<WaitReason> },
+    Wait { until: Instant, waiter: Arc<Notify>, reason: WaitReason },
 }
 
 /// A call that waits. It leaves the queue when it is dropped.

@@ -124,9 +124,10 @@ impl Shared {
     pub(crate) fn now(&mut self) -> Moment {
         let now = Instant::now();
         let moment = now.checked_duration_since(self.start).map(span);
-        match moment.filter(|moment| moment + SECOND >= self.last) {
-            Some(moment) => self.last = self.last.max(moment),
-            None => (self.state, self.start, self.last) = (State::default(), now, 0),
+        if let Some(moment) = moment.filter(|moment| moment + SECOND >= self.last) {
+            self.last = self.last.max(moment);
+        } else {
+            (self.state, self.start, self.last) = (State::default(), now, 0);
         }
         self.last
     }

@@ -90,6 +90,8 @@ pub(crate) enum WaitReason {
     Tenant,
     /// Calls that came earlier.
     Queue,
+    /// The end of a `Retry-After`.
+    Gate,
 }
 
 /// A report about a request, or about a call that waited.

@@ -177,7 +177,7 @@ impl ConnectFailure {
         let mut cause = error.source();
         while let Some(this) = cause {
             let io = this.downcast_ref::<io::Error>();
-            if let Some(failure) = io.map_or_else(|| Self::of_text(&this.to_string()), |io| Self::of_io(io)) {
+            if let Some(failure) = io.map_or_else(|| Self::of_text(&this.to_string()), Self::of_io) {
                 return failure;
             }
             // `source` of an `io::Error` skips the error inside it.

@@ -119,8 +119,9 @@ fn input_limit(max_output: usize) -> usize {
 }
 
 fn padding(input: &[u8]) -> Result<usize, BodyError> {
-    match input.iter().all(|byte| *byte == 0) {
-        true => Ok(input.len()),
-        false => Err(BodyError::Corrupt(io::ErrorKind::InvalidData.into())),
+    if input.iter().all(|byte| *byte == 0) {
+        Ok(input.len())
+    } else {
+        Err(BodyError::Corrupt(io::ErrorKind::InvalidData.into()))
     }
 }

@@ -18,7 +18,7 @@ use crate::transport::limited::Limits;
 /// Middleware may send several requests in one attempt; the last head counts.
 #[derive(Debug)]
 pub(crate) struct AttemptObserver {
-    pub(crate) turn: Arc<Turn>,
+    pub(crate) turn: Turn,
     /// The time limit of one request, from its permit to the last byte of the reply.
     pub(crate) attempt_timeout: Duration,
     observed: Mutex<Observed>,
@@ -48,15 +48,20 @@ pub(crate) struct ErrorHead {
 }
 
 impl AttemptObserver {
-    pub(crate) fn new(turn: Arc<Turn>, attempt_timeout: Duration) -> Self {
+    pub(crate) fn new(turn: Turn, attempt_timeout: Duration) -> Self {
         Self { turn, attempt_timeout, observed: Mutex::default() }
+    }
+
+    /// The observer of the next attempt of the same call.
+    pub(crate) fn next(&self) -> Self {
+        Self::new(self.turn.clone(), self.attempt_timeout)
     }
 
     /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
     /// observer; its request is limited as a call of its own.
     pub(crate) fn of(extensions: &http::Extensions, limits: &Limits) -> Arc<Self> {
         let known = extensions.get::<Arc<Self>>().cloned();
-        known.unwrap_or_else(|| Arc::new(Self::new(Arc::new(limits.turn()), limits.attempt_timeout)))
+        known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout)))
     }
 
     /// Waits for a permit for one more request of this attempt.

@@ -53,14 +53,10 @@ mod backend {
             Roots::System => &SYSTEM,
             Roots::None => &NONE,
         };
-        let config = match shared.get() {
-            Some(config) => config,
-            None => {
-                let made = config(roots)?;
-                shared.get_or_init(|| made)
-            }
-        };
-        Ok(builder.tls_backend_preconfigured(config.clone()))
+        if shared.get().is_none() {
+            let _another_threads_is_the_same = shared.set(config(roots)?);
+        }
+        Ok(shared.get().into_iter().fold(builder, |builder, config| builder.tls_backend_preconfigured(config.clone())))
     }
 
     /// A configuration that the user has prepared is kept. reqwest tells it only through `Debug`, and only with the feature
@@ -117,15 +113,13 @@ mod backend {
             Roots::System => &SYSTEM,
             Roots::None => &NONE,
         };
-        let connector = match shared.get() {
-            Some(connector) => connector,
-            None => {
-                let made = TlsConnector::builder().disable_built_in_roots(roots == Roots::None).build();
-                let made = made.map_err(|e| Error::config("TLS cannot be set up").with(|b| b.source(Arc::new(e))))?;
-                shared.get_or_init(|| made)
-            }
-        };
-        Ok(builder.tls_backend_preconfigured(connector.clone()))
+        if shared.get().is_none() {
+            let made = TlsConnector::builder().disable_built_in_roots(roots == Roots::None).build();
+            let made =
+                made.map_err(|error| Error::config("TLS cannot be set up").with(|e| e.source(Arc::new(error))))?;
+            let _another_threads_is_the_same = shared.set(made);
+        }
+        Ok(shared.get().into_iter().fold(builder, |builder, tls| builder.tls_backend_preconfigured(tls.clone())))
     }
 
     /// native-tls is reqwest's default as soon as it is compiled in.

@@ -114,7 +114,7 @@ async fn promise_1_a_create_is_not_repeated_after_a_reset_or_a_5xx() {
         let server = RawServer::start(Plan::respond(move |_| replies::reply(status, &[("retry-after", "0")], "no")));
         let error = failed(&server, brisk()).await;
         assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Server, Outcome::Unknown, 1));
-        assert!(error.to_string().ends_with("look before sending it again"), "{error}");
+        assert!(error.to_string().ends_with("check before sending it again"), "{error}");
         assert_eq!(server.finish().requests.len(), 1);
     }
     let server = ending(Script::reset);

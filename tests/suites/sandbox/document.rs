@@ -21,7 +21,7 @@ struct Change {
 }
 
 fn document() -> Value {
-    serde_saphyr::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.yaml"))).unwrap()
+    serde_saphyr::from_str(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/data/openapi.yaml"))).unwrap()
 }
 
 fn operations() -> Vec<Operation> {

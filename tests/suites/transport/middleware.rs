@@ -113,12 +113,12 @@ async fn a_429_counts_as_an_attempt_though_middleware_tries_again_at_once() {
             let inner = inner.clone();
             async move {
                 inner.clone().oneshot(request.clone()).await?;
-                inner.oneshot(request).await // which is held back
+                inner.oneshot(request).await // waits for `Retry-After`, as any request does
             }
         })
     });
     let client = builder(&server.url()).retry(RetryPolicy::default().max_attempts(2)).layer(impatient).build().unwrap();
     let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::Rejected), "{error}");
-    assert_eq!((error.attempts(), server.finish().requests.len()), (2, 2));
+    assert_eq!((error.attempts(), server.finish().requests.len()), (2, 3));
 }

@@ -107,3 +107,14 @@ mod unused {
         fn garage(&self) -> Call<()>;
     }
 }
+
+/// Calls an operation of the SDK, whose traits are of edition 2024.
+pub fn create_customer(client: &sdk::Client, customer: &sdk::NewCustomer) -> Call<sdk::Customer> {
+    use sdk::Customers;
+    client.create_customer(customer)
+}
+
+/// Calls a trait of this crate, whatever implements it.
+pub fn first_room(rooms: &dyn Rooms) -> Call<Vec<Room>> {
+    rooms.list_rooms(1)
+}

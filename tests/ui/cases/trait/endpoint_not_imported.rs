@@ -1,0 +1,13 @@
+use meetbit_client::{Api, Call, Client, api};
+
+#[api]
+trait Events: Api {
+    #[api_endpoint(get, "/events")]
+    fn list(&self) -> Call<String>;
+}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list();
+    let _: fn(&dyn Events) -> Call<String> = |events| events.list();
+    let _ = <dyn Events>::ENDPOINTS;
+}
