@@ -123,6 +123,7 @@ mod backend {
     }
 
     /// native-tls is reqwest's default as soon as it is compiled in.
+    #[expect(clippy::unnecessary_wraps, reason = "it can fail with another backend")]
     pub(super) fn own(builder: ClientBuilder) -> Result<ClientBuilder, Error> {
         Ok(builder)
     }

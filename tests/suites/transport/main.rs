@@ -4,3 +4,4 @@ mod connecting;
 mod gzip;
 mod middleware;
 mod runtimes;
+mod tls_backend;
