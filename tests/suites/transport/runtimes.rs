@@ -10,8 +10,10 @@ use meetbit_client::{Client, ClientBuilder};
 use meetbit_tests::client::{builder, create};
 use meetbit_tests::probe::lateness::Lateness;
 use meetbit_tests::server::raw_server::RawServer;
+use meetbit_tests::server::record::Request;
 use meetbit_tests::server::replies;
 use meetbit_tests::server::script::{Plan, Script};
+use meetbit_tests::server::tls::Authority;
 use tokio::runtime::{Builder, Runtime};
 use tower::layer::layer_fn;
 
@@ -52,6 +54,29 @@ fn promise_24_a_runtime_that_does_not_run_delays_no_call_of_another() {
         assert_eq!((record.connections.len(), record.requests.len()), (2, 4), "each runtime uses its own again");
         assert!(record.requests.iter().all(|request| !request.head.contains('@')), "{}", record.requests[1].head);
     }
+}
+
+#[test]
+fn promise_24_runtimes_share_no_tls_connection_of_a_users_http_client() {
+    let authority = Authority::new();
+    let server = RawServer::start_tls(Plan::respond(|_| replies::customer()), authority.trusted());
+    let root = reqwest::Certificate::from_der(authority.der()).unwrap();
+    let http = reqwest::Client::builder().no_proxy().tls_certs_only([root]);
+    let client = builder(&server.url()).http_client(http).build().unwrap();
+    let runtimes = [runtime(), runtime(), runtime()];
+    for runtime in runtimes.iter().chain(&runtimes) {
+        call(&client, runtime);
+    }
+    let record = server.finish();
+    assert_eq!((record.handshakes(), record.requests.len()), (3, 6));
+    for request in &record.requests {
+        let host = server_host(&record.requests[0]);
+        assert_eq!((server_host(request), request.header("authorization")), (host, None), "{}", request.head);
+    }
+}
+
+fn server_host(request: &Request) -> &str {
+    request.header("host").unwrap()
 }
 
 #[test]
