@@ -1,13 +1,14 @@
-//! A faithful MeetBit on a loopback port, in memory, made for tests and first steps.
+//! An in-memory MeetBit server on a loopback port, for tests and first steps.
 //!
 //! A [`Sandbox`] is a real HTTP/1.1 server. It checks keys, permissions, bodies and rate limits as MeetBit does, with the
-//! same texts and headers, and it validates on its own: it shares no validation code with the client. It keeps what it
-//! is sent, so a user that was created is listed afterwards, and it writes down every request that it reads, so a test
-//! can say what was sent and how often: [`Sandbox::requests`]. With a [`Fault`] it misbehaves on demand. With the feature
-//! `webhooks` it sends signed webhooks to a receiver under test, as often as MeetBit does: `Sandbox::deliver`.
+//! same texts and headers. It shares no validation code with the client, so it is a second opinion on what the client
+//! sends. It keeps what it receives: a user that was created is listed afterwards. It records every request, so a test
+//! can check what was sent and how often: [`Sandbox::requests`]. A [`Fault`] makes it fail on demand, and
+//! [`Sandbox::serve`] makes it check the permissions of your own endpoints. With the feature `webhooks` it sends signed
+//! webhooks to a receiver under test: `Sandbox::deliver`.
 //!
-//! A sandbox lives on a thread of its own. It answers blocking code as well as async code, on any runtime and without one.
-//! It stops when its last handle is dropped: the listener and all connections end, and nobody waits for that.
+//! Each sandbox runs on its own thread, with its own runtime. It therefore answers blocking code as well as async code, on
+//! any runtime and without one. It stops when its last handle is dropped; the drop does not block.
 //!
 //! ```
 //! use meetbit_client::sandbox::Sandbox;
@@ -21,34 +22,36 @@
 //! # }
 //! ```
 //!
-//! # What is MeetBit's and what is ours
+//! # What MeetBit does not document
 //!
-//! Texts, statuses and headers that MeetBit documents are MeetBit's. Where its reference is silent the sandbox had to
-//! choose, and nothing should be built on these choices:
+//! Texts, statuses and headers are MeetBit's wherever its reference documents them. The following are choices of the
+//! sandbox. Do not rely on them:
 //!
 //! - **Order of checks**: key, rate limits, path and method, permission, body. A request with a wrong key counts toward
-//!   the tenant's limit, and `RateLimit-*` speaks of whichever limit is nearer.
+//!   the tenant's limit. `RateLimit-*` describes the limit with the fewest requests left.
 //! - **Penalties**: a request before `Retry-After` has passed doubles the wait; the third such request in a row suspends
-//!   the key. A wait that is kept clears the record. `Access key suspended.` is our text.
-//! - **Texts** of 405, 409, of malformed JSON and of every success are ours; those of validation are Laravel's.
+//!   the key. Keeping to the wait clears the record. The text `Access key suspended.` is the sandbox's.
+//! - **Texts** of 405, 409, of malformed JSON, of a path that the sandbox does not have, and of every success are the
+//!   sandbox's; those of validation are Laravel's.
 //! - **Read-only and unknown fields** in a request are ignored, as Laravel ignores them.
-//! - **Names**: department ids and roles are taken as they come, and a time zone needs only the form of an IANA name.
+//! - **Names**: any department id and role is accepted, and any time zone that has the form of an IANA name.
 //! - **Status codes** of users: `0` is invited, `1` is active.
-//! - **Lists**: a page holds 15 users unless `page_size` says otherwise; a filter that it does not know is a 400.
-//! - **Scopes**: a permission such as `users.update.7` covers that user alone.
-//! - **Webhooks**: the pause between tries, a new signature and timestamp for each, and the form of the id. Nothing that
-//!   happens in the sandbox sends one by itself.
+//! - **Lists**: a page holds 15 users by default; an unknown filter is a 400.
+//! - **Scopes**: a permission such as `users.update.7` covers only that user.
+//! - **Webhooks**: the pause between tries, the new signature and timestamp of each try, and the form of the id. The
+//!   sandbox sends webhooks only through `Sandbox::deliver`.
 //!
-//! # What is there at the start
+//! # Initial data
 //!
-//! Three users, of which number 3 is deleted; calendar 1 with three events in January 2030, of which number 3 is
-//! cancelled; calendar 2, empty; and two online conferences, of which number 2 has ended.
+//! Three users, of which user 3 is deleted; calendar 1 with three events in January 2030, of which event 3 is cancelled;
+//! calendar 2, empty; and two online conferences, of which conference 2 has ended.
 
-// The room is a MeetBit of its own, and a user of the SDK: it imports the crate root and `webhook`, and nothing of the
-// client's inside. Connections are hyper's; `wire` and `faults` hold what no HTTP server does by itself.
+// This room is a server and a user of the SDK: it may import the crate root and `webhook`, and no other room. hyper serves
+// the connections; `wire` and `faults` do what no HTTP server does by itself.
 
 mod access;
 mod builder;
+mod catalogue;
 mod connection;
 mod customers;
 mod events;

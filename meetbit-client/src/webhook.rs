@@ -1,20 +1,20 @@
-//! Webhooks: what `MeetBit` sends when something happens.
+//! Webhooks: the events that MeetBit sends to your server.
 //!
-//! `MeetBit` posts a JSON body with three headers. [`Verifier`] checks that it comes from `MeetBit`, is fresh and is whole, and
-//! gives a typed [`Event`]; a [`Deduplicator`] tells a repeat from a new one.
+//! MeetBit posts a JSON body with three headers. A [`Verifier`] checks that the request comes from MeetBit and is recent and
+//! unchanged, and returns a typed [`Event`]. A [`Deduplicator`] recognizes repeats.
 //!
-//! A receiver has 10 seconds to answer with a `2xx`, or the webhook is sent again, five times in all. So: verify, tell
-//! repeats, put the webhook in a queue, answer, and do the work afterwards. `webhook_axum.rs` in the repository's
-//! `tests/examples` is a whole receiver.
+//! A receiver must answer with a `2xx` within 10 seconds; otherwise MeetBit sends the webhook again, up to five times in
+//! all. So verify it, check for a repeat, put it into a queue, answer, and do the work afterwards. `webhook_axum.rs` in the
+//! repository's `tests/examples` is a complete receiver.
 //!
-//! # What is promised
-//! - The signature is checked before anything is parsed, over the raw bytes and the timestamp's own text, by the `hmac`
-//!   crate, in constant time and with every secret.
-//! - A webhook whose timestamp is more than 5 minutes from the clock, on either side, is refused.
-//! - A repeated or over-long header, one that is not visible ASCII, a dot in the id, any timestamp text whatever: refused
-//!   with an [`Error`], without a panic.
-//! - Nothing that is rightly signed is lost because its contents are new: see [`Event`].
-//! - No secret stands in a `Debug` or an error. Keys are wiped when they go.
+//! # Guarantees
+//! - The signature is checked before anything is parsed, over the raw bytes and the timestamp as it was sent, by the `hmac`
+//!   crate, in constant time, with every secret.
+//! - A webhook whose timestamp is more than 5 minutes from the clock, in either direction, is refused.
+//! - A repeated or too long header, a header that is not visible ASCII, a dot in the id, or any odd timestamp is refused
+//!   with an [`Error`], never with a panic.
+//! - A correctly signed webhook is never dropped for unknown content, however odd its JSON is: see [`Event`].
+//! - Secrets never appear in `Debug` or errors. Keys are wiped on drop.
 //!
 //! # Examples
 //! ```
@@ -57,9 +57,10 @@
 //! # Ok::<(), meetbit_client::webhook::Error>(())
 //! ```
 
-// The room reads and writes signed webhooks. It imports the ids of the resources from the crate root, and nothing of the
-// client: a receiver needs none.
+// This room verifies and signs webhooks. It may import `resources::ids`, and no other room,
+// because a receiver needs no client.
 
+mod body;
 mod deduplicator;
 mod error;
 mod event;

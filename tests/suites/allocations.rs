@@ -17,8 +17,9 @@ use tower::service_fn;
 #[global_allocator]
 static ALLOCATOR: Allocator = allocations::ALLOCATOR;
 
-/// Blocks of one call: of reqwest, of hyper and of serde for the most part. A block that grows counts again.
-const MOST: u64 = 51;
+/// Blocks of one call, most of them of reqwest, hyper and serde. Three belong to the task as which a started call runs, so
+/// that it goes on while nobody polls its future. A block that grows counts again.
+const MOST: u64 = 54;
 
 /// The heap is everybody's: one test after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

@@ -75,9 +75,16 @@ impl Drop for CallTask {
     }
 }
 
+/// The task holds a box, because tokio copies what a task holds several times, and the state of a call is 1.5 kB.
 #[cfg(not(feature = "tracing"))]
 fn spawn(runtime: &Handle, call: Arc<Prepared>) -> JoinHandle<Result<Reply, Error>> {
-    runtime.spawn(execute(call))
+    runtime.spawn(boxed(call))
+}
+
+type Execution = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+
+fn boxed(call: Arc<Prepared>) -> Execution {
+    Box::pin(execute(call))
 }
 
 /// The task keeps the caller's span and subscriber.
@@ -105,7 +112,7 @@ async fn in_span(call: Arc<Prepared>) -> Result<Reply, Error> {
         http.request.resend_count = field::Empty,
         error.r#type = field::Empty,
     );
-    let result = execute(call).instrument(span.clone()).await;
+    let result = boxed(call).instrument(span.clone()).await;
     let (status, attempts) = match &result {
         Ok(reply) => (Some(reply.status), reply.attempts),
         Err(error) => {

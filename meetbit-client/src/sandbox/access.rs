@@ -26,14 +26,6 @@ impl AccessKey {
         &self.secret
     }
 
-    pub(super) fn rename(&mut self, id: String, secret: String) {
-        (self.id, self.secret) = (id, secret);
-    }
-
-    pub(super) fn grant(&mut self, permissions: Vec<String>) {
-        self.permissions = permissions;
-    }
-
     /// The first permission that is not of the form `resource.verb.scope`.
     pub(super) fn malformed_permission(&self) -> Option<&str> {
         self.permissions.iter().map(String::as_str).find(|permission| {
@@ -42,7 +34,7 @@ impl AccessKey {
         })
     }
 
-    /// Whether one of the permissions covers `needed`, part by part, `*` covering any.
+    /// Whether one of the permissions covers `needed` part by part; `*` covers any part.
     pub(super) fn permits(&self, needed: &str) -> bool {
         self.permissions.iter().any(|granted| {
             granted.split('.').zip(needed.split('.')).all(|(granted, needed)| granted == "*" || granted == needed)
@@ -50,7 +42,7 @@ impl AccessKey {
     }
 }
 
-/// The position of the key that a request carries: each header once, and both right.
+/// The index of the key that a request carries. Each header must occur once, and both must be right.
 pub(super) fn identify(keys: &[AccessKey], headers: &HeaderMap) -> Option<usize> {
     let [id, secret] = KEY_HEADERS.map(|name| only(headers, name));
     let (id, secret) = (id?, secret?);

@@ -1,5 +1,6 @@
-//! How a sandbox is set up.
+//! The builder of a sandbox.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +18,22 @@ use crate::{Client, Credentials, Error, ErrorKind, RateLimit};
 impl Sandbox {
     /// Starts a sandbox on a free port, with one key that has every permission and MeetBit's default rate limits.
     ///
-    /// It runs on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
+    /// The sandbox runs on its own thread: it answers even while the caller's runtime is busy, blocked or gone.
     ///
     /// # Errors
     ///
-    /// [`Config`](ErrorKind::Config) if no port can be opened on the loopback address, or no thread started.
+    /// [`Config`](ErrorKind::Config) if no port on the loopback address can be opened or no thread can be started.
     pub async fn start() -> Result<Self, Error> {
         Self::builder().start().await
     }
 
-    /// A sandbox with another port, other keys, limits, or faults from the start.
+    /// Sets up a sandbox with another port, other keys, other limits, or faults from the start.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
 }
 
-/// Sets up a [`Sandbox`]; made by [`Sandbox::builder`].
+/// Sets up a [`Sandbox`]; [`Sandbox::builder`] creates one.
 ///
 /// ```
 /// use meetbit_client::sandbox::Sandbox;
@@ -44,10 +45,11 @@ impl Sandbox {
 /// # }
 /// ```
 #[derive(Clone)]
-#[must_use = "a sandbox runs once it is started"]
+#[must_use = "a builder does nothing until `start` is called"]
 pub struct SandboxBuilder {
     port: u16,
-    first_key: AccessKey,
+    credentials: Option<(String, String)>,
+    permissions: Vec<String>,
     other_keys: Vec<AccessKey>,
     key_per_second: u32,
     tenant_per_second: u32,
@@ -59,8 +61,8 @@ impl SandboxBuilder {
     fn new() -> Self {
         Self {
             port: 0,
-            // MeetBit's sample values hold such signs too: clients had better cope with them.
-            first_key: AccessKey::new("sandbox-key".into(), "sandbox#secret*".into(), vec!["*.*.*".into()]),
+            credentials: None,
+            permissions: vec!["*.*.*".into()],
             other_keys: Vec::new(),
             key_per_second: 5,
             tenant_per_second: 10,
@@ -75,18 +77,19 @@ impl SandboxBuilder {
     }
 
     /// The first key's id and secret.
-    pub fn credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.first_key.rename(id.into(), secret.into());
-        self
+    ///
+    /// By default each sandbox has its own random key id. A rate limiter identifies a server by address and key id, so it does
+    /// not confuse a new sandbox with an earlier one on the same port.
+    pub fn credentials(self, id: impl Into<String>, secret: impl Into<String>) -> Self {
+        Self { credentials: Some((id.into(), secret.into())), ..self }
     }
 
-    /// The permissions of the first key's role; all of them by default.
-    pub fn permissions(mut self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.first_key.grant(permissions.into_iter().map(Into::into).collect());
-        self
+    /// The permissions of the first key's role; all permissions by default.
+    pub fn permissions(self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { permissions: permissions.into_iter().map(Into::into).collect(), ..self }
     }
 
-    /// One more key, with a rate limit of its own below the tenant's.
+    /// Adds a key with its own rate limit below the tenant's.
     pub fn key(
         mut self,
         id: impl Into<String>,
@@ -98,12 +101,12 @@ impl SandboxBuilder {
         self
     }
 
-    /// So many requests in every second for each key and for the whole tenant; 5 and 10 by default.
+    /// The number of requests that each key and the whole tenant may send in any second; 5 and 10 by default.
     pub fn rate_limit(self, key_per_second: u32, tenant_per_second: u32) -> Self {
         Self { key_per_second, tenant_per_second, ..self }
     }
 
-    /// No rate limit to speak of: `RateLimit-Limit` says 4,294,967,295.
+    /// Lifts the rate limits: `RateLimit-Limit` is 4,294,967,295.
     pub fn unlimited(self) -> Self {
         self.rate_limit(u32::MAX, u32::MAX)
     }
@@ -119,7 +122,7 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the sandbox on a thread of its own, so neither this nor any other runtime has to be driven for it to answer.
+    /// Starts the sandbox on its own thread: it answers even while the caller's runtime is busy, blocked or gone.
     ///
     /// # Errors
     ///
@@ -130,19 +133,20 @@ impl SandboxBuilder {
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
-        let credentials = Credentials::new(self.first_key.id(), self.first_key.secret());
         let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
         let (port, server) = self.build()?;
         let server = Arc::new(server);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let base_url = format!("http://{}{BASE_PATH}", listener.local_addr()?);
-        let client = connect(&base_url, credentials, limit)?;
+        let client = connect(&base_url, &server.keys()[0], limit)?;
         let thread = thread::start(listener, Arc::clone(&server)).await?;
         Ok(Sandbox { running: Arc::new(Running { base_url, client, server, _thread: thread }) })
     }
 
     fn build(self) -> io::Result<(u16, Server)> {
-        let keys: Vec<_> = std::iter::once(self.first_key).chain(self.other_keys).collect();
+        let (id, secret) = self.credentials.unwrap_or_else(new_credentials);
+        let first_key = AccessKey::new(id, secret, self.permissions);
+        let keys: Vec<_> = std::iter::once(first_key).chain(self.other_keys).collect();
         if let Some(permission) = keys.iter().find_map(AccessKey::malformed_permission) {
             let text = format!("permission `{permission}` is not of the form `resource.verb.scope`");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
@@ -159,12 +163,21 @@ impl SandboxBuilder {
 
 impl fmt::Debug for SandboxBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SandboxBuilder").field("port", &self.port).finish_non_exhaustive() // the keys are in it
+        f.debug_struct("SandboxBuilder").field("port", &self.port).finish_non_exhaustive() // not the keys
     }
 }
 
-fn connect(base_url: &str, credentials: Credentials, limit: RateLimit) -> io::Result<Client> {
-    let client = Client::builder("sandbox.example.com").base_url(base_url).credentials(credentials).rate_limit(limit);
+/// A random id, and a secret with characters that occur in MeetBit's samples and that a careless client might encode.
+fn new_credentials() -> (String, String) {
+    let random = RandomState::new().hash_one(()) >> 32;
+    (format!("sandbox-key-{random:08x}"), "sandbox#secret*".into())
+}
+
+fn connect(base_url: &str, key: &AccessKey, limit: RateLimit) -> io::Result<Client> {
+    let client = Client::builder("sandbox.example.com")
+        .base_url(base_url)
+        .credentials(Credentials::new(key.id(), key.secret()))
+        .rate_limit(limit);
     client.build().map_err(io::Error::other)
 }
 

@@ -1,4 +1,4 @@
-//! One connection, served by hyper. A fault that no HTTP server can do takes the stream back from it.
+//! One connection, served by hyper. For a fault that hyper cannot produce, the sandbox takes the stream back.
 
 use std::future::poll_fn;
 use std::io;
@@ -26,10 +26,10 @@ use super::wire::{Progress, Wire};
 /// The longest head, in bytes and in headers.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 128;
-/// How long a client is listened to after the last reply.
+/// How long the server reads on after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves until either side closes. Errors of the socket concern the client only.
+/// Serves until either side closes. Socket errors are ignored, because only the client can react to them.
 pub(super) async fn serve(stream: TcpStream, server: Arc<Server>) {
     let service = Arc::new(Service { server, progress: Progress::default(), takeover: Mutex::default() });
     let wire = TokioIo::new(Wire::new(stream, service.progress.clone()));
@@ -38,7 +38,7 @@ pub(super) async fn serve(stream: TcpStream, server: Arc<Server>) {
         let service = Arc::clone(&service);
         Box::pin(async move { service.exchange(request).await })
     });
-    // Half-closed: a request is acted on even if the client stops waiting for the reply.
+    // With `half_close`, a request takes effect even if the client goes away before the reply.
     let mut connection = http1::Builder::new()
         .half_close(true)
         .max_headers(MAX_HEADERS)
@@ -50,7 +50,7 @@ pub(super) async fn serve(stream: TcpStream, server: Arc<Server>) {
     let _ = service.finish(parts.io.into_inner().into_stream(), end, parts.read_buf).await;
 }
 
-/// What the requests of one connection share.
+/// The state that the requests of one connection share.
 struct Service {
     server: Arc<Server>,
     progress: Progress,
@@ -60,7 +60,7 @@ struct Service {
 /// The error that makes hyper give up the connection.
 const GIVEN_UP: &str = "a fault takes the connection over";
 
-/// What a request leads to: a reply for hyper to write, or bytes and ends that are beyond hyper.
+/// The reaction to a request: a reply for hyper to write, or a fault that hyper cannot produce.
 type Action = Result<(Reply, Option<Damage>), Takeover>;
 
 impl Service {
@@ -72,7 +72,7 @@ impl Service {
             Ok((reply, damage)) => {
                 self.server.replying(&exchange, &reply);
                 self.progress.replying(damage);
-                Ok(reply.map(reqwest::Body::from)) // the body of whole bytes that is in the tree already
+                Ok(reply.map(reqwest::Body::from)) // any `Body` of whole bytes will do; this one is in the tree
             }
             Err(takeover) => {
                 *lock(&self.takeover) = Some((exchange, takeover));
@@ -148,33 +148,30 @@ impl Service {
         })
     }
 
-    /// Does what hyper could not do, and closes.
+    /// Performs the fault that hyper could not produce, then closes the connection.
     async fn finish(&self, mut stream: TcpStream, end: hyper::Result<()>, unread: Bytes) -> io::Result<()> {
         let takeover = lock(&self.takeover).take();
-        match takeover {
-            Some((exchange, Takeover::StopReading)) => {
+        match (takeover, end) {
+            (Some((exchange, Takeover::StopReading)), _) => {
                 self.server.read(&exchange, unread, false);
                 return faults::read_nothing(&stream).await;
             }
-            Some((_, Takeover::Reset)) => return stream.set_zero_linger(),
-            Some((_, takeover)) => takeover.perform(&mut stream).await?,
-            None if self.progress.is_refused() => {
-                let reply = self.server.refuse(None, refusal(end));
+            (Some((_, Takeover::Reset)), _) => return stream.set_zero_linger(),
+            (Some((_, takeover)), _) => takeover.perform(&mut stream).await?,
+            (None, Err(error)) if error.is_parse() => {
+                let reply = self.server.refuse(None, refusal(&error));
                 stream.write_all(&reply::render(&reply, true)).await?;
             }
-            None => {}
+            (None, _) => {}
         }
-        // Closing with bytes unread would reset the connection, and the reply could be lost with it.
+        // Closing a socket with unread bytes resets the connection, which can destroy the reply.
         stream.shutdown().await?;
         let _ = timeout(LINGER, faults::wait_for_the_end(&mut stream)).await;
         Ok(())
     }
 }
 
-/// hyper refuses by itself what it cannot parse; its reply lacks the headers that every reply of MeetBit has.
-fn refusal(end: hyper::Result<()>) -> Refusal {
-    match end {
-        Err(error) if error.is_parse_too_large() => request::HEAD_TOO_LARGE,
-        _ => Refusal::bad_request("The request is malformed."),
-    }
+/// Replaces hyper's own reply to a malformed request, which lacks the headers that every reply of MeetBit has.
+fn refusal(error: &hyper::Error) -> Refusal {
+    if error.is_parse_too_large() { request::HEAD_TOO_LARGE } else { Refusal::bad_request("The request is malformed.") }
 }

@@ -23,7 +23,7 @@ struct Customer {
     deleted_at: Option<Rfc3339>,
 }
 
-/// What a client says of a customer.
+/// The fields that a client sets.
 #[derive(Debug, Serialize)]
 struct Given {
     first_name: Option<String>,
@@ -47,7 +47,7 @@ struct Address {
 }
 
 impl Customers {
-    /// No operation reads customers again, so only their number is kept.
+    /// Only the number of customers is kept, because no operation reads them.
     pub(super) fn create(&mut self, input: &Input) -> Result<Reply, OperationError> {
         let given = input.read(Given::read)?;
         self.created += 1;

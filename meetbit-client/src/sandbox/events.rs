@@ -67,7 +67,7 @@ struct Attendee {
     calendar_id: Option<i64>,
 }
 
-/// An event as it is sent: with the conference that is held for it.
+/// An event in a reply, with its online conference.
 #[derive(Debug, Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -75,7 +75,7 @@ struct Shown<'a> {
     online_conference: Option<&'a OnlineConference>,
 }
 
-/// What a client says of the list that it wants.
+/// The query of a list.
 #[derive(Debug)]
 struct Listing {
     from: Option<Rfc3339>,
@@ -118,7 +118,7 @@ impl Events {
         Ok(reply::done("Events retrieved.", &found))
     }
 
-    /// A cancelled event counts as deleted, so it cannot be found to be cancelled again.
+    /// A cancelled event counts as deleted, so cancelling it again is a 404.
     pub(super) fn cancel(
         &mut self,
         calendar: i64,
@@ -197,7 +197,7 @@ impl Listing {
         }
     }
 
-    /// Events that have a part of their time between `from` and `to`.
+    /// True for an event that overlaps the span from `from` to `to`.
     fn wants(&self, event: &Event) -> bool {
         Some(event.end) > self.from && Some(event.start) < self.to && (self.with_trashed || event.deleted_at.is_none())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong on purpose.
+//! The faults that a test can ask for.
 
 use std::time::Duration;
 
@@ -6,20 +6,19 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Response, StatusCode};
 
-/// Something that goes wrong with one request.
+/// A failure that the sandbox produces for one request.
 ///
 /// Queue it with [`Sandbox::fault`](crate::sandbox::Sandbox::fault), for one operation with
 /// [`Sandbox::on`](crate::sandbox::Sandbox::on), or from the start with the builder.
 ///
-/// A request that meets a fault is read in full (unless the fault is [`stop_reading`](Self::stop_reading)), is in the request log and
-/// counts toward the rate limits. Whether MeetBit acts on it depends on the fault:
+/// The sandbox reads the request in full (unless the fault is [`stop_reading`](Self::stop_reading)), records it, and counts it
+/// toward the rate limits. Whether the request takes effect depends on the fault:
 ///
-/// - [`delay`](Self::delay) waits first, then acts and replies;
-/// - [`cut_head`](Self::cut_head), [`cut_body`](Self::cut_body), [`drip`](Self::drip) and [`drip_body`](Self::drip_body) damage the real
-///   reply, so it has acted;
-/// - the others stand in place of the reply, and nothing is created,
-///
-/// unless [`after_acting`](Self::after_acting) says that the customer is created and only the reply is lost.
+/// - [`delay`](Self::delay): it takes effect after the delay;
+/// - [`cut_head`](Self::cut_head), [`cut_body`](Self::cut_body), [`drip`](Self::drip) and [`drip_body`](Self::drip_body): it takes
+///   effect, and its reply is damaged;
+/// - all others: it has no effect, because the fault replaces the reply. With [`after_acting`](Self::after_acting) it takes effect
+///   and only the reply is lost.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,7 +42,7 @@ pub(super) enum Kind {
     Damage(Damage),
 }
 
-/// What stands in place of the reply.
+/// What replaces the reply.
 #[derive(Debug, Clone)]
 pub(super) enum Instead {
     Silence,
@@ -70,7 +69,7 @@ pub(super) enum Part {
 }
 
 impl Fault {
-    /// Waits, then goes on as usual; with [`after_acting`](Self::after_acting) it acts first and waits before it replies.
+    /// Waits before the request takes effect; with [`after_acting`](Self::after_acting), waits before the reply.
     #[must_use]
     pub fn delay(duration: Duration) -> Self {
         Self::new(Kind::Delay(duration))
@@ -96,32 +95,32 @@ impl Fault {
 
     /// Stops reading after the head and keeps the connection open.
     ///
-    /// The request log holds whatever of the body had come along with the head. There is nothing to act on, so
+    /// The request log holds the part of the body that arrived with the head. The request never takes effect, so
     /// [`after_acting`](Self::after_acting) changes nothing.
     #[must_use]
     pub fn stop_reading() -> Self {
         Self::new(Kind::StopReading)
     }
 
-    /// Closes the connection after so many bytes of the reply's status line and headers.
+    /// Closes the connection after this many bytes of the reply's status line and headers.
     #[must_use]
     pub fn cut_head(after: usize) -> Self {
         Self::new(Kind::Damage(Damage::CutHead(after)))
     }
 
-    /// Closes the connection after so many bytes of the reply's body; `Content-Length` announces all of them.
+    /// Closes the connection after this many bytes of the reply's body; `Content-Length` announces the whole body.
     #[must_use]
     pub fn cut_body(after: usize) -> Self {
         Self::new(Kind::Damage(Damage::CutBody(after)))
     }
 
-    /// Sends the whole reply, head and body, so many bytes at a time with a pause after each.
+    /// Sends the whole reply in pieces of this many bytes, with a pause after each.
     #[must_use]
     pub fn drip(bytes: usize, interval: Duration) -> Self {
         Self::new(Kind::Damage(Damage::Drip { part: Part::Whole, bytes, interval }))
     }
 
-    /// Sends the reply's head at once and its body so many bytes at a time with a pause after each.
+    /// Sends the reply's head at once and its body in pieces of this many bytes, with a pause after each.
     #[must_use]
     pub fn drip_body(bytes: usize, interval: Duration) -> Self {
         Self::new(Kind::Damage(Damage::Drip { part: Part::Body, bytes, interval }))
@@ -133,13 +132,13 @@ impl Fault {
         Self::instead(Instead::FloodInformational)
     }
 
-    /// Replies `200` with a body of so many bytes of text, made as it is sent.
+    /// Replies `200` with a body of this many bytes, generated while it is sent.
     #[must_use]
     pub fn flood_body(total: u64) -> Self {
         Self::instead(Instead::FloodBody(total))
     }
 
-    /// Replies `200` with this `Content-Encoding` and these bytes, whether they are encoded so or not.
+    /// Replies `200` with this `Content-Encoding` and these bytes, which need not match.
     ///
     /// A name that cannot be a header value is sent as `invalid`.
     #[must_use]
@@ -151,7 +150,7 @@ impl Fault {
         Self::reply(response)
     }
 
-    /// Redirects with `307`, which asks the client to send method, body and headers again to `url`.
+    /// Redirects with `307`, which asks the client to repeat the request at `url`.
     ///
     /// An address that cannot be a header value is left out. For another status use [`reply`](Self::reply).
     #[must_use]
@@ -164,7 +163,7 @@ impl Fault {
         Self::reply(response)
     }
 
-    /// Replies with this.
+    /// Replies with this response.
     ///
     /// Missing `Content-Length` and `Date` headers are added, and no others: the headers of the rate limit are not. A reply
     /// with its own `Content-Length` or `Transfer-Encoding`, or with an informational status, is sent exactly as it is,
@@ -174,16 +173,47 @@ impl Fault {
         Self::instead(Instead::Reply(response.map(Into::into)))
     }
 
+    /// Replies with this status, such as `503`, and its reason phrase as the body.
+    ///
+    /// A number that is not a status is sent as `500`. For another body, or for headers, use [`reply`](Self::reply).
+    ///
+    /// ```
+    /// use meetbit_client::{ErrorKind, ListUsers, RetryPolicy, Users};
+    /// use meetbit_client::sandbox::{Fault, Sandbox};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::start().await?;
+    /// sandbox.fault(Fault::status(503));
+    ///
+    /// let call = sandbox.client().list_users(&ListUsers::new()).retry(RetryPolicy::never());
+    /// assert_eq!(call.await.unwrap_err().kind(), ErrorKind::Server);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn status(status: impl TryInto<StatusCode>) -> Self {
+        let status = status.try_into().unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = Response::new(Bytes::from_static(status.canonical_reason().unwrap_or_default().as_bytes()));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Self::reply(response)
+    }
+
     /// Sends exactly these bytes, which need not be HTTP, and closes the connection.
     #[must_use]
     pub fn raw(bytes: impl Into<Bytes>) -> Self {
         Self::instead(Instead::Raw(bytes.into()))
     }
 
-    /// Lets MeetBit act on the request before the fault: the customer is created and the reply is lost.
+    /// Lets the request take effect before the fault: the customer is created, and only the reply is lost.
     #[must_use]
     pub fn after_acting(self) -> Self {
         Self { after_acting: true, ..self }
+    }
+
+    pub(super) fn is_reply(&self) -> bool {
+        matches!(self.kind, Kind::Instead(Instead::Reply(_)))
     }
 
     fn new(kind: Kind) -> Self {

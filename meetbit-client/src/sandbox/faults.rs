@@ -1,4 +1,4 @@
-//! Faults done to a socket.
+//! Faults on the bare socket.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
-/// What is done with a stream that was taken back from hyper.
+/// What to do with a stream that was taken back from hyper.
 #[derive(Debug)]
 pub(super) enum Takeover {
     StopReading,
@@ -21,7 +21,7 @@ pub(super) enum Takeover {
 }
 
 impl Takeover {
-    /// Writes what there is to write.
+    /// Writes the bytes of this fault, if it has any.
     pub(super) async fn perform(self, stream: &mut TcpStream) -> io::Result<()> {
         match self {
             Self::StopReading | Self::Reset | Self::Close => Ok(()),
@@ -52,17 +52,17 @@ async fn flood_body(stream: &mut TcpStream, head: &[u8], total: u64) -> io::Resu
     Ok(())
 }
 
-/// Says nothing until the client goes.
+/// Writes nothing until the client closes.
 pub(super) async fn wait_for_the_end(stream: &mut TcpStream) -> io::Result<()> {
     let mut ignored = [0; 1024];
     while stream.read(&mut ignored).await? > 0 {}
     Ok(())
 }
 
-/// Reads nothing until the client goes, as far as that can be seen without reading.
+/// Reads nothing until the client closes, as far as that shows without reading.
 pub(super) async fn read_nothing(stream: &TcpStream) -> io::Result<()> {
     while !stream.ready(Interest::READABLE).await?.is_read_closed() {
-        sleep(Duration::from_millis(20)).await; // bytes that stay unread keep the socket readable
+        sleep(Duration::from_millis(20)).await; // unread bytes keep the socket readable
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::validation::{Fields, Presence};
 
-/// Keeps the items of which one attribute compares as asked for.
+/// Keeps the items whose attribute compares with the value as the operator demands.
 #[derive(Debug)]
 pub(super) struct Filter {
     attribute: String,
@@ -26,9 +26,9 @@ enum Operator {
 }
 
 impl Filter {
-    /// Reads `attribute`, `operator` and `value`; there is a filter only where attribute and value are given.
+    /// Reads `attribute`, `operator` and `value`; there is no filter without attribute and value.
     ///
-    /// MeetBit does not document the operators: common spellings are understood, and the others refused.
+    /// MeetBit does not document the operators: common spellings are accepted, all others refused.
     pub(super) fn read(fields: &mut Fields<'_>, attributes: &[&'static str]) -> Option<Self> {
         let attribute = fields.one_of("attribute", Presence::Optional, attributes);
         let operator = match fields.any_text("operator", Presence::Optional) {
@@ -42,7 +42,7 @@ impl Filter {
         Some(Self { attribute: attribute?.into(), operator: operator?, value: value? })
     }
 
-    /// Whether to keep an item, given as the JSON object that is sent for it.
+    /// Whether to keep an item, given as its JSON object.
     pub(super) fn keeps(&self, item: &Value) -> bool {
         let actual = &item[&self.attribute];
         match (self.operator, compare_with_text(actual, &self.value)) {
@@ -73,7 +73,7 @@ impl Operator {
     }
 }
 
-/// The order of two JSON values: nothing first, then numbers, then texts without regard to case.
+/// The order of two JSON values: nothing first, then numbers, then texts regardless of case.
 pub(super) fn compare(one: &Value, other: &Value) -> Ordering {
     match (one.as_i64(), other.as_i64()) {
         (Some(one), Some(other)) => one.cmp(&other),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, Response};
 
-use crate::{Client, Credentials};
+use crate::{Client, Credentials, Endpoint};
 
 use super::access::AccessKey;
 use super::fault::Fault;
@@ -59,39 +59,73 @@ impl Sandbox {
         self.running.client.clone()
     }
 
-    /// Every request whose head was read, in order of arrival: the request log.
+    /// The request log: every request whose head was read, in order of arrival.
     ///
-    /// The latest 100,000 are kept.
+    /// It keeps the latest 100,000 requests, and fewer if their heads and bodies exceed 32 MiB.
     #[must_use]
     pub fn requests(&self) -> Vec<Received> {
         self.running.server.request_log().all()
     }
 
-    /// Queues a fault for the next request; faults queue up, one for each request.
+    /// Queues a fault for the next request. Each request takes one fault from the queue.
     pub fn fault(&self, fault: Fault) {
         self.running.server.script().add(None, fault);
     }
 
-    /// Queues a reply for the next request, which is then not acted upon: short for [`Fault::reply`].
+    /// Queues a reply for the next request, which then has no effect: short for [`Fault::reply`].
     pub fn reply(&self, response: Response<impl Into<Bytes>>) {
         self.fault(Fault::reply(response));
     }
 
-    /// Narrows what is queued to one method and path, such as `(Method::POST, "/customers")`.
+    /// Queues faults and replies for one method and path, such as `(Method::POST, "/customers")`.
     ///
-    /// The path is the one after the base URL; a segment in braces, as in `/users/{user_id}`, stands for any.
+    /// The path is relative to the base URL. A segment in braces, as in `/users/{user_id}`, matches any segment.
     #[must_use]
     pub fn on(&self, method: Method, path: impl Into<String>) -> On<'_> {
         On::new(&self.running.server, method, path.into())
     }
 
-    /// Whether a key has been suspended for asking too early too often.
+    /// Adds your own endpoints, so that the sandbox checks them as MeetBit would.
+    ///
+    /// Key, rate limits and permissions are checked before a request gets its [scripted reply](On::reply), and
+    /// [`Received::endpoint`] names the endpoint that was called. A denied request leaves the reply in the queue. A
+    /// permission for one object is enough for an endpoint whose path ends with that object's id: `notes.delete.7` allows
+    /// `DELETE /notes/7`.
+    ///
+    /// ```
+    /// use meetbit_client::http::{Method, Response};
+    /// use meetbit_client::sandbox::Sandbox;
+    /// use meetbit_client::{Api, Call, ErrorKind, api, api_endpoint};
+    ///
+    /// #[api]
+    /// trait Notes: Api {
+    ///     #[api_endpoint(delete, "/notes/{note_id}", perm = "notes.delete.*")]
+    ///     fn delete_note(&self, note_id: u32) -> Call<()>;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::builder().permissions(["notes.read.*"]).start().await?;
+    /// sandbox.serve(<dyn Notes>::ENDPOINTS);
+    /// sandbox.on(Method::DELETE, "/notes/{note_id}").reply(Response::new(r#"{"message": "Deleted.", "data": null}"#));
+    ///
+    /// let denied = sandbox.client().delete_note(7).await.unwrap_err();
+    /// assert_eq!(denied.kind(), ErrorKind::PermissionDenied);
+    /// assert_eq!(sandbox.requests()[0].endpoint.unwrap().name(), "delete_note");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn serve(&self, endpoints: &[&'static Endpoint]) {
+        self.running.server.catalogue().serve(endpoints);
+    }
+
+    /// Whether a key has been suspended because it sent requests too early too often.
     #[must_use]
     pub fn suspended(&self) -> bool {
         self.running.server.limits().suspended()
     }
 
-    /// How many requests came before the `Retry-After` that their key was given had passed.
+    /// The number of requests that arrived before their key's `Retry-After` had passed.
     #[must_use]
     pub fn penalties(&self) -> u32 {
         self.running.server.limits().penalties()

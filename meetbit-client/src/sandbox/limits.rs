@@ -1,13 +1,13 @@
-//! The rate limits, and the penalty for not keeping to `Retry-After`.
+//! The rate limits, and the penalties for sending before `Retry-After` has passed.
 //!
-//! Nothing here reads a clock: each step is given the instant at which it happens.
+//! Nothing here reads a clock: each step takes the instant at which it happens.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Windows are exact: in every half-open second no more than the limit are let through.
+/// Windows are exact: no half-open second lets more than the limit through.
 const WINDOW: Duration = Duration::from_secs(1);
-/// So many early requests in a row suspend the key.
+/// The number of early requests in a row that suspends the key.
 const STRIKES: u32 = 3;
 
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Limits {
     penalties: u32,
 }
 
-/// What is decided when a request arrives, and what the reply's headers say.
+/// The decision on a request, and the values of its reply's headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Admission {
     pub(super) verdict: Verdict,
@@ -30,7 +30,7 @@ pub(super) struct Admission {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Pass,
-    /// Answer 429 with so many seconds.
+    /// Reply 429 with this `Retry-After`, in seconds.
     Wait(u64),
     Suspended,
 }
@@ -68,7 +68,7 @@ impl Limits {
         }
     }
 
-    /// Counts an arrival and decides. A request without a valid key counts toward the tenant's limit alone.
+    /// Counts an arrival and decides. A request without a valid key counts only toward the tenant's limit.
     pub(super) fn admit(&mut self, key: Option<usize>, now: Instant) -> Admission {
         let mut tightest = self.tenant.count(now);
         let mut verdict = Verdict::Pass;
@@ -86,7 +86,7 @@ impl Limits {
         Admission { verdict, ..tightest }
     }
 
-    /// Starts the wait that a reply tells its key of: from the moment at which it is told.
+    /// Starts the wait that a reply asks of its key, at the moment of the reply.
     pub(super) fn hold(&mut self, key: usize, seconds: u64, now: Instant) {
         let Some(key) = self.keys.get_mut(key) else { return };
         let until = now.checked_add(Duration::from_secs(seconds));

@@ -1,4 +1,4 @@
-//! What is queued for one method and path.
+//! Faults and replies for one method and path.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::script::Target;
 use super::server::Server;
 
-/// Queues faults and replies for one method and path; made by [`Sandbox::on`](crate::sandbox::Sandbox::on).
+/// Queues faults and replies for one method and path; [`Sandbox::on`](crate::sandbox::Sandbox::on) creates it.
 #[derive(Debug)]
 pub struct On<'a> {
     server: &'a Server,
@@ -24,7 +24,7 @@ impl<'a> On<'a> {
         self.server.script().add(Some(self.target.clone()), fault);
     }
 
-    /// Queues a reply for the next such request, which is then not acted upon: short for [`Fault::reply`].
+    /// Queues a reply for the next such request, which then has no effect: short for [`Fault::reply`].
     pub fn reply(&self, response: Response<impl Into<Bytes>>) {
         self.fault(Fault::reply(response));
     }

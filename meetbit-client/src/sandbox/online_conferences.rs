@@ -28,7 +28,7 @@ pub(super) struct OnlineConference {
     deleted_at: Option<Rfc3339>,
 }
 
-/// What a client says of a conference.
+/// The fields that a client sets.
 #[derive(Debug, Serialize)]
 struct Given {
     online_conference_account_id: i64,
@@ -39,7 +39,7 @@ struct Given {
 }
 
 impl OnlineConferences {
-    /// One that is held for event 1, and one that has ended.
+    /// A conference for event 1, and one that has ended.
     pub(super) fn seeded() -> Self {
         let mut coming =
             OnlineConference::new(1, Given::sample("sandbox-conference-1", "Introduction"), Rfc3339::START);
@@ -73,7 +73,7 @@ impl OnlineConferences {
         Ok(reply::done("Online conference updated.", conference))
     }
 
-    /// The conference that is held for an event.
+    /// The conference of an event.
     pub(super) fn held_for(&self, event: i64) -> Option<&OnlineConference> {
         self.conferences.iter().find(|conference| conference.given.backer_event_id == Some(event))
     }
@@ -125,7 +125,7 @@ fn read_title(fields: &mut Fields<'_>) -> (String, bool) {
     (title.unwrap_or_default(), fields.boolean("is_public", Presence::Required).unwrap_or_default())
 }
 
-/// Attendees are checked and then forgotten: no documented operation shows them.
+/// Attendees are checked and not kept, because no documented operation returns them.
 fn read_attendees(fields: &mut Fields<'_>) {
     let attendees = fields.list("online_conference_attendees", Presence::Optional, |attendee| {
         attendee.any_text("name", Presence::Required);

@@ -1,11 +1,11 @@
-//! Why an operation was not done.
+//! The ways in which an operation fails.
 
 use http::StatusCode;
 
 use super::reply::{self, Reply};
 use super::validation::Invalid;
 
-/// Why an operation was not done.
+/// Why an operation failed.
 #[derive(Debug)]
 pub(super) enum OperationError {
     Invalid(Invalid),

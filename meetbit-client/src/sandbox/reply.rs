@@ -1,11 +1,12 @@
-//! Replies in MeetBit's shapes, and how they are written.
+//! Replies in MeetBit's shapes.
 
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::Serialize;
 
 use super::limits::Admission;
+use super::route::BASE_PATH;
 use super::validation::Invalid;
 
 pub(super) type Reply = Response<Bytes>;
@@ -26,8 +27,8 @@ pub(super) fn invalid(invalid: &Invalid) -> Reply {
 }
 
 /// Any other status: a line of text.
-pub(super) fn text(status: StatusCode, text: &'static str) -> Reply {
-    with_body(status, "text/plain", Bytes::from_static(text.as_bytes()))
+pub(super) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    with_body(status, "text/plain", text.into())
 }
 
 pub(super) fn unauthenticated() -> Reply {
@@ -46,12 +47,21 @@ pub(super) fn not_found() -> Reply {
     text(StatusCode::NOT_FOUND, "Resource object does not exist.")
 }
 
-pub(super) fn wrong_method(allowed: &str) -> Reply {
-    let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed.");
+/// The reply for a path that the sandbox does not have. MeetBit may have it, so the text says how to script it.
+pub(super) fn unscripted(method: &Method, path: &str) -> Reply {
+    let hint = match path.strip_prefix(BASE_PATH) {
+        Some(path) => format!("{method} {path}: script it with `Sandbox::on`"),
+        None => format!("{method} {path}: its paths begin with {BASE_PATH}"),
+    };
+    text(StatusCode::NOT_FOUND, format!("the sandbox has no {hint}"))
+}
+
+pub(super) fn wrong_method(mut unscripted: Reply, allowed: &str) -> Reply {
+    *unscripted.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
-        reply.headers_mut().insert(ALLOW, allowed);
+        unscripted.headers_mut().insert(ALLOW, allowed);
     }
-    reply
+    unscripted
 }
 
 pub(super) fn too_many(seconds: u64) -> Reply {
@@ -74,13 +84,13 @@ pub(super) fn add_limits(reply: &mut Reply, admission: &Admission) {
     headers.insert(HeaderName::from_static("ratelimit-reset"), admission.reset.into());
 }
 
-/// False for what hyper would correct or refuse: a reply with framing of its own, right or wrong, and a `1xx`.
+/// False for a reply that hyper would correct or refuse: one with its own framing, right or wrong, or with a `1xx` status.
 pub(super) fn is_for_hyper(reply: &Reply) -> bool {
     let framing = [CONTENT_LENGTH, TRANSFER_ENCODING];
     !reply.status().is_informational() && !framing.iter().any(|name| reply.headers().contains_key(name))
 }
 
-/// A reply as bytes, with the headers that it has and no others.
+/// A reply as bytes, with exactly its own headers.
 pub(super) fn render(reply: &Reply, with_body: bool) -> Vec<u8> {
     let status = reply.status();
     let reason = status.canonical_reason().unwrap_or_default();
@@ -98,7 +108,7 @@ pub(super) fn render(reply: &Reply, with_body: bool) -> Vec<u8> {
 fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(body) => with_body(status, "application/json", body.into()),
-        // Plain data with text keys always serializes; this arm only has to exist.
+        // Unreachable: plain data with text keys always serializes.
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "An unexpected error occurred."),
     }
 }

@@ -1,4 +1,4 @@
-//! One request: the checks of its head that hyper leaves to the service, and its body up to a bound.
+//! One request: checks of its head that hyper leaves to the service, and the bounded reading of its body.
 
 use std::error::Error as _;
 use std::future::poll_fn;
@@ -27,7 +27,7 @@ pub(super) struct Request {
     pub(super) body: Bytes,
 }
 
-/// The answer to a request that is not valid HTTP; the connection is closed after it.
+/// The reply to a request that is not valid HTTP. The connection is closed after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Refusal(pub(super) StatusCode, pub(super) &'static str);
 
@@ -70,7 +70,7 @@ fn is_within_bound(length: &HeaderValue) -> bool {
     length.to_str().ok().and_then(|length| length.parse().ok()).is_some_and(|length: usize| length <= MAX_BODY)
 }
 
-/// Reads the body into `bytes`; true once it is complete, false if the client went away before its end.
+/// Reads the body into `bytes`. True if it is complete, false if the client went away first.
 pub(super) async fn read_body(mut body: Incoming, bytes: &mut BytesMut) -> Result<bool, Refusal> {
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         match frame.map(hyper::body::Frame::into_data) {
@@ -84,7 +84,7 @@ pub(super) async fn read_body(mut body: Incoming, bytes: &mut BytesMut) -> Resul
     Ok(true)
 }
 
-/// True for a chunk that breaks the grammar; an early end and a broken connection have other kinds.
+/// True for a malformed chunk. An early end and a broken connection have other error kinds.
 fn is_malformed(error: &hyper::Error) -> bool {
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
     matches!(cause, Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))

@@ -1,4 +1,4 @@
-//! Everything that the sandbox keeps, and which operation works on what.
+//! The objects that the sandbox keeps, and the operations on them.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -24,7 +24,7 @@ pub(super) struct Resources {
 }
 
 impl Resources {
-    /// With the objects that are there at the start.
+    /// The initial objects.
     pub(super) fn seeded() -> Self {
         Self {
             customers: Customers::default(),
@@ -77,7 +77,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// The query of a request; of a repeated name the last value counts, as in PHP.
+/// The query of a request; the last value of a repeated name counts, as in PHP.
 fn query(request: &Request) -> Input {
     let query = request.head.uri.query().unwrap_or_default();
     Input::query(form_urlencoded::parse(query.as_bytes()).into_owned())

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 pub(super) struct Rfc3339(Timestamp);
 
 impl Rfc3339 {
-    /// When everything that is there at the start was made: the first moment of 2024.
+    /// The creation time of all initial objects: the first moment of 2024.
     pub(super) const START: Self = Self::from_unix(1_704_067_200);
 
     pub(super) fn now() -> Self {
@@ -19,7 +19,7 @@ impl Rfc3339 {
         Self(Timestamp::constant(seconds, 0))
     }
 
-    /// A moment as a client writes it: with a date, a time and an offset from UTC.
+    /// Reads a date and time with an offset from UTC.
     pub(super) fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
     }

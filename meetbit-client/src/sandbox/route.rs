@@ -1,11 +1,11 @@
-//! From method and path to the operation that they name.
+//! Routing from method and path to an operation.
 
 use http::Method;
 
-/// Where the API starts.
+/// The path of the base URL.
 pub(super) const BASE_PATH: &str = "/api/public/v2.0";
 
-/// What a method and a path lead to.
+/// The result of routing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
     Found(Operation),
@@ -27,7 +27,7 @@ pub(super) enum Operation {
 }
 
 impl Operation {
-    /// The permission that a key needs for it.
+    /// The permission that a key needs.
     pub(super) fn permission(self) -> String {
         match self {
             Self::CreateCustomer => "customers.create.*".into(),
@@ -42,7 +42,7 @@ impl Operation {
     }
 }
 
-/// `HEAD` goes wherever `GET` goes.
+/// `HEAD` is routed as `GET`.
 pub(super) fn route(method: &Method, path: &str) -> Route {
     let Some(there) = operations(path) else {
         return Route::NoSuchPath;
@@ -59,22 +59,24 @@ fn operations(path: &str) -> Option<Vec<(Method, Operation)>> {
     Some(match path.split('/').collect::<Vec<_>>().as_slice() {
         ["customers"] => vec![(Method::POST, Operation::CreateCustomer)],
         ["users"] => vec![(Method::GET, Operation::ListUsers), (Method::POST, Operation::CreateUser)],
-        ["users", user] => vec![(Method::PATCH, Operation::UpdateUser { user: id(user)? })],
-        ["calendars", calendar, "events"] => vec![(Method::GET, Operation::ListEvents { calendar: id(calendar)? })],
+        ["users", user] => vec![(Method::PATCH, Operation::UpdateUser { user: id(user) })],
+        ["calendars", calendar, "events"] => vec![(Method::GET, Operation::ListEvents { calendar: id(calendar) })],
         ["calendars", calendar, "events", event, "cancel"] => {
-            vec![(Method::POST, Operation::CancelEvent { calendar: id(calendar)?, event: id(event)? })]
+            vec![(Method::POST, Operation::CancelEvent { calendar: id(calendar), event: id(event) })]
         }
         ["online_conferences"] => vec![(Method::POST, Operation::CreateOnlineConference)],
         ["online_conferences", conference] => {
-            vec![(Method::PATCH, Operation::UpdateOnlineConference { conference: id(conference)? })]
+            vec![(Method::PATCH, Operation::UpdateOnlineConference { conference: id(conference) })]
         }
         _ => return None,
     })
 }
 
-/// Digits alone: `i64` would take a plus sign too.
-fn id(segment: &str) -> Option<i64> {
-    segment.bytes().all(|digit| digit.is_ascii_digit()).then(|| segment.parse().ok()).flatten()
+/// Accepts digits only, although `i64` parses a sign too. Anything else becomes an id that no object has.
+fn id(segment: &str) -> i64 {
+    const OF_NO_OBJECT: i64 = -1;
+    let is_number = segment.bytes().all(|digit| digit.is_ascii_digit());
+    segment.parse().ok().filter(|_| is_number).unwrap_or(OF_NO_OBJECT)
 }
 
 fn allowed(there: &[(Method, Operation)]) -> String {
@@ -101,7 +103,7 @@ mod tests {
     #[test]
     fn an_id_is_a_number_and_nothing_else() {
         for path in ["/users/x", "/users/+1", "/users/-1", "/users/", "/users/1.0", "/users/9223372036854775808"] {
-            assert_eq!(at("PATCH", path), Route::NoSuchPath, "{path}");
+            assert_eq!(at("PATCH", path), Route::Found(Operation::UpdateUser { user: -1 }), "{path}");
         }
     }
 

@@ -1,10 +1,10 @@
-//! The queue of what shall happen to the requests to come.
+//! The queue of faults for future requests.
 
 use http::Method;
 
 use super::fault::Fault;
 
-/// The requests that a fault is meant for.
+/// The requests that a fault is for.
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) method: Method,
@@ -13,11 +13,15 @@ pub(super) struct Target {
 
 impl Target {
     fn meets(&self, method: &Method, path: &str) -> bool {
-        let (wanted, actual) = (self.path.split('/'), path.split('/'));
-        self.method == method
-            && wanted.clone().count() == actual.clone().count()
-            && wanted.zip(actual).all(|(wanted, actual)| wanted == actual || wanted.starts_with('{'))
+        self.method == method && meets(&self.path, path)
     }
+}
+
+/// Whether a path matches a template; a segment in braces matches any segment.
+pub(super) fn meets(template: &str, path: &str) -> bool {
+    let (wanted, actual) = (template.split('/'), path.split('/'));
+    wanted.clone().count() == actual.clone().count()
+        && wanted.zip(actual).all(|(wanted, actual)| wanted == actual || wanted.starts_with('{'))
 }
 
 #[derive(Debug, Default)]
@@ -30,9 +34,11 @@ impl Script {
         self.queued.push((target, fault));
     }
 
-    /// Takes the first fault that is meant for such a request out of the queue.
-    pub(super) fn take(&mut self, method: &Method, path: &str) -> Option<Fault> {
-        let meant = |(target, _): &(Option<Target>, _)| target.as_ref().is_none_or(|target| target.meets(method, path));
+    /// Takes the first fault for such a request out of the queue. A denied request takes no reply.
+    pub(super) fn take(&mut self, method: &Method, path: &str, is_denied: bool) -> Option<Fault> {
+        let meant = |(target, fault): &(Option<Target>, Fault)| {
+            target.as_ref().is_none_or(|target| target.meets(method, path)) && !(is_denied && fault.is_reply())
+        };
         let position = self.queued.iter().position(meant)?;
         Some(self.queued.remove(position).1)
     }
@@ -59,8 +65,8 @@ mod tests {
         let mut script = Script::default();
         script.add(Some(target("/users/1")), Fault::reset());
         script.add(None, Fault::close());
-        assert!(format!("{:?}", script.take(&Method::GET, "/users")).contains("Close"));
-        assert!(script.take(&Method::GET, "/users").is_none());
-        assert!(format!("{:?}", script.take(&Method::PATCH, "/users/1")).contains("Reset"));
+        assert!(format!("{:?}", script.take(&Method::GET, "/users", false)).contains("Close"));
+        assert!(script.take(&Method::GET, "/users", false).is_none());
+        assert!(format!("{:?}", script.take(&Method::PATCH, "/users/1", false)).contains("Reset"));
     }
 }

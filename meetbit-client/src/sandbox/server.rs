@@ -1,4 +1,4 @@
-//! What all connections share, and the way of a request through it.
+//! The state that all connections share, and the steps of a request.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
 use super::access::{self, AccessKey};
+use super::catalogue::{self, Catalogue};
 use super::fault::Fault;
 use super::limits::{Admission, Limits, Verdict};
 use super::operation_error::OperationError;
@@ -19,21 +20,25 @@ use super::request_log::{Entry, Received, RequestLog};
 use super::resources::Resources;
 use super::route::{BASE_PATH, Route, route};
 use super::script::Script;
+use crate::Endpoint;
 
 pub(super) struct Server {
     keys: Vec<AccessKey>,
     limits: Mutex<Limits>,
+    catalogue: Mutex<Catalogue>,
     script: Mutex<Script>,
     request_log: Mutex<RequestLog>,
     resources: Mutex<Resources>,
 }
 
-/// What was found out about a request when its head arrived.
+/// What is known of a request once its head has arrived.
 #[derive(Debug)]
 pub(super) struct Exchange {
     entry: Entry,
     key: Option<usize>,
     admission: Admission,
+    /// The endpoint that is called, if it was given to `serve`.
+    served: Option<&'static Endpoint>,
     pub(super) fault: Option<Fault>,
 }
 
@@ -42,45 +47,52 @@ impl Server {
         Self {
             keys,
             limits: Mutex::new(limits),
+            catalogue: Mutex::default(),
             script: Mutex::default(),
             request_log: Mutex::default(),
             resources: Mutex::new(Resources::seeded()),
         }
     }
 
-    /// Counts a request, writes it down and picks the fault that is meant for it.
+    /// Counts a request, records it, and takes the fault for it from the queue.
     pub(super) fn arrive(&self, head: &Parts) -> Exchange {
+        let path = operation_path(head);
         let key = access::identify(&self.keys, &head.headers);
         let (admission, at) = self.admit(key);
+        let (endpoint, served) = {
+            let catalogue = self.catalogue();
+            (catalogue.named(&head.method, path), catalogue.served(&head.method, path))
+        };
         let entry = self.request_log().add(Received {
             method: head.method.clone(),
             path: head.uri.path().into(),
             query: head.uri.query().map(Into::into),
+            endpoint,
             headers: head.headers.clone(),
             body: Bytes::new(),
             complete: false,
             at,
             status: None,
         });
-        let path = head.uri.path();
-        let path = path.strip_prefix(BASE_PATH).unwrap_or(path);
-        let fault = self.script().take(&head.method, path);
-        Exchange { entry, key, admission, fault }
+        let mut exchange = Exchange { entry, key, admission, served, fault: None };
+        let is_denied = served.is_some() && self.admitted(&exchange, path).is_err();
+        exchange.fault = self.script().take(&head.method, path, is_denied);
+        exchange
     }
 
-    /// Writes down as much of the body as was read.
+    /// Records the body, as far as it was read.
     pub(super) fn read(&self, exchange: &Exchange, body: Bytes, complete: bool) {
         self.request_log().body(exchange.entry, body, complete);
     }
 
-    /// Does what the request asks for, or says why not.
+    /// Performs the operation of a request, or replies why not.
     pub(super) fn act(&self, request: &Request, exchange: &Exchange) -> Reply {
         let mut reply = self.decide(request, exchange);
         reply::add_limits(&mut reply, &exchange.admission);
         reply
     }
 
-    /// The reply to what is not valid HTTP. There is no exchange without a readable head.
+    /// The reply to invalid HTTP. Without a readable head there is no exchange.
     pub(super) fn refuse(&self, exchange: Option<&Exchange>, Refusal(status, text): Refusal) -> Reply {
         let mut reply = reply::text(status, text);
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -90,7 +102,7 @@ impl Server {
         reply
     }
 
-    /// To be called before any byte of a reply goes out: writes it down, and holds the key to a `429`.
+    /// Records a reply and starts the wait of a `429`. Must be called before any byte of the reply goes out.
     pub(super) fn replying(&self, exchange: &Exchange, reply: &Reply) {
         self.request_log().status(exchange.entry, reply.status());
         if let (Some(key), Some(seconds)) = (exchange.key, reply::wait_asked_for(reply)) {
@@ -106,7 +118,7 @@ impl Server {
         }
     }
 
-    /// The head of a reply whose body is made while it is sent.
+    /// The head of a reply whose body is generated while it is sent.
     pub(super) fn flood_head(&self, exchange: &Exchange, length: u64) -> Vec<u8> {
         let mut reply = Response::new(Bytes::new());
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -124,6 +136,10 @@ impl Server {
         lock(&self.limits)
     }
 
+    pub(super) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        lock(&self.catalogue)
+    }
+
     pub(super) fn script(&self) -> MutexGuard<'_, Script> {
         lock(&self.script)
     }
@@ -134,37 +150,50 @@ impl Server {
 
     fn admit(&self, key: Option<usize>) -> (Admission, Instant) {
         let mut limits = self.limits();
-        let now = Instant::now(); // under the lock, so that arrivals are counted in order
+        let now = Instant::now(); // read under the lock, so that arrivals are counted in order
         (limits.admit(key, now), now)
     }
 
     fn decide(&self, request: &Request, exchange: &Exchange) -> Reply {
-        let Some(key) = exchange.key.and_then(|key| self.keys.get(key)) else {
-            return reply::unauthenticated();
+        let key = match self.admitted(exchange, operation_path(&request.head)) {
+            Ok(key) => key,
+            Err(reply) => return *reply,
         };
-        match exchange.admission.verdict {
-            Verdict::Suspended => return reply::suspended(),
-            Verdict::Wait(seconds) => return reply::too_many(seconds),
-            Verdict::Pass => {}
-        }
-        match route(&request.head.method, request.head.uri.path()) {
-            Route::NoSuchPath => reply::not_found(),
-            Route::WrongMethod { allowed } => reply::wrong_method(&allowed),
+        let (method, path) = (&request.head.method, request.head.uri.path());
+        match route(method, path) {
+            Route::NoSuchPath => reply::unscripted(method, path),
+            Route::WrongMethod { allowed } => reply::wrong_method(reply::unscripted(method, path), &allowed),
             Route::Found(operation) if !key.permits(&operation.permission()) => reply::denied(),
             Route::Found(operation) => {
                 lock(&self.resources).perform(operation, request, key).unwrap_or_else(OperationError::reply)
             }
         }
     }
+
+    /// The key of a request; or the reply to a request without a key, too early, or without a served endpoint's permissions.
+    fn admitted(&self, exchange: &Exchange, path: &str) -> Result<&AccessKey, Box<Reply>> {
+        let key = exchange.key.and_then(|key| self.keys.get(key)).ok_or_else(reply::unauthenticated)?;
+        match (exchange.admission.verdict, exchange.served) {
+            (Verdict::Suspended, _) => Err(reply::suspended().into()),
+            (Verdict::Wait(seconds), _) => Err(reply::too_many(seconds).into()),
+            (Verdict::Pass, Some(endpoint)) if !catalogue::permits(key, endpoint, path) => Err(reply::denied().into()),
+            (Verdict::Pass, _) => Ok(key),
+        }
+    }
+}
+
+/// The path relative to the base URL.
+fn operation_path(head: &Parts) -> &str {
+    head.uri.path().strip_prefix(BASE_PATH).unwrap_or(head.uri.path())
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").finish_non_exhaustive() // the keys are in it
+        f.debug_struct("Server").finish_non_exhaustive() // not the keys
     }
 }
 
-/// A panic while the lock was held leaves plain data, which is as good as before.
+/// Ignores poisoning: after a panic the data is still valid.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,7 +1,7 @@
-//! The thread that a sandbox lives on.
+//! The thread of a sandbox.
 //!
-//! With a runtime of its own a sandbox answers whatever its user's threads do: a test may block, and its runtime may be busy
-//! or gone.
+//! A sandbox has its own thread and runtime, because a sandbox on its user's runtime cannot answer while that runtime is
+//! busy, blocked or gone.
 
 use std::net::TcpListener as StdListener;
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use tokio::sync::oneshot;
 use super::connection;
 use super::server::Server;
 
-/// Ends the thread when it is dropped, without waiting for it.
+/// Stops the thread when dropped. The drop does not wait for it.
 #[derive(Debug)]
 pub(super) struct Running {
     _stop: oneshot::Sender<()>,
 }
 
-/// Starts a thread that takes in connections, and waits until it does.
+/// Starts a thread that accepts connections, and waits until it does.
 pub(super) async fn start(listener: StdListener, server: Arc<Server>) -> io::Result<Running> {
     let (stop, stopped) = oneshot::channel();
     let (report, started) = oneshot::channel();
@@ -51,15 +51,15 @@ fn adopt(listener: StdListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// Takes connections in. They end with the runtime.
+/// Accepts connections. Their tasks end with the runtime.
 async fn listen(listener: TcpListener, server: Arc<Server>) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let _ = stream.set_nodelay(true); // a drip is to arrive as it is sent
+                let _ = stream.set_nodelay(true); // each piece of a drip must go out at once
                 tokio::spawn(connection::serve(stream, Arc::clone(&server)));
             }
-            // Out of descriptors: let some connections end first.
+            // Probably out of file descriptors: wait until connections end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }

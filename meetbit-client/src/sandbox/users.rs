@@ -27,7 +27,7 @@ const ATTRIBUTES: &[&str] = &[
     "updated_at",
     "deleted_at",
 ];
-/// MeetBit documents that there are codes, but not which: these are ours.
+/// MeetBit does not document the values of its codes; these are the sandbox's.
 const INVITED: i64 = 0;
 const ACTIVE: i64 = 1;
 
@@ -47,7 +47,7 @@ struct User {
     deleted_at: Option<Rfc3339>,
 }
 
-/// What a client says of a user.
+/// The fields that a client sets.
 #[derive(Debug, Serialize)]
 struct Given {
     department_id: i64,
@@ -59,7 +59,7 @@ struct Given {
     role: String,
 }
 
-/// What a client says of the list that it wants.
+/// The query of a list.
 #[derive(Debug)]
 struct Listing {
     page_size: usize,
@@ -141,7 +141,7 @@ impl Given {
         }
     }
 
-    /// Where something is wrong a default stands in, and is thrown away with the rest.
+    /// An invalid field reads as a default, which is discarded with the other fields.
     fn read(fields: &mut Fields<'_>) -> Self {
         Self {
             department_id: fields.integer("department_id", Presence::Required).unwrap_or_default(),

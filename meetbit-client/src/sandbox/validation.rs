@@ -1,7 +1,7 @@
-//! Checks of what was sent, in the words of Laravel's validator.
+//! Validation of bodies and queries, in the words of Laravel's validator.
 //!
-//! The rules are those of the OpenAPI document, and of the standards that it names in words. None is the client's: the test
-//! `sandbox_suite::document` holds them against the document, so that the sandbox is a second opinion on the client.
+//! The rules come from the OpenAPI document and the standards that it names. No rule is copied from the client: the tests
+//! (`document.rs`) derive the expected answers from the document.
 
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 use serde_json::{Map, Value};
@@ -11,38 +11,38 @@ use super::rfc3339::Rfc3339;
 /// The `maxLength` of every text that has one, in characters.
 const MAX_TEXT: usize = 255;
 
-/// What is wrong, in the order in which it was found: each field with its texts.
+/// The invalid fields with their texts, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(super) struct Invalid {
     fields: Vec<(String, Vec<String>)>,
 }
 
-/// What a client sent: the object in its body, or its query.
+/// The input of an operation: the object in the body, or the query.
 #[derive(Debug)]
 pub(super) struct Input {
     values: Map<String, Value>,
     from_query: bool,
 }
 
-/// What a field may do without.
+/// Whether a field may be missing or `null`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// It must be there, but may be `null`.
+    /// It must not be missing, but may be `null`.
     Present,
-    /// It must be there and not be `null`.
+    /// It must be neither missing nor `null`.
     Required,
     /// It may be missing or `null`.
     Optional,
 }
 
-/// The fields of one object that was sent, and the place to write down what is wrong with them.
+/// Reads the fields of one object and collects their errors.
 ///
-/// A reader that finds something wrong notes it and returns `None`, so that all mistakes are found at once.
+/// A method that finds an error records it and returns `None`, so that all errors are found at once.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     values: &'a Map<String, Value>,
     prefix: String,
-    /// Values come from a query, where all is text.
+    /// The values come from a query, so all of them are text.
     from_query: bool,
     invalid: &'a mut Invalid,
 }
@@ -57,12 +57,12 @@ impl Input {
         Self { values: values.into_iter().map(|(name, text)| (name, text.into())).collect(), from_query: true }
     }
 
-    /// Whether this field is `true`, whatever else is wrong.
+    /// Whether this field is `true`, even if others are invalid.
     pub(super) fn asks_for(&self, name: &str) -> bool {
         self.values.get(name) == Some(&Value::Bool(true))
     }
 
-    /// Reads the fields; what was read counts only if nothing was wrong.
+    /// Reads the fields. The value counts only if all fields are valid.
     pub(super) fn read<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> T) -> Result<T, Invalid> {
         let mut invalid = Invalid::default();
         let (values, from_query) = (&self.values, self.from_query);
@@ -83,7 +83,7 @@ impl Invalid {
         }
     }
 
-    /// The first text, and how many more there are.
+    /// The first text, and the number of further ones.
     fn message(&self) -> String {
         let mut texts = self.fields.iter().flat_map(|(_, texts)| texts);
         let first = texts.next().map_or("", String::as_str);
@@ -139,7 +139,7 @@ impl Fields<'_> {
         Some(text)
     }
 
-    /// A name such as `Europe/London` or `UTC`, judged by its form: which zones MeetBit knows is not documented.
+    /// A name such as `Europe/London` or `UTC`. Only its form is checked, because MeetBit does not document its list of zones.
     pub(super) fn zone_name(&mut self, name: &str, presence: Presence) -> Option<String> {
         let text = self.any_text(name, presence)?;
         self.unless(!is_zone_name(&text), name, "must be a valid timezone.")?;
@@ -188,7 +188,7 @@ impl Fields<'_> {
         self.or_say(boolean, name, "must be true or false.")
     }
 
-    /// An object, read by `read`; its fields are named after it with a dot between.
+    /// An object, read by `read`. Its fields are named `object.field`.
     pub(super) fn object<T>(
         &mut self,
         name: &str,
@@ -196,7 +196,7 @@ impl Fields<'_> {
         read: impl FnOnce(&mut Fields<'_>) -> T,
     ) -> Option<T> {
         let value = self.value(name, presence)?;
-        let object = self.or_say(value.as_object(), name, "must be an array.")?; // PHP has one type for both
+        let object = self.or_say(value.as_object(), name, "must be an array.")?; // PHP has one type for objects and arrays
         Some(read(&mut Fields {
             values: object,
             prefix: format!("{}{name}.", self.prefix),
@@ -221,13 +221,13 @@ impl Fields<'_> {
         (0..list.len()).map(|position| fields.object(&position.to_string(), Presence::Required, &read)).collect()
     }
 
-    /// Notes that something is wrong with a field.
+    /// Records an error of a field.
     pub(super) fn wrong(&mut self, name: &str, text: &str) {
         let field = format!("{}{name}", self.prefix);
         self.invalid.add(&field, format!("The {field} field {text}"));
     }
 
-    /// Notes a value that is none of those to choose from.
+    /// Records a value that is not among the allowed ones.
     pub(super) fn not_among(&mut self, name: &str) {
         let field = format!("{}{name}", self.prefix);
         self.invalid.add(&field, format!("The selected {field} is invalid."));
@@ -257,7 +257,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Something before the last `@` and a domain after it, as mail servers take them.
+/// An RFC 5321 address without quoting: dot-separated atoms, `@`, and a domain.
 fn is_email(text: &str) -> bool {
     let Some((local, domain)) = text.rsplit_once('@') else {
         return false;
@@ -282,13 +282,12 @@ fn is_e164(text: &str) -> bool {
     number.is_some_and(|number| (10..10_u64.pow(15)).contains(&number))
 }
 
-/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`, none of them empty, `.` or
-/// `..`, or beginning with `-`.
+/// The tz database's rules for names: components of ASCII letters, digits, `.`, `_`, `+` and `-`. None is empty or begins with
+/// `.` or `-`.
 fn is_zone_name(text: &str) -> bool {
     let is_sign = |sign: char| sign.is_ascii_alphanumeric() || "._+-".contains(sign);
-    text.split('/').all(|component| {
-        !matches!(component, "" | "." | "..") && !component.starts_with('-') && component.chars().all(is_sign)
-    })
+    let is_component = |component: &str| !component.is_empty() && !component.starts_with(['.', '-']);
+    text.split('/').all(|component| is_component(component) && component.chars().all(is_sign))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Webhooks as MeetBit sends them: signed, and again until they are taken.
+//! Webhooks as MeetBit sends them: signed, and repeated until the receiver accepts them.
 
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -20,25 +20,26 @@ use super::handle::Sandbox;
 use crate::webhook::{Event, Signer};
 use crate::{Error, ErrorKind};
 
-/// How often MeetBit sends a webhook that is not taken.
+/// The most times that MeetBit sends a webhook.
 const TRIES: usize = 5;
 
 impl Sandbox {
-    /// A webhook for a receiver on this machine, signed with the secret of its destination; it is sent when awaited.
+    /// Sends a webhook to a receiver on this machine, signed with the secret of its destination, when awaited.
     ///
-    /// As MeetBit documents it: a `POST` of `{"event": .., "data": ..}`, taken once it is answered with any `2xx` within 10
-    /// seconds, otherwise sent again with the same `X-Webhook-Id`, at most five times in all. What is ours, since the
-    /// reference is silent: the [pause](Delivery::pause) between tries; that every try is signed anew, with a timestamp of
-    /// its own in whole seconds; that the id is a random UUID; that a redirect is not followed and counts as not taken; and
-    /// that the head of the answer is enough.
+    /// MeetBit documents the following: the webhook is a `POST` of `{"event": .., "data": ..}`. The receiver accepts it with
+    /// any `2xx` within 10 seconds. Otherwise it is sent again with the same `X-Webhook-Id`, at most five times in all.
     ///
-    /// The URL must be plain http to `localhost` or a loopback address: a test sends nothing to the world. No proxy is used,
-    /// and each try has a connection of its own.
+    /// MeetBit does not document the rest. The sandbox [pauses](Delivery::pause) between tries, signs each try anew with a
+    /// timestamp in whole seconds, uses a random UUID as the id, treats a redirect as a failure, and reads only the head of
+    /// the answer.
+    ///
+    /// The URL must be plain http to `localhost` or a loopback address, so that no test reaches the network. No proxy is
+    /// used, and each try opens a new connection.
     ///
     /// # Errors
     ///
-    /// Awaiting it gives [`Config`](ErrorKind::Config), and nothing is sent, for any other URL and for a secret that a
-    /// [`Signer`] refuses. A receiver that fails is no error: the [report](DeliveryReport) says what it did.
+    /// [`Config`](ErrorKind::Config), without sending, for any other URL and for a secret that a [`Signer`] refuses. A failing
+    /// receiver is not an error; the [report](DeliveryReport) has its answers.
     ///
     /// # Examples
     ///
@@ -81,12 +82,11 @@ impl Sandbox {
     }
 }
 
-/// A webhook to be sent; made by [`Sandbox::deliver`].
+/// A webhook to send; [`Sandbox::deliver`] creates it.
 ///
-/// A clone is the same webhook, with the same `X-Webhook-Id`: await both, and the receiver gets the repeat that MeetBit may
-/// send without need.
+/// A clone is the same webhook with the same `X-Webhook-Id`. Await both to send the receiver a repeat.
 #[derive(Clone)]
-#[must_use = "a webhook is sent once its delivery is awaited"]
+#[must_use = "a webhook is not sent until its delivery is awaited"]
 pub struct Delivery {
     webhook: Result<Arc<WebhookRequest>, Error>,
     answer_within: Duration,
@@ -94,12 +94,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// How long a try waits for the answer, connecting included: 10 seconds unless set, as MeetBit documents.
+    /// How long a try waits for the answer, connecting included; 10 seconds by default, as MeetBit documents.
     pub fn answer_within(self, limit: Duration) -> Self {
         Self { answer_within: limit, ..self }
     }
 
-    /// The pause after a try that was not taken: 1 second unless set. How long MeetBit waits is not documented.
+    /// The pause after a failed try; 1 second by default. MeetBit does not document its pause.
     pub fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
@@ -141,26 +141,26 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// What became of a webhook.
+/// The outcome of a delivery.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeliveryReport {
     /// The `X-Webhook-Id` of every try.
     pub id: String,
-    /// The status that each try was answered with, or why there was none: a [`Timeout`](ErrorKind::Timeout), no connection
-    /// ([`Connect`](ErrorKind::Connect)) or one that broke ([`Network`](ErrorKind::Network)).
+    /// The status of each try's answer, or the error: [`Timeout`](ErrorKind::Timeout), no connection
+    /// ([`Connect`](ErrorKind::Connect)) or a broken one ([`Network`](ErrorKind::Network)).
     pub tries: Vec<Result<StatusCode, Error>>,
 }
 
 impl DeliveryReport {
-    /// Whether the receiver took the webhook: the last try was answered with a `2xx` in time.
+    /// Whether the receiver accepted the webhook: it answered the last try with a `2xx` in time.
     #[must_use]
     pub fn is_taken(&self) -> bool {
         matches!(self.tries.last(), Some(Ok(status)) if status.is_success())
     }
 }
 
-/// What all tries have in common.
+/// What all tries share.
 struct WebhookRequest {
     url: Uri,
     signer: Signer,
@@ -176,7 +176,7 @@ impl WebhookRequest {
         Ok(Self { url, signer, id: random_uuid(), body: body.into() })
     }
 
-    /// One try, over a connection of its own. The head of the answer is enough.
+    /// Makes one try, over a new connection, and reads only the head of the answer.
     async fn send(&self) -> Result<StatusCode, Error> {
         let request = self.request()?;
         let address = (host(&self.url), self.url.port_u16().unwrap_or(80));
@@ -190,7 +190,7 @@ impl WebhookRequest {
         answer.map(|answer| answer.status()).map_err(broken)
     }
 
-    /// Signed for this moment, in whole seconds as the vendor's samples are.
+    /// A request signed now. The timestamp is in whole seconds, as in the vendor's samples.
     fn request(&self) -> Result<Request<reqwest::Body>, Error> {
         let now = Timestamp::now();
         let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
@@ -226,7 +226,7 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// The form of the id in the vendor's samples: version 4.
+/// A UUID of version 4, as in the vendor's samples.
 fn random_uuid() -> String {
     let random = || RandomState::new().hash_one(());
     let (high, low) = (random(), random());

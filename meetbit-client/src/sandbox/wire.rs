@@ -1,4 +1,4 @@
-//! The stream under hyper: it counts the bytes that hyper writes, so that a reply can be cut or dripped.
+//! The stream under hyper. It counts the bytes of each reply, so that it can cut or drip them.
 
 use std::io;
 use std::pin::Pin;
@@ -19,25 +19,24 @@ pub(super) struct Wire {
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-/// How far the present exchange is: set by the service, read by the stream.
+/// The stage of the current exchange. The service sets it, and the stream reads it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Progress(Arc<Mutex<Stage>>);
 
 #[derive(Debug, Default)]
 enum Stage {
-    /// No request is being served. What hyper writes now is its own refusal of a malformed request.
+    /// No request is being served. If hyper writes now, it refuses a malformed request on its own; that reply is discarded.
     #[default]
     Idle,
-    /// hyper has refused a malformed request, and the refusal was not written.
-    Refused,
-    /// A request is being served. What hyper writes now is `100 Continue`.
+    /// A request is being served. hyper can write `100 Continue` now.
     Serving,
-    /// hyper has the reply and has not begun to write it.
+    /// hyper has the reply.
     Replying(Option<Damage>),
+    /// hyper is writing a damaged reply.
     Writing(Pace),
 }
 
-/// Writes `free` bytes at once; what follows, each `then` has its own way.
+/// Lets `free` bytes through at once. `then` applies to the bytes after them.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     free: usize,
@@ -59,17 +58,13 @@ impl Progress {
         *self.stage() = Stage::Replying(damage);
     }
 
-    pub(super) fn is_refused(&self) -> bool {
-        matches!(*self.stage(), Stage::Refused)
-    }
-
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Pace {
-    /// The pace of a reply of which `start` holds the whole head: hyper writes head and body from one buffer.
+    /// `start` is the first buffer of a reply. It holds the whole head, because hyper writes head and body from one buffer.
     fn new(damage: Damage, start: &[u8]) -> Self {
         let head = start.windows(4).position(|bytes| bytes == b"\r\n\r\n").map_or(start.len(), |end| end + 4);
         let (free, then) = match damage {
@@ -81,7 +76,7 @@ impl Pace {
         Self { free, then }
     }
 
-    /// The number of bytes that may go out now, and the pause after them; `None` where the reply is cut.
+    /// The number of bytes that may go out now, and the pause after them; `None` if the reply is cut here.
     fn next(self) -> Option<(usize, Option<Duration>)> {
         match (self.free, self.then) {
             (0, Then::Cut) => None,
@@ -129,21 +124,18 @@ impl AsyncWrite for Wire {
         match &mut *stage {
             Stage::Writing(pace) => self.poll_paced(cx, bytes, pace),
             Stage::Serving | Stage::Replying(_) => Pin::new(&mut self.stream).poll_write(cx, bytes),
-            Stage::Idle | Stage::Refused => {
-                *stage = Stage::Refused;
-                Poll::Ready(Ok(bytes.len()))
-            }
+            Stage::Idle => Poll::Ready(Ok(bytes.len())),
         }
     }
 
-    /// hyper flushes once all of a reply is written.
+    /// hyper flushes after it has written a whole reply, and reads the next request only after that.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let progress = self.progress.clone();
         let mut stage = progress.stage();
         match *stage {
             Stage::Writing(Pace { then: Then::Cut, .. }) => return Poll::Ready(Err(cut())),
             Stage::Writing(_) | Stage::Replying(_) => *stage = Stage::Idle,
-            Stage::Idle | Stage::Refused | Stage::Serving => {}
+            Stage::Idle | Stage::Serving => {}
         }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
@@ -153,7 +145,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// Ends hyper's connection; the stream itself is still good and is closed in order.
+/// Ends hyper's connection. The stream is still usable and is closed in order.
 fn cut() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }

@@ -29,7 +29,7 @@ struct TimeOfDay {
 }
 
 impl WorkHours {
-    /// From 9 to 17 from Monday to Friday.
+    /// Monday to Friday from 9 to 17.
     pub(super) fn usual() -> Self {
         let at = |hour| TimeOfDay { hour, ..TimeOfDay::default() };
         let day = vec![Span { start: at(9), end: at(17) }];
@@ -76,7 +76,7 @@ impl TimeOfDay {
         time
     }
 
-    /// "Hour, minute and second together are at most 24 hours": the document limits none of them by itself.
+    /// The document says "hour, minute and second together are at most 24 hours" and limits none of them alone.
     fn is_within_a_day(self) -> bool {
         let parts = [(self.hour, 60 * 60), (self.minute, 60), (self.second, 1)];
         let seconds = parts

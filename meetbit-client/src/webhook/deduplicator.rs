@@ -1,42 +1,41 @@
-//! Telling a repeated webhook from a new one.
+//! Recognition of repeated webhooks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Remembers which webhooks came already.
+/// Remembers the ids of webhooks that have arrived.
 ///
-/// `MeetBit` may send a webhook more than once: five times if it gets no `2xx` within 10 seconds, and at times without
-/// need. Answer a repeat with `2xx` as well, or more will come, and do nothing else.
+/// MeetBit may send a webhook more than once: up to five times if it gets no `2xx` within 10 seconds, and sometimes without
+/// a reason. Answer a repeat with `2xx` as well, or MeetBit sends more, and do nothing else.
 ///
-/// A service that runs on several machines keeps the ids where all of them look. There is a better place than this trait
-/// for that: a unique key on the id in the table or queue that takes the webhooks, which stores both in one step.
+/// A service on several machines must share the ids. A unique key on the id in the table or queue that stores the webhooks
+/// is better than this trait, because it stores both in one step.
 pub trait Deduplicator: Send + Sync {
-    /// Remembers the id and says whether it came before. Of several callers with one id exactly one is told
+    /// Remembers the id and returns whether it is new. Of several callers with the same id, exactly one gets
     /// [`First`](Seen::First).
     fn check(&self, id: &str) -> Seen;
 
-    /// Forgets the id: for a webhook that could not be stored and is answered with an error, so that the next try is not
-    /// taken for a repeat.
+    /// Forgets the id of a webhook that could not be stored and is answered with an error. The next try is then not a repeat.
     fn forget(&self, id: &str);
 }
 
-/// Whether a webhook came before.
+/// Whether a webhook has arrived before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[must_use]
 pub enum Seen {
-    /// It did not: process it.
+    /// It is new: process it.
     First,
-    /// It did: answer `2xx` and leave it.
+    /// It is a repeat: answer `2xx` and ignore it.
     Repeat,
 }
 
 /// Remembers ids in the memory of one process.
 ///
-/// An id is kept for an hour after it first came, and at most 100,000 are kept: when there are more, the oldest go. That
-/// bounds the memory as well, to a few tens of megabytes. Keep ids for at least twice the
-/// [window](super::Verifier::window): a webhook that is signed ahead of the clock by all of it stays valid for that long.
+/// An id is kept for an hour after its first arrival. At most 100,000 ids are kept; beyond that the oldest are dropped, so the
+/// memory stays within a few tens of megabytes. Keep ids for at least twice the [window](super::Verifier::window), because a
+/// webhook whose timestamp is one window ahead of the clock stays valid for that long.
 ///
 /// # Examples
 /// ```
@@ -54,7 +53,7 @@ pub struct MemoryDeduplicator {
 }
 
 impl MemoryDeduplicator {
-    /// An empty memory with the bounds told above.
+    /// Creates an empty memory with the bounds described above.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -65,28 +64,28 @@ impl MemoryDeduplicator {
         }
     }
 
-    /// How long an id is kept after it first came.
+    /// How long an id is kept after its first arrival.
     #[must_use]
     pub fn keep_for(mut self, time: Duration) -> Self {
         self.keep_for = time;
         self
     }
 
-    /// How many ids are kept; none are with `0`, so that nothing is a repeat.
+    /// How many ids are kept. With `0` no id is kept, and no webhook is a repeat.
     #[must_use]
     pub fn at_most(mut self, ids: usize) -> Self {
         self.at_most = ids;
         self
     }
 
-    /// Tells the time: [`Instant::now`] unless set, which no change of the system's clock moves.
+    /// The clock; [`Instant::now`] by default, which ignores changes of the system time.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
         self.clock = Box::new(now);
         self
     }
 
-    /// A panic of another thread leaves at worst one id half known, so its lock is taken over.
+    /// Ignores poisoning: a panic in another thread leaves at worst one id half recorded.
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,7 +125,7 @@ impl fmt::Debug for MemoryDeduplicator {
     }
 }
 
-/// The ids by name and in the order in which they came.
+/// The ids, by name and in order of arrival.
 #[derive(Default)]
 struct Memory {
     turns: HashMap<Arc<str>, u64>,

@@ -1,14 +1,14 @@
-//! Why a webhook was refused.
+//! The errors of this room.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::StatusCode;
 
-/// Why a webhook was refused, or a [`Verifier`](super::Verifier) or [`Signer`](super::Signer) not made.
+/// Why a webhook was refused, or why a [`Verifier`](super::Verifier) or [`Signer`](super::Signer) could not be created.
 ///
-/// Its text says what to do and quotes neither a secret nor a header nor the body, so it may be logged. It is meant for you,
-/// not for whoever sent the request: answer with [`status`](Error::status) alone.
+/// The text says what to do. It can be logged, because it contains no secret, header value or body. Do not send it to the
+/// client; answer only with the [`status`](Error::status).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Reason);
 
@@ -16,22 +16,22 @@ pub struct Error(Reason);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The secret is empty, has blanks around it or control characters in it.
+    /// The secret is empty, or contains control characters or surrounding blanks.
     InvalidSecret,
-    /// One of the three headers is absent.
+    /// One of the three headers is missing.
     MissingHeader,
-    /// One of the three headers is there more than once.
+    /// One of the three headers occurs more than once.
     RepeatedHeader,
-    /// A header is too long, not visible ASCII, or not what it should be: a dot in the id, a signature that is not 64 hex
-    /// digits, a signed timestamp that is not ISO 8601 with an offset.
+    /// A header is too long, not visible ASCII, or malformed: a dot in the id, a signature that is not 64 hex digits, or a
+    /// signed timestamp that is not ISO 8601 with an offset.
     InvalidHeader,
-    /// No secret gives this signature for this id, timestamp and body.
+    /// The signature of this id, timestamp and body matches no configured secret.
     SignatureMismatch,
-    /// Rightly signed, but longer ago than the window.
+    /// Correctly signed, but longer ago than the window.
     Expired,
-    /// Rightly signed, but further ahead of the clock than the window.
+    /// Correctly signed, but further ahead of the clock than the window.
     FromTheFuture,
-    /// Rightly signed, but the body is not a JSON object with a text `event`.
+    /// Correctly signed, but the body is not a JSON object with a string `event`.
     MalformedBody,
 }
 
@@ -48,7 +48,7 @@ enum Reason {
 }
 
 impl Error {
-    /// What kind of error this is.
+    /// The kind of this error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self.0 {
@@ -65,8 +65,8 @@ impl Error {
 
     /// The status to answer a refused webhook with: `401` for a wrong signature, `400` otherwise.
     ///
-    /// `MeetBit` counts anything but a `2xx` as failed and sends the webhook again, five times in all. An error of the
-    /// configuration is `500`.
+    /// MeetBit treats anything but a `2xx` as a failure and sends the webhook again, up to five times in all. A configuration
+    /// error is `500`.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self.kind() {
@@ -104,7 +104,7 @@ impl Error {
         Self(Reason::Future { ahead, window })
     }
 
-    /// Takes the place alone: the text of a `serde_json::Error` may quote the private body.
+    /// Keeps only the position, because the text of a `serde_json::Error` can quote the private body.
     pub(super) fn body(error: &serde_json::Error) -> Self {
         Self(Reason::Body { line: error.line(), column: error.column() })
     }
@@ -114,32 +114,32 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Reason::Secret(fault) => {
-                write!(f, "the webhook secret {fault}; copy it anew from the destination's settings in MeetBit")
+                write!(f, "the webhook secret {fault}; copy it again from the destination's settings in MeetBit")
             }
             Reason::Missing(header) => write!(
                 f,
-                "the header `{header}` is missing; answer 400, and see that no proxy drops it if MeetBit sent this"
+                "the header `{header}` is missing; answer 400. If MeetBit sent this, check that no proxy drops it"
             ),
-            Reason::Repeated(header) => write!(f, "the header `{header}` is there more than once; answer 400"),
+            Reason::Repeated(header) => write!(f, "the header `{header}` occurs more than once; answer 400"),
             Reason::Invalid(header, fault) => write!(f, "the header `{header}` {fault}; answer 400"),
             Reason::Signature => f.write_str(
-                "no secret gives this signature; answer 401, and if MeetBit sent this, see that the secret is the \
-                 destination's and that the body is verified as received, before any parsing",
+                "the signature matches no configured secret; answer 401. If MeetBit sent this, check that the secret belongs \
+                 to this destination and that the body is verified as received, before any parsing",
             ),
             Reason::Expired { age, window } => write!(
                 f,
-                "the webhook was signed {age:.0?} ago, longer than the window of {window:?}; answer 400, and check this \
-                 machine's clock if MeetBit sent this just now"
+                "the webhook was signed {age:.0?} ago, longer than the window of {window:?}; answer 400. If MeetBit sent this \
+                 just now, check this machine's clock"
             ),
             Reason::Future { ahead, window } => write!(
                 f,
                 "the webhook was signed {ahead:.0?} ahead of this machine's clock, more than the window of {window:?}; \
-                 answer 400, and check the clock"
+                 answer 400 and check the clock"
             ),
             Reason::Body { line, column } => write!(
                 f,
-                "the signed body is not a JSON object with a text `event` (line {line}, column {column}); answer 400, and \
-                 tell MeetBit's support"
+                "the signed body is not a JSON object with a string `event` (line {line}, column {column}); answer 400 and \
+                 report it to MeetBit's support"
             ),
         }
     }

@@ -1,18 +1,21 @@
-//! What happened, as far as it is known.
+//! The typed content of a webhook.
 
 use jiff::Timestamp;
-use serde::ser::SerializeStruct;
+use serde::de::DeserializeOwned;
+use serde::ser::{Error as _, SerializeStruct};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::{CalendarId, EventId};
+use super::body::Members;
+use crate::resources::ids::{CalendarId, EventId};
 
 /// One verified webhook.
 ///
-/// It can be written to a queue and read back: as JSON it is the vendor's body with `id` and `timestamp` added.
+/// It can be written to a queue as JSON and read back. The JSON is the vendor's body with `id` and `timestamp` added.
 ///
 /// # Examples
-/// A handler is tested without a signature by reading what it would be handed:
+/// To test a handler without a signature, read its input from JSON:
 /// ```
 /// use meetbit_client::CalendarId;
 /// use meetbit_client::webhook::{Event, Webhook};
@@ -24,32 +27,33 @@ use crate::{CalendarId, EventId};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Members")]
 #[non_exhaustive]
 pub struct Webhook {
-    /// The `X-Webhook-Id`: the same in every try, so it tells a repeat.
+    /// The `X-Webhook-Id`. It is the same in every try, so it identifies repeats.
     pub id: String,
-    /// The `X-Webhook-Timestamp`. Whether another try bears another one is not documented.
+    /// The `X-Webhook-Timestamp`. MeetBit does not document whether it differs between tries.
     pub timestamp: Timestamp,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// What happened.
+/// An event of MeetBit.
 ///
-/// As JSON it is the vendor's body, `{"event": type, "data": {..}}`. Nothing that is rightly signed gets lost for its
-/// contents: an unknown type, an attribute of another type than documented, or `data` without an `id` becomes
-/// [`Unknown`](Event::Unknown); attributes that this SDK does not know are ignored.
+/// Its JSON is the vendor's body, `{"event": type, "data": {..}}`. No correctly signed event is lost: an unknown type, an
+/// attribute of another type than documented, or `data` without an `id` becomes [`Unknown`](Event::Unknown). Attributes that
+/// this SDK does not know are ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Map<String, Value>")]
+#[serde(try_from = "Members")]
 #[non_exhaustive]
 pub enum Event {
-    /// `meeting_links.scheduled`: somebody booked through a meeting link.
+    /// `meeting_links.scheduled`: a meeting was booked through a meeting link.
     MeetingLinkScheduled(MeetingLinkScheduled),
     /// `events.created`.
     ///
-    /// `MeetBit` documents this same type for an event that was reassigned, which is probably a slip for
-    /// `events.reassigned`. If it is none, nothing in the webhook tells the two apart: take the event as new or changed.
+    /// MeetBit documents this type for a reassigned event too, which is probably a slip for `events.reassigned`. If it is not a
+    /// slip, the two cannot be told apart: treat the event as new or changed.
     EventCreated(CalendarEvent),
     /// `events.updated`.
     EventUpdated(CalendarEvent),
@@ -57,25 +61,37 @@ pub enum Event {
     EventDeleted(CalendarEvent),
     /// `events.rescheduled`.
     EventRescheduled(CalendarEvent),
-    /// `events.reassigned`. This type is inferred: see [`EventCreated`](Event::EventCreated), under which type the same may
-    /// come.
+    /// `events.reassigned`. This type is inferred: a reassigned event may also arrive as
+    /// [`EventCreated`](Event::EventCreated).
     EventReassigned(CalendarEvent),
     /// Anything else, kept whole.
+    ///
+    /// ```
+    /// use meetbit_client::webhook::Event;
+    ///
+    /// let event: Event = serde_json::from_str(r#"{"event":"rooms.painted","data":{"litres":123456789012345678901}}"#)?;
+    /// let Event::Unknown { event, data } = event else { panic!("a new type") };
+    /// assert_eq!((&*event, &*data), ("rooms.painted", r#"{"litres":123456789012345678901}"#));
+    ///
+    /// let data: serde_json::Value = serde_json::from_str(&data)?; // rounds the number
+    /// assert!(data["litres"].is_f64());
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
     Unknown {
-        /// The type, as `MeetBit` wrote it.
+        /// The type, as MeetBit wrote it.
         event: String,
-        /// The data; `null` where there was none.
-        data: Value,
+        /// The JSON text of the data, exactly as MeetBit wrote it; `null` if there was none.
+        data: String,
     },
 }
 
-/// Somebody booked through a meeting link.
+/// A booking through a meeting link.
 ///
-/// `MeetBit` documents all but `name` and `contact_number` as always present, yet its own samples hold only `id`.
+/// MeetBit documents all attributes but `name` and `contact_number` as always present, but its samples contain only `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct MeetingLinkScheduled {
-    /// The attribute `id`: whether it is the meeting link's or the booking's is not documented.
+    /// The attribute `id`. MeetBit does not document whether it identifies the meeting link or the booking.
     pub id: i64,
     /// The event that was booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,30 +99,30 @@ pub struct MeetingLinkScheduled {
     /// The calendar that holds the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar_id: Option<CalendarId>,
-    /// The name of whoever booked.
+    /// The name of the person who booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The e-mail address of whoever booked.
+    /// The e-mail address of the person who booked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// The telephone number of whoever booked, in E.164.
+    /// The telephone number of the person who booked, in E.164 form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact_number: Option<String>,
 }
 
-/// Something happened to an event of a calendar.
+/// An event of a calendar that was created, changed or cancelled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CalendarEvent {
     /// The event.
     pub id: EventId,
-    /// Its calendar: documented as always present, yet `MeetBit`'s own samples lack it.
+    /// Its calendar. MeetBit documents it as always present, but its samples lack it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calendar_id: Option<CalendarId>,
 }
 
 impl Event {
-    /// The type, as `MeetBit` writes it: `events.created`, say.
+    /// The type as MeetBit writes it, such as `events.created`.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -120,8 +136,7 @@ impl Event {
         }
     }
 
-    /// The event that a body of this type and data stands for: typed where both are known, else
-    /// [`Unknown`](Event::Unknown).
+    /// The event with this type and data: typed if this SDK knows both, otherwise [`Unknown`](Event::Unknown).
     ///
     /// # Examples
     /// ```
@@ -131,8 +146,12 @@ impl Event {
     /// assert!(matches!(cancelled, Event::EventDeleted(event) if event.id == EventId(7)));
     /// ```
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "callers have a value to give away: `json!({..})`")]
     pub fn new(event: impl Into<String>, data: Value) -> Self {
-        let event = event.into();
+        Self::read(event.into(), data.to_string())
+    }
+
+    fn read(event: String, data: String) -> Self {
         let known = match event.as_str() {
             "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
             "events.created" => typed(&data).map(Self::EventCreated),
@@ -146,9 +165,40 @@ impl Event {
     }
 }
 
-/// serde would read a struct out of an array as well.
-fn typed<'a, T: Deserialize<'a>>(data: &'a Value) -> Option<T> {
-    if data.is_object() { T::deserialize(data).ok() } else { None }
+/// Reads an object. The detour through a `Value` accepts repeated names; the last value counts.
+fn typed<T: DeserializeOwned>(data: &str) -> Option<T> {
+    if !data.starts_with('{') {
+        return None; // serde would also read a struct from an array
+    }
+    let from_value = || serde_json::from_value(serde_json::from_str(data).ok()?).ok();
+    serde_json::from_str(data).ok().or_else(from_value)
+}
+
+/// Decodes a JSON string. A string with a lone surrogate has no decoded form, so its escapes stay as they are.
+fn text(json: &str) -> Option<String> {
+    let inside = || json.strip_prefix('"')?.strip_suffix('"').map(String::from);
+    serde_json::from_str(json).ok().or_else(inside)
+}
+
+impl TryFrom<Members> for Event {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        let event = members.event.and_then(|event| text(event.get())).ok_or("`event` is not a string")?;
+        let data = members.data.map_or_else(|| "null".into(), |data| Box::<str>::from(data).into_string());
+        Ok(Self::read(event, data))
+    }
+}
+
+impl TryFrom<Members> for Webhook {
+    type Error = &'static str;
+
+    fn try_from(mut members: Members) -> Result<Self, Self::Error> {
+        let id = members.id.take().and_then(|id| text(id.get())).ok_or("`id` is not a string")?;
+        let timestamp = members.timestamp.take().and_then(|time| serde_json::from_str(time.get()).ok());
+        let timestamp = timestamp.ok_or("`timestamp` is not a time in ISO 8601 with an offset")?;
+        Ok(Self { id, timestamp, event: members.try_into()? })
+    }
 }
 
 impl TryFrom<Map<String, Value>> for Event {
@@ -157,7 +207,7 @@ impl TryFrom<Map<String, Value>> for Event {
     fn try_from(mut body: Map<String, Value>) -> Result<Self, Self::Error> {
         match body.remove("event") {
             Some(Value::String(event)) => Ok(Self::new(event, body.remove("data").unwrap_or_default())),
-            _ => Err("`event` is not a text"),
+            _ => Err("`event` is not a string"),
         }
     }
 }
@@ -173,7 +223,10 @@ impl Serialize for Event {
             | Self::EventDeleted(data)
             | Self::EventRescheduled(data)
             | Self::EventReassigned(data) => body.serialize_field("data", data)?,
-            Self::Unknown { data, .. } => body.serialize_field("data", data)?,
+            Self::Unknown { data, .. } => {
+                let data: &RawValue = serde_json::from_str(data).map_err(S::Error::custom)?;
+                body.serialize_field("data", data)?;
+            }
         }
         body.end()
     }

@@ -2,16 +2,16 @@
 
 use http::HeaderMap;
 
-use super::Error;
+use super::error::Error;
 
-/// The header that names a webhook: the same in every try.
+/// The header with the webhook's id, which is the same in every try.
 pub const ID: &str = "x-webhook-id";
-/// The header that says when a webhook was signed, in ISO 8601.
+/// The header with the time of the signature, in ISO 8601.
 pub const TIMESTAMP: &str = "x-webhook-timestamp";
-/// The header that holds the signature, in hex.
+/// The header with the signature, in hex.
 pub const SIGNATURE: &str = "x-webhook-signature";
 
-/// What the headers say, none of it to be trusted yet.
+/// The values of the headers, not yet verified.
 pub(super) struct Headers<'a> {
     pub(super) id: &'a str,
     pub(super) timestamp: &'a str,
@@ -34,16 +34,16 @@ fn text<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<&'a str, Error
     if values.next().is_some() {
         return Err(Error::repeated(name));
     }
-    value.to_str().map_err(|_| Error::invalid(name, "holds more than visible ASCII"))
+    value.to_str().map_err(|_| Error::invalid(name, "contains more than visible ASCII"))
 }
 
-/// The signed text is `id.timestamp.body`: a dot in the id would let its end be read as a timestamp. A dot in the
-/// timestamp (a fraction) does no harm: what stands before it has no offset and is no timestamp.
+/// The signed text is `id.timestamp.body`, so the end of an id with a dot could be read as a timestamp. A dot in the timestamp
+/// (a fraction) is harmless, because the text before it has no offset and is not a timestamp.
 fn id(id: &str) -> Result<&str, Error> {
     match id {
         "" => Err(Error::invalid(ID, "is empty")),
         _ if id.len() > 256 => Err(Error::invalid(ID, "is longer than 256 bytes")),
-        _ if id.contains('.') => Err(Error::invalid(ID, "holds a dot, which makes the signed text ambiguous")),
+        _ if id.contains('.') => Err(Error::invalid(ID, "contains a dot, which makes the signed text ambiguous")),
         _ => Ok(id),
     }
 }

@@ -4,9 +4,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::Error;
+use super::error::Error;
 
-/// Holds the derived key alone, which wipes itself on drop; the text of the secret is wiped as soon as that is made.
+/// Holds only the derived key, which wipes itself on drop. The text of the secret is wiped once the key is derived.
 pub(super) struct Key(Hmac<Sha256>);
 
 impl Key {
@@ -16,7 +16,7 @@ impl Key {
             return Err(Error::secret("is empty"));
         }
         if secret.trim() != secret.as_str() || secret.contains(char::is_control) {
-            return Err(Error::secret("has blanks around it or control characters in it"));
+            return Err(Error::secret("has surrounding blanks or control characters"));
         }
         Hmac::new_from_slice(secret.as_bytes()).map(Self).map_err(|_| Error::secret("has an unusable length"))
     }

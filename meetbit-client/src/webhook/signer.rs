@@ -1,17 +1,17 @@
-//! Signing as `MeetBit` does it.
+//! Signing.
 
 use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-use super::Error;
+use super::error::Error;
 use super::header::{Headers, ID, SIGNATURE, TIMESTAMP};
 use super::key::Key;
 
-/// Signs webhooks as `MeetBit` does, to test a receiver.
+/// Signs webhooks as MeetBit does, to test a receiver.
 ///
-/// With the feature `sandbox`, `Sandbox::deliver` sends them as well, up to five times.
+/// With the feature `sandbox`, `Sandbox::deliver` also sends them, up to five times.
 ///
 /// # Examples
 /// ```
@@ -28,7 +28,7 @@ use super::key::Key;
 pub struct Signer(Key);
 
 impl Signer {
-    /// A signer with the secret of a destination.
+    /// Creates a signer with the secret of a destination.
     ///
     /// # Errors
     /// [`InvalidSecret`](super::ErrorKind::InvalidSecret), as [`Verifier::new`](super::Verifier::new).
@@ -36,7 +36,7 @@ impl Signer {
         Key::new(secret).map(Self)
     }
 
-    /// The signature of `id.timestamp.body`, in lower-case hex; the arguments are taken as they are.
+    /// The signature of `id.timestamp.body`, in lower-case hex. The arguments are not checked.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
         self.0.sign(id, timestamp, body)
@@ -59,7 +59,7 @@ impl Signer {
 }
 
 fn header_value(name: &'static str, value: &str) -> Result<HeaderValue, Error> {
-    HeaderValue::from_str(value).map_err(|_| Error::invalid(name, "holds more than visible ASCII"))
+    HeaderValue::from_str(value).map_err(|_| Error::invalid(name, "contains more than visible ASCII"))
 }
 
 impl fmt::Debug for Signer {

@@ -1,4 +1,4 @@
-//! The check that a webhook comes from `MeetBit`, is fresh and is whole.
+//! Verification.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,18 @@ use std::time::Duration;
 use http::HeaderMap;
 use jiff::Timestamp;
 
+use super::error::Error;
+use super::event::Webhook;
 use super::header::{self, Headers};
 use super::key::Key;
-use super::{Error, Webhook};
 
-/// Verifies webhooks: signature first, then age, then the body is parsed.
+/// Verifies webhooks: first the signature, then the age; then it parses the body.
 ///
-/// One verifier serves a whole process: it is cheap to clone and `Send + Sync`. It keeps keys derived from the secrets, not
-/// the secrets, and wipes them when the last clone goes; `Debug` shows neither.
+/// A process needs one verifier: it is cheap to clone and `Send + Sync`. It keeps keys derived from the secrets, not the
+/// secrets, and wipes them when the last clone is dropped. `Debug` shows neither.
 ///
 /// # Examples
-/// While a secret is being replaced, both are good:
+/// During the rotation of a secret, accept both:
 /// ```
 /// # fn main() -> Result<(), meetbit_client::webhook::Error> {
 /// use meetbit_client::webhook::Verifier;
@@ -33,17 +34,17 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// A verifier for the secret of one destination, with a window of 5 minutes and the system's clock.
+    /// Creates a verifier for the secret of one destination, with a window of 5 minutes and the system's clock.
     ///
     /// # Errors
-    /// [`InvalidSecret`](super::ErrorKind::InvalidSecret) where the secret is empty, has blanks around it or control
-    /// characters in it.
+    /// [`InvalidSecret`](super::ErrorKind::InvalidSecret) if the secret is empty, or has surrounding blanks or control
+    /// characters.
     pub fn new(secret: impl Into<String>) -> Result<Self, Error> {
         let verifier = Self { keys: Vec::new(), window: Duration::from_secs(5 * 60), clock: Arc::new(Timestamp::now) };
         verifier.secret(secret)
     }
 
-    /// Accepts what is signed with this secret as well: for rotation, or for several destinations at one address.
+    /// Also accepts webhooks signed with this secret: for rotation, or for several destinations at one address.
     ///
     /// # Errors
     /// As [`new`](Verifier::new).
@@ -52,38 +53,40 @@ impl Verifier {
         Ok(self)
     }
 
-    /// How old a webhook may be, and how far ahead of this machine's clock: 5 minutes unless set, as `MeetBit` asks.
+    /// The greatest age of a webhook, and the greatest lead over this machine's clock; 5 minutes by default, as MeetBit asks.
     #[must_use]
     pub fn window(mut self, window: Duration) -> Self {
         self.window = window;
         self
     }
 
-    /// Tells the time: [`Timestamp::now`] unless set.
+    /// The clock; [`Timestamp::now`] by default.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(now);
         self
     }
 
-    /// Verifies one request and gives its event.
+    /// Verifies one request and returns its event.
     ///
-    /// `raw_body` is the body exactly as received: parsed and printed again it has another signature. Limit its size where
-    /// it is read. A webhook can come more than once: see [`Deduplicator`](super::Deduplicator).
+    /// `raw_body` must be the body exactly as received, because a body that was parsed and printed again has another
+    /// signature. Limit its size where you read it. A webhook can arrive more than once: see
+    /// [`Deduplicator`](super::Deduplicator).
     ///
     /// # Errors
-    /// What is not known to come from `MeetBit` within the window, by [kind](super::ErrorKind). Answer it with
-    /// [`Error::status`]. Of an event that is rightly signed only a body that is not a JSON object with a text `event` is an
-    /// error: everything else that this SDK does not know is an [`Event::Unknown`](super::Event::Unknown).
+    /// An error of the matching [kind](super::ErrorKind) for a request that is not signed by MeetBit within the window.
+    /// Answer it with [`Error::status`]. A correctly signed body is an error only if it is not a JSON object with a string
+    /// `event`; any other content that this SDK does not know is an [`Event::Unknown`](super::Event::Unknown).
     pub fn verify(&self, headers: &HeaderMap, raw_body: &[u8]) -> Result<Webhook, Error> {
         let headers = Headers::read(headers)?;
         self.check_signature(&headers, raw_body)?;
         let timestamp = self.check_age(headers.timestamp)?;
-        let event = serde_json::from_slice(raw_body).map_err(|error| Error::body(&error))?;
+        let json = raw_body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(raw_body); // a byte order mark
+        let event = serde_json::from_slice(json).map_err(|error| Error::body(&error))?;
         Ok(Webhook { id: headers.id.to_owned(), timestamp, event })
     }
 
-    /// Tries every key, so that the time taken does not tell which one fits.
+    /// Tries every key, so that the time taken does not reveal which one matches.
     fn check_signature(&self, headers: &Headers<'_>, body: &[u8]) -> Result<(), Error> {
         let Headers { id, timestamp, signature } = headers;
         let signed = self.keys.iter().fold(false, |signed, key| key.verify(id, timestamp, body, signature) | signed);

@@ -6,7 +6,7 @@ they are refused. Nothing is taken away from the document but freedom that its o
 
 import schemathesis
 
-TIME_ZONE_PART = "[A-Za-z][A-Za-z0-9_+-]*"
+TIME_ZONE_PART = "[A-Za-z0-9_+][A-Za-z0-9._+-]*"  # the tz database's rules for names
 EVENT_ATTRIBUTES = [
     "id", "calendar_id", "title", "body", "location", "start", "end", "cancel_note", "canceled_by_id",
     "canceled_by_type", "public_id", "provider_event_id", "customer_id", "meeting_link_id", "created_at",

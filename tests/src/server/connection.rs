@@ -1,4 +1,9 @@
 //! Plays a script on one connection and records what comes in.
+//!
+//! It reads requests by itself, without hyper, because scripts stop between any two bytes of a request, note when its
+//! head and its body were complete, keep the head as it came, and write bytes that no HTTP library writes: half a head,
+//! a wrong length, a second reply, no HTTP at all. Framing takes 60 of its lines. A server of hyper's would be needed
+//! beside it, not in its place.
 
 use std::{
     io,

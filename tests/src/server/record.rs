@@ -58,6 +58,13 @@ impl Record {
         self.requests.iter().filter(|request| request.body_read.is_some()).count()
     }
 
+    /// The requests with this access key id alone.
+    #[must_use]
+    pub fn with_key(&self, id: &str) -> Self {
+        let requests = self.requests.iter().filter(|request| request.header("x-access-key-id") == Some(id));
+        Self { requests: requests.cloned().collect(), ..Self::default() }
+    }
+
     /// The largest number of requests that arrived within any half-open window of this length.
     #[must_use]
     pub fn busiest(&self, window: Duration) -> usize {

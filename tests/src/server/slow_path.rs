@@ -39,11 +39,13 @@ impl SlowPath {
     /// If the system gives no port or thread.
     pub fn to(server: SocketAddr, longest: Duration) -> Self {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a loopback port is free");
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a loopback port is free");
+        listener.set_nonblocking(true).expect("a socket can be told not to block");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (stop, stopped) = oneshot::channel();
         let thread = thread::spawn(move || {
             runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("the runtime takes a socket");
                 tokio::select! {
                     () = pass_on(listener, server, longest) => {}
                     _ = stopped => {}
@@ -75,7 +77,10 @@ async fn pass_on(listener: TcpListener, server: SocketAddr, longest: Duration) {
             near.set_nodelay(true)?;
             far.set_nodelay(true)?;
             let ((near_read, mut near_write), (mut far_read, far_write)) = (near.into_split(), far.into_split());
-            let back = async { tokio::io::copy(&mut far_read, &mut near_write).await.map(drop) };
+            let back = async {
+                tokio::io::copy(&mut far_read, &mut near_write).await?;
+                near_write.shutdown().await
+            };
             tokio::try_join!(delay(near_read, far_write, longest), back).map(drop)
         });
     }

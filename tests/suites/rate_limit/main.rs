@@ -1,3 +1,7 @@
 //! Who may send, and when.
 
+mod arrivals;
+mod fairness;
+mod gate;
+mod isolation;
 mod pacing;

@@ -178,7 +178,10 @@ fn a_client_that_is_set_up_wrongly_says_what_is_wrong_and_no_secret() {
         (good().credentials(key(" hush")), "the secret of the access key has blanks around it"),
         (good().credentials(key("hüsh")), "the secret of the access key has a character that is not ASCII"),
         (good().credentials(Credentials::new("", "hush")), "the id of the access key is empty"),
-        (good().credentials(key("hush")).base_url("http://10.0.0.1"), "plain http is for loopback"),
+        (
+            good().credentials(key("hush")).base_url("http://10.0.0.1"),
+            "plain http is allowed only for loopback addresses",
+        ),
         (good().credentials(key("hush")).base_url("https://u:hush@x.example"), "user name or password"),
         (good().credentials(key("hush")).user_agent("a\nb"), "user agent"),
         (Client::builder("").credentials(key("hush")), "the tenant's domain is empty"),

@@ -85,7 +85,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
             "{context}"
         );
         assert!(error.to_string().contains(says), "{context}");
-        assert!(error.to_string().ends_with("it was carried out: do not send it again"), "{context}");
+        assert!(error.to_string().ends_with("it was processed: do not send it again"), "{context}");
     }
 }
 

@@ -46,7 +46,7 @@ fn flat(document: &Value, schema: &Value) -> Value {
     }
     let mut flattened = schema.clone();
     for part in schema["allOf"].as_array().into_iter().flatten() {
-        merge(&mut flattened, flat(document, part));
+        merge(&mut flattened, &flat(document, part));
     }
     let properties: Map<_, _> = flattened["properties"]
         .as_object()
@@ -64,7 +64,7 @@ fn flat(document: &Value, schema: &Value) -> Value {
     flattened
 }
 
-fn merge(into: &mut Value, part: Value) {
+fn merge(into: &mut Value, part: &Value) {
     for (key, value) in part.as_object().unwrap() {
         match (&mut into[key], value) {
             (Value::Object(old), Value::Object(new)) => old.extend(new.clone()),

@@ -122,12 +122,13 @@ async fn what_is_not_http_is_refused_and_the_connection_closed() {
     let long_header = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "x".repeat(70_000));
     let endless_header = "x".repeat(70_000);
     let many_headers = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
-    let cases: [(&str, u16); 17] = [
+    let cases: [(&str, u16); 18] = [
         ("nonsense\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost x\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\n\r\n", 400),
         ("GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400),
         ("GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         ("POST / HTTP/1.1\r\nHost: x\r\n\r\n", 411),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +3\r\n\r\nabc", 400),
         ("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3, 3\r\n\r\nabc", 400),
@@ -183,7 +184,8 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let sandbox = unlimited().await;
     let mut socket = Socket::connect(&sandbox).await;
     socket.send(request(&sandbox, "GET", "/nowhere", None)).await;
-    assert_eq!(socket.answer().await.text(), (404, "Resource object does not exist."));
+    let text = "the sandbox has no GET /nowhere: script it with `Sandbox::on`";
+    assert_eq!(socket.answer().await.text(), (404, text));
     for (method, path, allow) in
         [("DELETE", "/users", "GET, HEAD, POST"), ("TRACE", "/users/1", "PATCH"), ("GET", "/customers", "POST")]
     {

@@ -13,7 +13,7 @@ async fn a_request_is_written_down_as_it_was_sent() {
     assert_eq!(received.method, http::Method::POST);
     assert_eq!(received.path, "/api/public/v2.0/customers");
     assert_eq!(received.query.as_deref(), Some("a=b%20c"));
-    assert_eq!(received.headers["x-access-key-id"], "sandbox-key");
+    assert_eq!(received.headers["x-access-key-id"], sandbox.access_key_id());
     assert_eq!(received.body, body.to_string());
     assert!(received.complete);
     assert_eq!(received.status.unwrap(), 400);

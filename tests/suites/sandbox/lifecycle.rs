@@ -93,7 +93,7 @@ fn blocking_calls_reach_a_sandbox_that_a_runtime_started() {
 
 #[tokio::test]
 async fn dropping_it_blocks_nothing_and_frees_its_port() {
-    for fault in [Fault::silence(), Fault::delay(Duration::from_secs(3600)), Fault::flood_informational()] {
+    for fault in [Fault::silence(), Fault::delay(Duration::from_hours(1)), Fault::flood_informational()] {
         let sandbox = unlimited().await;
         sandbox.fault(fault);
         let mut socket = Socket::connect(&sandbox).await;

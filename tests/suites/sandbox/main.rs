@@ -10,6 +10,7 @@ mod ledger;
 mod lifecycle;
 mod limits;
 mod online_conferences;
+mod own_endpoints;
 mod permissions;
 mod socket;
 mod users;

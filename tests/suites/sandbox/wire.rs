@@ -65,9 +65,12 @@ async fn a_request_is_acted_on_though_its_client_has_gone() {
         tokio::task::yield_now().await;
     }
     drop(socket);
-    while sandbox.requests()[0].status.is_none() {
-        tokio::task::yield_now().await;
-    }
+    let acted = async {
+        while sandbox.requests()[0].status.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), acted).await.unwrap();
     assert_eq!(post(&sandbox, "/customers", &nobody).await.data()["id"], 2);
 }
 
@@ -114,4 +117,27 @@ async fn a_scripted_reply_to_head_and_without_content_has_no_body() {
         socket.send(request(&sandbox, "GET", "/users", None)).await;
         assert_eq!(socket.answer().await.status, 200); // no body came between
     }
+}
+
+#[tokio::test]
+async fn a_pipelined_request_waits_for_the_reply_before_it() {
+    let sandbox = unlimited().await;
+    let list = request(&sandbox, "GET", "/users", None);
+    for next in [Fault::close(), Fault::raw("raw"), Fault::cut_head(8), Fault::drip(500, Duration::ZERO)] {
+        let text = format!("{next:?}");
+        sandbox.fault(Fault::drip(20, Duration::from_millis(1)));
+        sandbox.fault(next);
+        let mut socket = Socket::connect(&sandbox).await;
+        socket.send([list.as_str(), &list].concat()).await;
+        assert_eq!(socket.answer().await.data().as_array().unwrap().len(), 2, "{text}");
+        let rest = match text.as_str() {
+            text if text.contains("Close") => "",
+            text if text.contains("Raw") => "raw",
+            text if text.contains("CutHead") => "HTTP/1.1",
+            _ => continue,
+        };
+        assert!(matches!(socket.rest().await, (text, Ok(())) if text == rest), "{text}");
+    }
+    let requests = sandbox.requests();
+    assert!(requests.iter().all(|received| received.complete), "{requests:?}");
 }

@@ -10,8 +10,8 @@ fn event(body: &Value) -> Event {
     serde_json::from_slice(&serde_json::to_vec(body).unwrap()).unwrap()
 }
 
-fn unknown(name: &str, data: Value) -> Event {
-    Event::Unknown { event: name.to_owned(), data }
+fn unknown(name: &str, data: &Value) -> Event {
+    Event::Unknown { event: name.to_owned(), data: data.to_string() }
 }
 
 #[test]
@@ -74,14 +74,14 @@ fn data_that_does_not_fit_its_type_is_kept_whole() {
     ];
     for data in misfits {
         for name in ["events.created", "meeting_links.scheduled"] {
-            assert_eq!(event(&json!({"event": name, "data": data})), unknown(name, data.clone()));
+            assert_eq!(event(&json!({"event": name, "data": data})), unknown(name, &data));
         }
     }
 }
 
 #[test]
 fn an_event_without_data_is_kept() {
-    assert_eq!(event(&json!({"event": "events.created"})), unknown("events.created", Value::Null));
+    assert_eq!(event(&json!({"event": "events.created"})), unknown("events.created", &Value::Null));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn an_unknown_type_is_kept_whole() {
     for name in ["rooms.repainted", "", "Events.Created", "events.created "] {
         let data = json!({"id": 1, "nested": {"list": [1, null, "x"]}});
         let event = event(&json!({"event": name, "data": data}));
-        assert_eq!(event, unknown(name, data));
+        assert_eq!(event, unknown(name, &data));
         assert_eq!(event.name(), name);
     }
 }

@@ -3,4 +3,5 @@
 mod deduplicator;
 mod events;
 mod fuzz;
+mod odd_json;
 mod verifier;
