@@ -47,7 +47,7 @@ async fn answered(status: u16, pieces: &[&[u8]]) -> Result<Customer, Error> {
 #[tokio::test]
 async fn promise_13_zero_bytes_after_gzip_are_padding() {
     let whole = gzip(replies::CUSTOMER.as_bytes());
-    let (zeros, many) = ([0_u8; 7], [0_u8; 40_000]);
+    let (zeros, many) = ([0_u8; 7], vec![0_u8; 40_000]);
     let empty = gzip(b"");
     let good: [&[&[u8]]; 6] = [
         &[&whole, &zeros],
@@ -89,7 +89,8 @@ fn empty_members(bytes: usize) -> Vec<u8> {
 /// One member that decompresses to a thousand times its size.
 fn blanks() -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    (0..30).for_each(|_| encoder.write_all(&[b' '; 1024 * 1024]).unwrap());
+    let blanks = vec![b' '; 1024 * 1024];
+    (0..30).for_each(|_| encoder.write_all(&blanks).unwrap());
     encoder.finish().unwrap()
 }
 

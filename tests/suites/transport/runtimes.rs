@@ -117,11 +117,8 @@ fn promise_24_a_runtime_that_ends_breaks_no_call_of_another() {
         let client = way(builder(&server.url())).build().unwrap();
         let (first, second) = (Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(), runtime());
         call(&client, &first);
-        let calling = second.block_on(async {
-            let calling = tokio::spawn(create(&client, "b").into_future());
-            server.until(|record| record.read_in_full() == 2).await;
-            calling
-        });
+        let calling = second.spawn(create(&client, "b").into_future());
+        second.block_on(server.until(|record| record.read_in_full() == 2));
         drop(first);
         assert_eq!(second.block_on(calling).unwrap().unwrap().id.0, 42);
     }
