@@ -78,7 +78,7 @@ enum Sink {
 
 impl Sink {
     fn new(encoding: Encoding, length: Option<u64>, max: usize) -> Self {
-        let capped = Capped { bytes: Vec::new(), max };
+        let capped = Capped::new(max);
         match encoding {
             Encoding::Identity => Self::Identity(capped.announced(length)),
             Encoding::Gzip => Self::Gzip(Box::new(Gunzip::new(capped))),
@@ -94,16 +94,16 @@ impl Sink {
 
     fn finish(self) -> Result<Bytes, BodyError> {
         match self {
-            Self::Identity(capped) => Ok(capped.bytes.into()),
-            Self::Gzip(gunzip) => gunzip.finish().map(|capped| capped.bytes.into()),
+            Self::Identity(capped) => Ok(capped.into_vec().into()),
+            Self::Gzip(gunzip) => gunzip.finish().map(|capped| capped.into_vec().into()),
         }
     }
 
     /// What has been read, complete or not.
     fn into_read(self) -> Bytes {
         match self {
-            Self::Identity(capped) => capped.bytes.into(),
-            Self::Gzip(gunzip) => gunzip.into_output().bytes.into(),
+            Self::Identity(capped) => capped.into_vec().into(),
+            Self::Gzip(gunzip) => gunzip.into_output().into_vec().into(),
         }
     }
 }
@@ -119,6 +119,14 @@ impl Capped {
     /// copies. Memory that is reserved but not written to costs nothing.
     const SMALL: usize = 1024 * 1024;
     const LARGE: usize = 16 * Self::SMALL;
+
+    pub(super) fn new(max: usize) -> Self {
+        Self { bytes: Vec::new(), max }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
 
     fn announced(mut self, length: Option<u64>) -> Self {
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();

@@ -125,3 +125,83 @@ fn padding(input: &[u8]) -> Result<usize, BodyError> {
         Err(BodyError::Corrupt(io::ErrorKind::InvalidData.into()))
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
+mod tests {
+    use std::future::Future;
+    use std::io::Write;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// How many times other tasks can run while this is decompressed in one piece, and what comes out.
+    fn pauses(input: &[u8], max: usize) -> (usize, Result<Vec<u8>, BodyError>) {
+        let mut gunzip = Gunzip::new(Capped::new(max));
+        let mut pauses = 0;
+        let written = {
+            let mut writing = pin!(gunzip.write(input));
+            loop {
+                match writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    std::task::Poll::Ready(result) => break result,
+                    std::task::Poll::Pending => pauses += 1,
+                }
+            }
+        };
+        (pauses, written.and_then(|()| gunzip.finish()).map(Capped::into_vec))
+    }
+
+    #[test]
+    fn promise_11_decompressing_pauses_whatever_comes_out() {
+        let members = 100_000;
+        let (nothing, output) = pauses(&gzip(b"").repeat(members), 1 << 30);
+        assert!(output.unwrap().is_empty());
+        assert!(nothing >= members / 17, "{nothing}");
+        let blanks = vec![b' '; 4 << 20];
+        let (much, output) = pauses(&gzip(&blanks), 1 << 30);
+        assert_eq!(output.unwrap(), blanks);
+        assert!(much >= blanks.len() / (2 * SLICE), "{much}");
+    }
+
+    #[test]
+    fn promise_11_a_small_reply_is_decompressed_without_a_pause() {
+        let text = b"{\"message\":\"Found.\",\"data\":[1,2,3]}".repeat(100);
+        let (pauses, output) = pauses(&gzip(&text), 8 << 20);
+        assert_eq!((pauses, output.unwrap()), (0, text));
+    }
+
+    #[test]
+    fn promise_13_output_of_exactly_the_limit_is_read_and_input_is_limited() {
+        let text = vec![b'x'; 100_000];
+        assert_eq!(pauses(&gzip(&text), text.len()).1.unwrap(), text);
+        assert!(matches!(pauses(&gzip(&text), text.len() - 1).1, Err(BodyError::TooLarge)));
+        let members = gzip(b"").repeat(10_000);
+        assert!(pauses(&members, 100_000).1.unwrap().is_empty());
+        assert!(matches!(pauses(&members, 60_000).1, Err(BodyError::TooLarge)));
+    }
+
+    #[test]
+    fn promise_13_the_pieces_of_a_reply_do_not_matter() {
+        let text = vec![b'x'; 40_000];
+        let whole = [gzip(&text), gzip(b""), gzip(b"end"), vec![0; 9]].concat();
+        for size in [1, 2, 7, 19, 1000] {
+            let mut gunzip = Gunzip::new(Capped::new(1 << 20));
+            for piece in whole.chunks(size) {
+                let mut writing = pin!(gunzip.write(piece));
+                while writing.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {}
+            }
+            let output = gunzip.finish().unwrap_or_else(|error| panic!("{size}: {error:?}")).into_vec();
+            assert_eq!((output.len(), output.ends_with(b"xend")), (text.len() + 3, true), "{size}");
+        }
+    }
+}
