@@ -2,6 +2,7 @@
 //! `endpoint`.
 
 pub(crate) mod kind;
+pub(crate) mod partial;
 pub(crate) mod redact;
 pub(crate) mod validation;
 
@@ -11,10 +12,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 
 use crate::endpoint::Endpoint;
 pub(crate) use crate::error::kind::{ErrorKind, Outcome};
+use crate::error::partial::PartialData;
+use crate::error::redact::Escaped;
 use crate::error::validation::ValidationError;
 
 /// A failure of the client or of a call, in one opaque type with questions you can ask it.
@@ -34,6 +37,8 @@ struct ErrorInner {
     message: Cow<'static, str>,
     endpoint: Option<&'static Endpoint>,
     status: Option<StatusCode>,
+    headers: Option<HeaderMap>,
+    data: Option<PartialData>,
     retry_after: Option<Duration>,
     validation: Option<ValidationError>,
     body: Option<String>,
@@ -62,6 +67,8 @@ impl Error {
             message: message.into(),
             endpoint: None,
             status: None,
+            headers: None,
+            data: None,
             retry_after: None,
             validation: None,
             body: None,
@@ -111,6 +118,63 @@ impl Error {
     #[must_use]
     pub fn body(&self) -> Option<&str> {
         self.0.body.as_deref()
+    }
+
+    /// The headers of the reply, if the reply is an error or cannot be read. A value that contains the secret of the access key
+    /// is replaced by `[redacted]` and marked as sensitive.
+    ///
+    /// # Examples
+    /// ```
+    /// use meetbit_client::Error;
+    ///
+    /// /// The id under which the server logged the request.
+    /// fn request_id(error: &Error) -> Option<&str> {
+    ///     error.headers()?.get("x-request-id")?.to_str().ok()
+    /// }
+    /// ```
+    #[must_use]
+    pub fn headers(&self) -> Option<&HeaderMap> {
+        self.0.headers.as_ref()
+    }
+
+    /// The field `id` of the value, for [`ErrorKind::Decode`]: the server has processed the request, and the reply as a whole
+    /// cannot be read, but its id can. `7.0` and `"7"` count as 7. It is `None` if the id is missing, cut off or given twice
+    /// with different values.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{CustomerId, Customers, NewCustomer};
+    ///
+    /// let id = match client.create_customer(&NewCustomer::new().first_name("Ada")).await {
+    ///     Ok(customer) => customer.id,
+    ///     Err(error) => CustomerId(error.data_id().ok_or(error)?),
+    /// };
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn data_id(&self) -> Option<i64> {
+        self.0.data.as_ref()?.id
+    }
+
+    /// A field of the value, for [`ErrorKind::Decode`], as far as the reply can be read. A field of an object inside has a name
+    /// with dots (`address.city`). A string is given without quotes, anything else as JSON. Elements of arrays are left out,
+    /// and so is all that exceeds 8 KiB.
+    ///
+    /// Like [`body`](Self::body), it is never part of the error's text.
+    ///
+    /// # Examples
+    /// ```
+    /// use meetbit_client::Error;
+    ///
+    /// fn created(error: &Error) -> Option<String> {
+    ///     Some(format!("{} was created as {}", error.data_field("email")?, error.data_id()?))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn data_field(&self, name: &str) -> Option<&str> {
+        self.0.data.as_ref()?.field(name)
     }
 
     /// The number of requests that were sent.
@@ -167,6 +231,16 @@ impl ErrorBuilder<'_> {
         self
     }
 
+    pub(crate) fn headers(self, headers: HeaderMap) -> Self {
+        self.0.headers = Some(headers);
+        self
+    }
+
+    pub(crate) fn data(self, data: PartialData) -> Self {
+        self.0.data = Some(data);
+        self
+    }
+
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
@@ -193,14 +267,15 @@ impl ErrorBuilder<'_> {
     }
 }
 
-/// Shows the endpoint and the remedy. The cause is left to [`source`](StdError::source).
+/// Shows the endpoint and the remedy, on one line: control characters are escaped. The cause is left to
+/// [`source`](StdError::source).
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         if let Some(endpoint) = inner.endpoint {
             write!(f, "{} ({endpoint}): ", endpoint.name())?;
         }
-        f.write_str(&inner.message)?;
+        Escaped(&inner.message).fmt(f)?;
         if inner.attempts > 1 {
             write!(f, " (after {} attempts)", inner.attempts)?;
         }

@@ -228,7 +228,7 @@ pub use crate::client::api::Api;
 pub use crate::client::builder::ClientBuilder;
 pub use crate::client::call::{Call, Receiving, Response, Sending};
 pub use crate::client::credentials::Credentials;
-pub use crate::client::pages::Pages;
+pub use crate::client::pages::{Items, Pages};
 pub use crate::client::retry::RetryPolicy;
 pub use crate::endpoint::{Endpoint, permissions};
 pub use crate::error::Error;

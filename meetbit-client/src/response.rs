@@ -3,6 +3,8 @@
 
 pub(crate) mod decode;
 pub(crate) mod envelope;
+mod fault;
 mod json_path;
 pub(crate) mod retry_after;
 pub(crate) mod status;
+mod strict;

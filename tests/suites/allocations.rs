@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
 use meetbit_client::{Address, Client, Credentials, Customers, ListUsers, NewCustomer, RateLimit, Users};
 use meetbit_tests::probe::allocations::{self, Allocator};
@@ -61,19 +61,24 @@ fn answer(mut stream: TcpStream) {
 fn a_list_of_any_length_holds_one_page() {
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let [one, many] = [1, 1_000].map(most_held);
-    assert_eq!(one, many, "bytes held, with one page and with a thousand");
+    // A page is remembered by a hash of 8 bytes, in a table that doubles.
+    assert!(many - one <= 1_000 * 32, "bytes held: {one} with one page and {many} with a thousand");
 }
 
 /// The most bytes that were held while a list of so many pages was read.
 fn most_held(pages: u32) -> usize {
     const SIZE: u32 = 100;
     let left = Arc::new(AtomicU32::new(0));
-    let (asked, full) = (left.clone(), [users(1_000..1_000 + SIZE), users(2_000..2_000 + SIZE)]);
+    let (asked, full) = (left.clone(), users(1_000..1_000 + SIZE));
     let answer = service_fn(move |_: Request<Bytes>| {
         let left = asked.load(Ordering::Relaxed);
         asked.store(left.saturating_sub(1), Ordering::Relaxed);
-        let page = if left > 0 { full[left as usize % 2].clone() } else { users(0..0) };
-        let body = Bytes::copy_from_slice(&page); // one that is kept is then counted
+        let page = if left > 0 { full.clone() } else { users(0..0) };
+        let mut body = BytesMut::from(&page[..]); // one that is kept is then counted
+        if let Some(mark) = page.windows(4).position(|part| part == b"1000") {
+            body[mark..mark + 4].copy_from_slice(&(1_000 + left).to_string().as_bytes()[..4]); // each page is another
+        }
+        let body = body.freeze();
         std::future::ready(Ok::<_, Infallible>(Response::new(body)))
     });
     // Paced, each page would wait; what the pacer keeps of the last second is not the list's.

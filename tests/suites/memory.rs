@@ -190,3 +190,36 @@ fn promise_13_clients_share_their_tls_configuration() {
         drop(clients);
     }
 }
+
+/// serde quotes a text that has the wrong type, which would take several times its length.
+#[test]
+fn promise_13_a_long_text_of_the_wrong_type_takes_no_more_than_the_reply() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let text = "x".repeat(3 * MIB);
+    let escaped = "\\u0001".repeat(MIB / 2);
+    let (text, escaped) = (format!("\"{text}\""), format!("\"{escaped}\""));
+    let bodies = [
+        format!(r#"{{"data":{{"id":{text}}}}}"#),
+        format!(r#"{{"data":{{"id":{escaped}}}}}"#),
+        format!(r#"{{"data":{text}}}"#),
+        format!(r#"{{"data":{{"id":1,"address":{text}}}}}"#),
+        format!(r#"{{"data":{{"id":1,"created_at":{text}}}}}"#),
+        format!(r#"{{"data":{{"id":1,{text}:1}}}}"#),
+        format!(r#"{{"message":{{"a":{text}}},"data":{{"id":null}}}}"#),
+        text.clone(),
+    ];
+    for body in bodies {
+        let start = body[..40].to_owned();
+        let body = Bytes::from(body);
+        let answer = tower::service_fn(move |_: http::Request<Bytes>| {
+            std::future::ready(Ok::<_, std::convert::Infallible>(http::Response::new(body.clone())))
+        });
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let client = builder("http://127.0.0.1:9").service(answer).build().unwrap();
+        let (error, used) =
+            allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::Decode, Outcome::Done), "{start}");
+        assert!(error.to_string().len() < 1000, "{start}");
+        assert!(used.peak_bytes < MIB, "{} besides the reply, with {start}", used.peak_bytes);
+    }
+}

@@ -30,11 +30,14 @@ use tokio::task::JoinSet;
 /// Everything that can be asked of an error, in words.
 fn words(error: &Error) -> String {
     let mut words = format!(
-        "{error} {error:?} {error:#?} {:?} {:?} {:?} {:?}",
+        "{error} {error:?} {error:#?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         error.body(),
         error.validation(),
         error.validation().map(ToString::to_string),
-        error.status()
+        error.status(),
+        error.headers(),
+        error.data_id(),
+        error.data_field("email")
     );
     let mut source = error.source();
     while let Some(cause) = source {
@@ -148,6 +151,68 @@ async fn promise_16_a_secret_that_json_has_to_escape_is_not_quoted_either() {
             leak::assert_absent(&words(&create(&client, "x").await.unwrap_err()), secret);
         }
     }
+}
+
+#[tokio::test]
+async fn promise_16_other_spellings_of_the_secret_are_not_quoted_either() {
+    let secret = "PLANTED</s3cret&of>the\"tests";
+    let php = secret.replace('/', "\\/").replace('"', "\\\"");
+    let spellings = [
+        php.replace('<', "\\u003C").replace('>', "\\u003E").replace('&', "\\u0026"),
+        php,
+        secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;"),
+        "PLANTED%3C%2Fs3cret%26of%3Ethe%22tests".to_owned(),
+        secret.to_lowercase(),
+        secret[..secret.len() - 1].replace('"', "\\\""),
+    ];
+    for spelling in spellings {
+        let bodies = [
+            format!(r#"{{"message":"{spelling}"}}"#),
+            format!(r#"{{"message":"a","errors":{{"email":["{spelling}"]}}}}"#),
+            format!("the key {spelling}"),
+            format!(r#"{{"data":{{"id":"x","email":"{spelling}"}}}}"#),
+        ];
+        for (status, body) in
+            [400, 409, 500, 200].into_iter().flat_map(|status| bodies.clone().map(|body| (status, body)))
+        {
+            let shown = body.clone();
+            let header = spelling.clone();
+            let server =
+                RawServer::start(Plan::respond(move |_| replies::reply(status, &[("x-echo", &*header)], &body)));
+            let client = builder(&server.url()).credentials(Credentials::new("id", secret)).build().unwrap();
+            let Err(error) = create(&client, "x").retry(RetryPolicy::never()).await else { continue };
+            let said = words(&error).to_lowercase();
+            assert!(!said.contains("s3cret"), "{status} {shown}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn promise_16_headers_of_an_error_do_not_show_the_secret() {
+    let fields = [("x-request-id", "7"), ("x-echo", SECRET), ("x-part", "key=PLANTED#*S3CRET-0f-the-tests;")];
+    for (status, body) in [(500, "x"), (404, "x"), (400, "{}"), (200, "x"), (302, "")] {
+        let server = RawServer::start(Plan::respond(move |_| replies::reply(status, &fields, body)));
+        let error = create(&client(&server), "x").retry(RetryPolicy::never()).await.unwrap_err();
+        let headers = error.headers().unwrap();
+        assert_eq!(headers["x-request-id"], "7");
+        for name in ["x-echo", "x-part"] {
+            assert_eq!(headers[name], "[redacted]", "{status}");
+            assert!(headers[name].is_sensitive());
+        }
+    }
+    let refusing = Refusing::new();
+    let gone = builder(&format!("http://{}", refusing.address())).build().unwrap();
+    assert!(create(&gone, "x").await.unwrap_err().headers().is_none(), "there was no reply");
+}
+
+#[tokio::test]
+async fn promise_16_a_response_has_its_body_and_does_not_show_it() {
+    let body = replies::CUSTOMER.replace("}}", &format!(r#"}},"echo":"{SECRET}"}}"#));
+    let sent = body.clone();
+    let server = RawServer::start(Plan::respond(move |_| replies::reply(201, &[], &sent)));
+    let response = create(&client(&server), "x").send().await.unwrap();
+    assert_eq!(response.body, body);
+    assert_silent(&response);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -30,6 +31,36 @@ use crate::response::retry_after::RateLimitHeaders;
 /// The first poll of the call's future starts a task on the current tokio runtime, so the call makes progress even if the
 /// future is not polled again. Dropping the future aborts the task. A create that was under way may still have happened.
 ///
+/// # To run calls at once
+/// A call is not a future itself; [`IntoFuture`] makes it one. So `.await` and `tokio::join!` take a call as it is, while
+/// functions such as `tokio::spawn` and `join_all` need `call.into_future()`:
+/// ```no_run
+/// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+/// use std::future::IntoFuture;
+///
+/// use meetbit_client::{Customers, NewCustomer};
+/// use tokio::task::JoinSet;
+///
+/// let mut calls = JoinSet::new();
+/// for name in ["Ada", "Grace", "Mary"] {
+///     let customer = NewCustomer::new().first_name(name);
+///     calls.spawn(client.create_customer(&customer).into_future());
+/// }
+/// while let Some(result) = calls.join_next().await {
+///     let customer = result.expect("no call panics")?;
+///     println!("customer {}", customer.id);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+/// With the crate `futures`: `join_all(calls.into_iter().map(IntoFuture::into_future))`. The calls share the rate limit, so 20
+/// creates take about 4 seconds with MeetBit's default of 5 requests a second.
+/// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
+///
+/// The compiler's errors "is not a future", "no field `id` on type `Call<..>`" and "the `?` operator can only be applied .."
+/// mean that a call is not awaited.
+///
+/// # Examples
 /// ```no_run
 /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
 /// use meetbit_client::{Customers, NewCustomer};
@@ -206,7 +237,7 @@ impl<T> IntoFuture for Call<T> {
 
 /// A whole reply.
 #[non_exhaustive]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Response<T> {
     /// The value.
     pub data: T,
@@ -220,6 +251,34 @@ pub struct Response<T> {
     pub rate_limit: RateLimitHeaders,
     /// The number of requests that were sent; 0 for a ready call.
     pub attempts: u32,
+    /// The body as the server sent it, after decompression. It is empty for a ready call. Nothing is redacted in it, so `Debug`
+    /// shows only its length.
+    ///
+    /// ```
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{ListUsers, Users};
+    ///
+    /// let response = client.list_users(&ListUsers::new()).send().await?;
+    /// println!("{} users in {} bytes", response.data.len(), response.body.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub body: Bytes,
+}
+
+/// Shows all but the body.
+impl<T: fmt::Debug> fmt::Debug for Response<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("data", &self.data)
+            .field("message", &self.message)
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("rate_limit", &self.rate_limit)
+            .field("attempts", &self.attempts)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish()
+    }
 }
 
 /// The future of [`Call::send`].
@@ -235,28 +294,31 @@ impl<T> Future for Sending<T> {
     type Output = Result<Response<T>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_with_body(context).map_ok(|(response, _)| response)
+        self.poll_with_data(context).map_ok(|(response, _)| response)
     }
 }
 
+/// A reply, and the part of its body that has the value.
+type WithData<T> = (Response<T>, Range<usize>);
+
 impl<T> Sending<T> {
-    /// The reply, and its body as it came.
-    pub(crate) fn poll_with_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(Response<T>, Bytes), Error>> {
+    /// The reply, and the part of its body that has the value.
+    pub(crate) fn poll_with_data(&mut self, context: &mut Context<'_>) -> Poll<Result<WithData<T>, Error>> {
         match &mut self.0 {
             Progress::Task(task, decode) => {
                 Pin::new(&mut *task).poll(context).map(|reply| response(reply?, task.call(), *decode))
             }
-            Progress::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), Bytes::new()))),
+            Progress::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), 0..0))),
         }
     }
 }
 
-fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<(Response<T>, Bytes), Error> {
-    let Decoded { message, data } = value(&reply, call, decode)?;
+fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
+    let Decoded { message, data, raw } = value(&reply, call, decode)?;
     let redactor = Redactor::new(call.client.0.secret());
     let message = message.map(|message| redactor.redacted(&message).into_owned());
     let Reply { status, headers, rate_limit, attempts, body } = reply;
-    Ok((Response { data, message, status, headers, rate_limit, attempts }, body))
+    Ok((Response { data, message, status, headers, rate_limit, attempts, body }, raw))
 }
 
 fn value<T>(reply: &Reply, call: &Prepared, decode: Decode<T>) -> Result<Decoded<T>, Error> {
@@ -279,6 +341,7 @@ impl<T> Response<T> {
             headers: HeaderMap::new(),
             rate_limit: RateLimitHeaders::default(),
             attempts: 0,
+            body: Bytes::new(),
         }
     }
 }

@@ -1,10 +1,12 @@
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::future::poll_fn;
 use std::hash::{DefaultHasher, Hasher};
+use std::ops::Range;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::vec;
 
-use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::client::call::{Call, Response, Sending};
@@ -13,17 +15,22 @@ use crate::error::{Error, ErrorKind};
 /// A list, page by page: made by [`Call::pages`].
 ///
 /// Each page is a call of its own, sent when it is asked for and paced as any other; no more than one page is held. It is
-/// a [`Stream`] as well.
+/// a [`Stream`] as well. [`items`](Self::items) gives the items one by one.
 ///
-/// It ends after a page that has fewer items than were asked for, and at an empty one. After an error it ends too;
-/// [`page_number`](Self::page_number) then says which page failed, from which [`from_page`](Self::from_page) goes on.
+/// It ends after a page that has fewer items than the ones before, at an empty one, and at one that has come before. After an
+/// error it ends too; [`page_number`](Self::page_number) then gives the page that failed, from which
+/// [`from_page`](Self::from_page) resumes.
 ///
 /// # What is inferred
 /// The vendor documents no metadata about pages: neither how many there are, nor that a page is the last. The names
-/// `page_size` and `page_number` are inferred, and so is that the first page is 1. Limits are not documented either: should
-/// the server give fewer items than were asked for because its pages are never that large, the list ends too early, so
-/// ask for pages of a size that it is known to give. A page of more items than were asked for, and one that is the same
-/// as the page before, show that the server does not understand the query, and are errors.
+/// `page_size` and `page_number` are inferred, and so is that the first page is 1. Limits are not documented either. So no
+/// server can keep a client asking, and none loses an item because its pages are smaller than asked for:
+/// - After a first page that is not full, the next page is asked for once more. If it is empty, the same or not found, the list
+///   has ended. If it has new items, the server's pages are smaller than asked for, and the list goes on.
+/// - A page that came before ends the list. Pages are compared by a hash of `data`, of 8 bytes a page, and a page that comes
+///   again is not given again.
+/// - A second page that is the same as a full first page shows that the server does not understand the number, and a page of
+///   more items than asked for that it does not understand the size. Both are [`Decode`](ErrorKind::Decode) errors.
 #[derive(Debug)]
 #[must_use = "pages are not asked for until `next` is called"]
 pub struct Pages<T> {
@@ -33,17 +40,19 @@ pub struct Pages<T> {
     size_name: Cow<'static, str>,
     number_name: Cow<'static, str>,
     ended: bool,
-    /// What tells the last page from the next.
-    last: Option<u64>,
+    /// The number of items of the longest page.
+    longest: u32,
+    /// The hashes of all pages.
+    seen: HashSet<u64>,
     under_way: Option<Sending<Vec<T>>>,
 }
 
 impl<T> Call<Vec<T>> {
-    /// Goes through the list page by page, each with `size` items (0 counts as 1), where its pages can be set: of the
-    /// SDK's own lists [`list_users`](crate::Users::list_users).
+    /// Goes through the list page by page, each with `size` items (0 counts as 1), if the endpoint has pages: of the SDK's own
+    /// lists [`list_users`](crate::Users::list_users).
     ///
-    /// What the call says of its page is replaced; all else in it stays: filters, headers, time limit. See [`Pages`] for
-    /// what is inferred of the vendor's pages.
+    /// Overrides any page settings of the call and keeps the rest: filters, headers, time limit. See [`Pages`] for what is
+    /// inferred about the vendor's pages.
     ///
     /// # Examples
     /// ```no_run
@@ -67,7 +76,8 @@ impl<T> Call<Vec<T>> {
             size_name: Cow::Borrowed("page_size"),
             number_name: Cow::Borrowed("page_number"),
             ended: false,
-            last: None,
+            longest: 0,
+            seen: HashSet::new(),
             under_way: None,
         }
     }
@@ -92,6 +102,24 @@ impl<T> Pages<T> {
         self.number
     }
 
+    /// The items one by one, across pages.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{ListUsers, Users};
+    ///
+    /// let mut users = client.list_users(&ListUsers::new()).pages(100).items();
+    /// while let Some(user) = users.next().await {
+    ///     println!("{}", user?.id);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn items(self) -> Items<T> {
+        Items { pages: self, page: Vec::new().into_iter() }
+    }
+
     /// The next page; `None` at the end.
     ///
     /// Dropping the future loses nothing: the page is still the next one.
@@ -108,7 +136,7 @@ impl<T> Pages<T> {
             return Poll::Ready(None);
         }
         let mut page = self.under_way.take().unwrap_or_else(|| self.request().send());
-        let Poll::Ready(result) = page.poll_with_body(context) else {
+        let Poll::Ready(result) = page.poll_with_data(context) else {
             self.under_way = Some(page);
             return Poll::Pending;
         };
@@ -122,39 +150,145 @@ impl<T> Pages<T> {
         })
     }
 
-    /// Whether there can be more is known by the length of the page alone. A ready call is a single page.
-    fn received(&mut self, result: Result<(Response<Vec<T>>, Bytes), Error>) -> Result<Option<Vec<T>>, Error> {
+    /// Whether there can be more is known by the pages alone. A ready call is a single page.
+    fn received(&mut self, result: Result<(Response<Vec<T>>, Range<usize>), Error>) -> Result<Option<Vec<T>>, Error> {
         self.ended = true;
-        let (Response { data: page, .. }, body) = result?;
+        let (Response { data: page, body, .. }, data) = match result {
+            Err(error) if self.is_end(&error) => return Ok(None),
+            result => result?,
+        };
+        let Some(endpoint) = self.call.endpoint() else { return Ok(Some(page).filter(|page| !page.is_empty())) };
         let length = u32::try_from(page.len()).unwrap_or(u32::MAX);
-        if let (Some(endpoint), true) = (self.call.endpoint(), length >= self.size) {
-            self.check(length, &body)
-                .map_err(|why| Error::new(ErrorKind::Decode, why).with(|e| e.endpoint(endpoint)))?;
-            if let Some(next) = self.number.checked_add(1) {
-                (self.number, self.ended) = (next, false);
+        let next = self.after(length, array(body.get(data).unwrap_or(&body)));
+        match next.map_err(|why| Error::new(ErrorKind::Decode, why).with(|e| e.endpoint(endpoint)))? {
+            Next::End => return Ok(None),
+            Next::Last => {}
+            Next::More => {
+                if let Some(next) = self.number.checked_add(1) {
+                    (self.number, self.ended) = (next, false);
+                }
             }
         }
-        Ok(Some(page).filter(|page| !page.is_empty()))
+        Ok(Some(page))
     }
 
-    /// Whether a page that is not the last can be the one that was asked for. If it is not, there would be no end.
-    fn check(&mut self, length: u32, body: &[u8]) -> Result<(), String> {
-        let Self { size, size_name, number_name, .. } = &*self;
+    /// True if all pages so far had fewer items than asked for, so that there may be no further page.
+    fn may_have_ended(&self) -> bool {
+        self.longest > 0 && self.longest < self.size
+    }
+
+    fn is_end(&self, error: &Error) -> bool {
+        self.may_have_ended() && error.kind() == ErrorKind::NotFound
+    }
+
+    /// What follows a page with so many items. `data` is the part of the reply that has them.
+    fn after(&mut self, length: u32, data: &[u8]) -> Result<Next, String> {
+        let Self { size, size_name, number_name, longest, .. } = &*self;
+        if length == 0 {
+            return Ok(Next::End);
+        }
         if length > *size {
             return Err(format!(
                 "the page has {length} items, but {size} were asked for: this list does not understand `{size_name}`"
             ));
         }
         let mut hasher = DefaultHasher::new();
-        hasher.write(body);
-        let this = Some(hasher.finish());
-        if self.last == this {
-            return Err(format!(
-                "the page is the same as the one before: this list does not understand `{number_name}`"
-            ));
+        hasher.write(data);
+        let hash = hasher.finish();
+        if self.seen.contains(&hash) {
+            if self.seen.len() == 1 && !self.may_have_ended() {
+                return Err(format!(
+                    "the page is the same as the one before: this list does not understand `{number_name}`"
+                ));
+            }
+            return Ok(Next::End);
         }
-        self.last = this;
-        Ok(())
+        let is_shorter = length < *longest;
+        self.seen.insert(hash);
+        self.longest = self.longest.max(length);
+        Ok(if is_shorter { Next::Last } else { Next::More })
+    }
+}
+
+/// The array in `"data": [..],`.
+fn array(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| *byte == b'[').unwrap_or_default();
+    let end = bytes.iter().rposition(|byte| *byte == b']').map_or(bytes.len(), |at| at + 1);
+    bytes.get(start..end).unwrap_or(bytes)
+}
+
+/// What follows a page.
+enum Next {
+    /// The page is empty or has come before: it is past the end.
+    End,
+    /// The page is the last.
+    Last,
+    More,
+}
+
+/// The items of a list one by one: made by [`Pages::items`]. It is a [`Stream`] as well.
+///
+/// A page is sent for when the items of the page before are used up. After an error it ends.
+#[derive(Debug)]
+#[must_use = "pages are not asked for until `next` is called"]
+pub struct Items<T> {
+    pages: Pages<T>,
+    page: vec::IntoIter<T>,
+}
+
+impl<T> Items<T> {
+    /// The next item; `None` at the end.
+    ///
+    /// Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// As [`Pages::next`].
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::Call;
+    ///
+    /// let mut numbers = Call::ready(Ok(vec![1, 2])).pages(100).items();
+    /// assert_eq!(numbers.next().await.transpose()?, Some(1));
+    /// assert_eq!(numbers.next().await.transpose()?, Some(2));
+    /// assert_eq!(numbers.next().await.transpose()?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn next(&mut self) -> Option<Result<T, Error>> {
+        poll_fn(|context| self.poll_item(context)).await
+    }
+
+    /// The page that is asked for next, as [`Pages::page_number`]: after an error, the one that failed.
+    #[must_use]
+    pub fn page_number(&self) -> u32 {
+        self.pages.page_number()
+    }
+
+    fn poll_item(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, Error>>> {
+        loop {
+            if let Some(item) = self.page.next() {
+                return Poll::Ready(Some(Ok(item)));
+            }
+            match ready!(self.pages.poll_page(context)) {
+                Some(Ok(page)) => self.page = page.into_iter(),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// No item is pinned.
+impl<T> Unpin for Items<T> {}
+
+impl<T> Stream for Items<T> {
+    type Item = Result<T, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_item(context)
     }
 }
 

@@ -13,22 +13,25 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The role of the access key lacks a permission.
     PermissionDenied,
-    /// There is no such object.
+    /// There is no such object, or the base URL is wrong.
     NotFound,
     /// The object's current state does not allow the change.
     Conflict,
-    /// Too many requests: see [`Error::retry_after`](crate::Error::retry_after). A call whose own deadline comes before its
-    /// turn ends with [`Timeout`](Self::Timeout) instead.
+    /// The rate limit or a `Retry-After` requires a wait that is longer than this call may take, or the queue is full. Wait for
+    /// [`Error::retry_after`](crate::Error::retry_after). If the time limit of the call ends first while it waits for its turn,
+    /// the error is [`Timeout`](Self::Timeout) with the outcome `NotSent`.
     RateLimited,
     /// The server, or a proxy before it, failed.
     Server,
     /// A status that the API does not document, such as a redirect.
     UnexpectedStatus,
-    /// The server answered `2xx` with a reply that cannot be read.
+    /// The server answered `2xx` with a reply that cannot be read. [`Error::data_id`](crate::Error::data_id) and
+    /// [`Error::data_field`](crate::Error::data_field) give the parts of it that can.
     Decode,
     /// The reply is larger than the client accepts.
     TooLarge,
-    /// A time limit ran out, or would have run out before the call's turn for the rate limit.
+    /// A time limit has passed. Check [`Error::outcome`](crate::Error::outcome): it is `NotSent` if the rate limit left no time
+    /// to send the request, and `Unknown` if the reply is missing.
     Timeout,
     /// No connection could be made.
     Connect,

@@ -1,6 +1,9 @@
 //! Makes foreign text safe to show: bounded, escaped for terminals, and without the secret.
 
 use std::borrow::Cow;
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue};
 
 /// The longest text of a reply that an error keeps, in bytes.
 pub(crate) const KEPT: usize = 8 * 1024;
@@ -8,7 +11,7 @@ pub(crate) const KEPT: usize = 8 * 1024;
 /// Replaces the secret in a text.
 const REDACTED: &str = "[redacted]";
 
-/// Removes one secret from texts of the server.
+/// Removes one secret from texts of the server, in every spelling that [`Spelling`] knows.
 #[derive(Clone, Copy)]
 pub(crate) struct Redactor<'a> {
     secret: &'a str,
@@ -21,15 +24,25 @@ impl<'a> Redactor<'a> {
 
     /// The text without the secret.
     pub(crate) fn redacted(self, text: &str) -> Cow<'_, str> {
-        let quoted = serde_json::Value::from(self.secret).to_string();
-        let spellings =
-            [self.secret, &quoted[1..quoted.len() - 1]].into_iter().filter(|spelling| text.contains(spelling));
-        spellings.fold(Cow::Borrowed(text), |text, spelling| text.replace(spelling, REDACTED).into())
+        let spellings = Spelling::all(self.secret, text.len());
+        let (mut redacted, mut kept, mut at) = (String::new(), 0, 0);
+        while at < text.len() {
+            let end = spellings.iter().find_map(|spelling| spelling.end(text.as_bytes(), at));
+            if let Some(end) = end {
+                redacted = redacted + &text[kept..at] + REDACTED;
+                (kept, at) = (end, end);
+            } else {
+                at += 1;
+            }
+        }
+        if kept == 0 { Cow::Borrowed(text) } else { Cow::Owned(redacted + &text[kept..]) }
     }
 
     /// The start of the text, redacted and escaped, at most `max` bytes.
     pub(crate) fn shown(self, text: &str, max: usize) -> String {
-        truncate_escaped(&self.redacted(text), max)
+        // No spelling of a character of the secret is longer than 16 bytes.
+        let start = start(text, max + 16 * self.secret.len());
+        truncate_escaped(&self.redacted(start), max)
     }
 
     /// A short text for a message, after a colon. An empty text and a page of HTML give nothing, because they do not help.
@@ -37,16 +50,219 @@ impl<'a> Redactor<'a> {
         let text = text.trim();
         if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {}", self.shown(text, 200)) }
     }
+
+    /// The headers without the secret. A value that has it is replaced.
+    pub(crate) fn headers(self, headers: &HeaderMap) -> HeaderMap {
+        let has_secret = |bytes: &[u8]| matches!(self.redacted(&String::from_utf8_lossy(bytes)), Cow::Owned(_));
+        let names = headers.iter().filter(|(name, _)| !has_secret(name.as_str().as_bytes()));
+        let fields = names.map(|(name, value)| {
+            let mut value = value.clone();
+            if has_secret(value.as_bytes()) {
+                value = HeaderValue::from_static(REDACTED);
+                value.set_sensitive(true);
+            }
+            (name.clone(), value)
+        });
+        fields.collect()
+    }
 }
 
-/// The start of a text, at most `max` bytes. Control characters and characters that change the direction of text are escaped.
+/// The start of a text, at most `max` bytes.
+fn start(text: &str, max: usize) -> &str {
+    let mut end = text.len().min(max);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+/// A secret as an echo may spell it.
+///
+/// Each character can be escaped: for JSON (`\/`, `\u003C`), HTML (`&lt;`, `&#60;`), a URL (`%3C`) or a form (`+`). The whole can be
+/// in another case, in base64 or hexadecimal. A text may break off within the secret.
+struct Spelling<'a> {
+    bytes: Cow<'a, [u8]>,
+    equals: fn(u8, u8) -> bool,
+    /// So many bytes are redacted at the end of a text, although the rest is missing.
+    prefix: usize,
+}
+
+impl<'a> Spelling<'a> {
+    /// The spellings that a text of this length can contain.
+    fn all(secret: &'a str, length: usize) -> Vec<Self> {
+        const PREFIX: usize = 8;
+        let bytes = secret.as_bytes();
+        if bytes.len() < PREFIX {
+            return vec![Self { bytes: bytes.into(), equals: |a, b| a == b, prefix: usize::MAX }];
+        }
+        let mut spellings =
+            vec![Self { bytes: bytes.into(), equals: |a, b| a.eq_ignore_ascii_case(&b), prefix: PREFIX }];
+        if length >= bytes.len() {
+            let hexadecimal = bytes.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
+            spellings.push(Self { bytes: hexadecimal, equals: |a, b| a.eq_ignore_ascii_case(&b), prefix: 2 * PREFIX });
+            spellings.extend((0..3).map(|before| Self {
+                bytes: base64(bytes, before).into(),
+                equals: |a, b| url_safe(a) == url_safe(b),
+                prefix: PREFIX.div_ceil(3) * 4,
+            }));
+        }
+        spellings
+    }
+
+    /// The end of the secret in a text, if it begins at `at`.
+    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
+        let first = *self.bytes.first()?;
+        let here = *text.get(at)?;
+        if !(self.equals)(here, first) && !matches!(here, b'\\' | b'%' | b'&' | b'+') {
+            return None;
+        }
+        let mut ends = vec![at];
+        for (matched, &byte) in self.bytes.iter().enumerate() {
+            let mut next = Vec::new();
+            for &at in &ends {
+                each_character(text, at, |character, end| {
+                    if (self.equals)(character, byte) && !next.contains(&end) {
+                        next.push(end);
+                    }
+                });
+            }
+            if next.is_empty() {
+                return self.broken_off(text, matched, ends.into_iter().max()?);
+            }
+            ends = next;
+        }
+        ends.into_iter().max()
+    }
+
+    /// The end of so many bytes of the secret, if they are enough: half of it, or less at the end of a text.
+    fn broken_off(&self, text: &[u8], matched: usize, end: usize) -> Option<usize> {
+        let rest = &text[end..];
+        if matched < self.prefix {
+            None
+        } else if is_rest_of_escape(rest) {
+            Some(text.len())
+        } else {
+            let is_end = matches!(rest.first(), Some(b'"' | b'\'' | b'<' | b'\\'));
+            (is_end || 2 * matched >= self.bytes.len()).then_some(end)
+        }
+    }
+}
+
+/// True for a text that ends within an escape, or has ended.
+fn is_rest_of_escape(text: &[u8]) -> bool {
+    match text {
+        [] => true,
+        [b'%', rest @ ..] => rest.len() < 2,
+        [b'\\', rest @ ..] => rest.len() < 5 && !rest.contains(&b'"'),
+        [b'&', rest @ ..] => rest.len() < 6 && !rest.contains(&b';'),
+        _ => false,
+    }
+}
+
+/// Calls `each` with every character that the text can mean at `at`, and its end: the byte itself, and what an escape stands for.
+fn each_character(text: &[u8], at: usize, mut each: impl FnMut(u8, usize)) {
+    let Some((&byte, rest)) = text.get(at..).and_then(<[u8]>::split_first) else { return };
+    each(byte, at + 1);
+    match byte {
+        b'+' => each(b' ', at + 1),
+        b'%' => {
+            // `%25` is a percent sign that is encoded again
+            let percents = rest.chunks(2).take_while(|two| *two == b"25").count();
+            for skipped in 0..=percents {
+                let digits = rest.get(2 * skipped..2 * skipped + 2);
+                if let Some(character) = digits.and_then(hexadecimal) {
+                    each(character, at + 3 + 2 * skipped);
+                }
+            }
+        }
+        b'\\' => {
+            // JSON in JSON escapes again
+            let more = rest.iter().take_while(|byte| **byte == b'\\').count();
+            (1..=more).for_each(|more| each(b'\\', at + 1 + more));
+            match rest.get(more) {
+                Some(b'u') => {
+                    let digits = rest.get(more + 1..more + 5).filter(|digits| digits.starts_with(b"00"));
+                    if let Some(character) = digits.and_then(|digits| hexadecimal(&digits[2..])) {
+                        each(character, at + more + 6);
+                    }
+                }
+                Some(&character) if character.is_ascii_punctuation() => each(character, at + more + 2),
+                _ => {}
+            }
+        }
+        b'&' => {
+            let Some(length) = rest.iter().take(10).position(|byte| *byte == b';') else { return };
+            if let Some(character) = entity(&rest[..length]) {
+                each(character, at + length + 2);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// The character of an HTML entity, if it is ASCII.
+fn entity(name: &[u8]) -> Option<u8> {
+    let name = std::str::from_utf8(name).ok()?;
+    if let Some(number) = name.strip_prefix('#') {
+        return match number.strip_prefix(['x', 'X']) {
+            Some(digits) => u8::from_str_radix(digits, 16).ok(),
+            None => number.parse().ok(),
+        };
+    }
+    Some(match name {
+        "amp" => b'&',
+        "lt" => b'<',
+        "gt" => b'>',
+        "quot" => b'"',
+        "apos" => b'\'',
+        "num" => b'#',
+        "ast" => b'*',
+        "sol" => b'/',
+        "bsol" => b'\\',
+        "plus" => b'+',
+        "equals" => b'=',
+        "lowbar" => b'_',
+        "period" => b'.',
+        "comma" => b',',
+        "colon" => b':',
+        "semi" => b';',
+        "excl" => b'!',
+        "quest" => b'?',
+        "commat" => b'@',
+        "dollar" => b'$',
+        "percnt" => b'%',
+        _ => return None,
+    })
+}
+
+/// What base64 makes of these bytes behind so many others, as far as the bytes around them do not change it.
+fn base64(bytes: &[u8], before: usize) -> Vec<u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| usize::from(byte >> bit & 1)));
+    let bits: Vec<_> = bits.skip([0, 4, 2][before]).collect();
+    bits.chunks_exact(6).map(|six| ALPHABET[six.iter().fold(0, |sum, bit| 2 * sum + bit)]).collect()
+}
+
+/// The two alphabets of base64 differ in two characters.
+fn url_safe(byte: u8) -> u8 {
+    match byte {
+        b'+' => b'-',
+        b'/' => b'_',
+        other => other,
+    }
+}
+
+/// The start of a text, at most `max` bytes. Control characters other than line feeds and tabs are escaped, and so are
+/// characters that change the direction of text.
 pub(crate) fn truncate_escaped(text: &str, max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(max));
     for c in text.chars() {
         let before = shown.len();
-        let invisible = c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if invisible {
+        if is_invisible(c) && !matches!(c, '\n' | '\t') {
             shown.extend(c.escape_unicode());
         } else {
             shown.push(c);
@@ -59,12 +275,102 @@ pub(crate) fn truncate_escaped(text: &str, max: usize) -> String {
     shown
 }
 
+/// Shows a text on one line: all control characters are escaped, and characters that separate lines or change the direction of
+/// text.
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.split_inclusive(is_invisible).try_for_each(|part| {
+            let Some(last) = part.chars().next_back().filter(|c| is_invisible(*c)) else { return f.write_str(part) };
+            f.write_str(&part[..part.len() - last.len_utf8()])?;
+            match last {
+                '\n' | '\r' | '\t' => last.escape_default().fmt(f),
+                _ => last.escape_unicode().fmt(f),
+            }
+        })
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 #[cfg(test)]
 mod tests {
+    use super::{Escaped, Redactor, truncate_escaped};
+
+    const SECRET: &str = r#"PLANTED</"\& s3cret+%#*"#;
+
     #[test]
     fn promise_13_a_shown_text_is_bounded_and_escaped() {
-        assert_eq!(super::truncate_escaped("a\u{1b}[31mb\r\n\u{202e}c", 99), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
-        assert_eq!(super::truncate_escaped("ää", 3), "ä");
-        assert_eq!(super::truncate_escaped(&"\0".repeat(9000), 8192).len(), 8190);
+        assert_eq!(truncate_escaped("a\u{1b}[31mb\r\n\u{202e}c", 99), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
+        assert_eq!(truncate_escaped("ää", 3), "ä");
+        assert_eq!(truncate_escaped(&"\0".repeat(9000), 8192).len(), 8190);
+    }
+
+    #[test]
+    fn promise_13_a_text_in_a_message_is_one_line() {
+        let shown = Escaped("a\r\nb\tc\u{1b}d\u{2028}e\u{85}é").to_string();
+        assert_eq!(shown, r"a\r\nb\tc\u{1b}d\u{2028}e\u{85}é");
+        assert_eq!(Escaped("").to_string(), "");
+    }
+
+    #[test]
+    fn promise_16_the_secret_is_redacted_however_it_is_spelled() {
+        let spellings = [
+            SECRET.to_owned(),
+            SECRET.to_uppercase(),
+            SECRET.to_lowercase(),
+            r#"PLANTED<\/\"\\& s3cret+%#*"#.to_owned(),
+            r"PLANTED\u003C\/\u0022\\\u0026 s3cret+%#*".to_owned(),
+            r#"PLANTED\u003c\\\/\\\"\\\\& s3cret+%#*"#.to_owned(),
+            r"PLANTED&lt;/&quot;\&amp; s3cret+%#*".to_owned(),
+            r"PLANTED&#60;&#x2F;&#034;&bsol;&#x26;&#32;s3cret&plus;&percnt;&num;&ast;".to_owned(),
+            "PLANTED%3C%2F%22%5C%26%20s3cret%2B%25%23%2A".to_owned(),
+            "PLANTED%3c%2f%22%5c%26+s3cret%2b%25%23*".to_owned(),
+            "PLANTED%253C%252F%2522%255C%2526%2520s3cret%252B%2525%2523%252A".to_owned(),
+            "UExBTlRFRDwvIlwmIHMzY3JldCslIyo=".to_owned(),
+            "eFBMQU5URUQ8LyJcJiBzM2NyZXQrJSMqeQ==".to_owned(),
+            "aWQ6UExBTlRFRDwvIlwmIHMzY3JldCslIyo=".to_owned(),
+            "504c414e5445443c2f225c2620733363726574 2b25232a".replace(' ', ""),
+        ];
+        for spelling in spellings {
+            for (before, after) in [("", ""), ("the key ", " is wrong"), ("\"", "\"}"), ("é", "é")] {
+                let text = format!("{before}{spelling}{after}");
+                let shown = Redactor::new(SECRET).redacted(&text).to_lowercase();
+                assert!(shown.contains("[redacted]"), "{text} became {shown}");
+                for part in ["planted", "s3cret", "ntrfrdwvi", "qu5urqu8l", "733363"] {
+                    assert!(!shown.contains(part), "{text} became {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn promise_16_a_secret_that_breaks_off_is_redacted_as_well() {
+        let shown = |text: &str| Redactor::new(SECRET).redacted(text).into_owned();
+        for end in 8..SECRET.len() {
+            assert_eq!(shown(&format!("x {}", &SECRET[..end])), "x [redacted]", "{end}");
+        }
+        assert_eq!(shown("x PLANTED&l"), "x PLANTED&l", "seven characters may be a word");
+        assert_eq!(shown(r"x planted\u003c\u00"), "x [redacted]");
+        assert_eq!(shown("x PLANTED%3C%2"), "x [redacted]");
+        assert_eq!(shown("x PLANTED</ and more"), "x PLANTED</ and more", "less than half of it");
+        assert_eq!(shown(r#"{"a":"PLANTED<"}"#), r#"{"a":"[redacted]"}"#);
+        assert_eq!(shown(r#"PLANTED</"\& s and more"#), "[redacted] and more");
+    }
+
+    #[test]
+    fn promise_16_other_texts_stay_as_they_are() {
+        for text in
+            ["", "Customer created.", "100 % of a+b &amp; \\u003c", "PLANTED", "é%", "%", "&", "\\", "PLANTEX</", "\\u"]
+        {
+            assert!(matches!(Redactor::new(SECRET).redacted(text), std::borrow::Cow::Borrowed(_)), "{text}");
+        }
+        assert_eq!(Redactor::new("short").redacted("a short SHORT shor"), "a [redacted] SHORT shor");
+        let many = "\\".repeat(10_000);
+        assert_eq!(Redactor::new(r"\\\\\\\\\\").redacted(&many[..5]), &many[..5], "it ends in time");
     }
 }

@@ -116,25 +116,28 @@ impl Checks {
         self.ensure(present, field, || format!("The {field} field is required."))
     }
 
-    /// Allows at most `max` characters (not bytes).
+    /// Allows at most `max` characters (not bytes). Blanks around the text do not count, because the server trims texts.
     pub fn max_length(self, field: &str, value: Option<&str>, max: usize) -> Self {
         match value {
-            Some(text) if text.len() > max && text.chars().nth(max).is_some() => {
+            Some(text) if text.len() > max && trimmed(text).chars().nth(max).is_some() => {
                 self.ensure(false, field, || format!("The {field} field must not be greater than {max} characters."))
             }
             _ => self,
         }
     }
 
-    /// Requires a string that can be an e-mail address: a local part, `@` and a domain, with no blank or misplaced dot.
+    /// Requires a string that can be an e-mail address: a local part, `@` and a domain, with no blank or misplaced dot. An
+    /// empty string passes, because the server reads it as `null`. So does an address with blanks around it, with a comment or
+    /// with a quoted part, because the server may accept it.
     pub fn email(self, field: &str, value: Option<&str>) -> Self {
-        let wrong = value.is_some_and(|text| !can_be_email(text));
+        let wrong = value.is_some_and(|text| !can_be_email(trimmed(text)));
         self.ensure(!wrong, field, || format!("The {field} field must be a valid email address."))
     }
 
-    /// Requires the E.164 form: `+`, then at most 15 digits of which the first is not 0.
+    /// Requires the E.164 form: `+`, then at most 15 digits of which the first is not 0. An empty string passes, because the
+    /// server reads it as `null`, and so do blanks around the number, because the server trims it.
     pub fn phone(self, field: &str, value: Option<&str>) -> Self {
-        let wrong = value.is_some_and(|text| !is_e164(text));
+        let wrong = value.is_some_and(|text| !can_be_e164(trimmed(text)));
         self.ensure(!wrong, field, || format!("The {field} field format is invalid."))
     }
 
@@ -168,10 +171,33 @@ impl Checks {
     }
 }
 
+/// The text as the server reads it: Laravel trims blanks and these invisible characters.
+fn trimmed(text: &str) -> &str {
+    let blank = |byte: &u8| *byte <= b' ' || *byte >= 0x7f;
+    if !text.as_bytes().first().is_some_and(blank) && !text.as_bytes().last().is_some_and(blank) {
+        return text;
+    }
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{feff}' | '\u{200b}' | '\u{200e}'))
+}
+
+/// False only for what no mail server takes.
 fn can_be_email(text: &str) -> bool {
-    let Some((local, domain)) = text.rsplit_once('@') else { return false };
-    let quoted = local.len() > 2 && local.starts_with('"') && local.ends_with('"');
-    (quoted || can_be_dotted(local) && !local.contains('@')) && can_be_dotted(domain)
+    match text.rsplit_once('@') {
+        Some((local, domain)) if can_be_dotted(local) && !local.contains('@') && can_be_dotted(domain) => true,
+        Some((local, domain)) => can_be_unusual(local, domain),
+        None => text.is_empty(),
+    }
+}
+
+/// True for an address with comments or quoted parts, which may contain nearly everything, or with blanks beside the `@`, which
+/// RFC 5322 allows.
+#[cold]
+fn can_be_unusual(local: &str, domain: &str) -> bool {
+    if [local, domain].iter().any(|part| part.contains(['(', '"'])) {
+        return !local.is_empty() && !domain.is_empty();
+    }
+    let (local, domain) = (local.trim_end_matches([' ', '\t']), domain.trim_start_matches([' ', '\t']));
+    can_be_dotted(local) && !local.contains('@') && can_be_dotted(domain)
 }
 
 /// True for words between single dots, with no blank or control character.
@@ -183,8 +209,9 @@ fn can_be_dotted(text: &str) -> bool {
     !bad && (text.is_ascii() || !text.chars().any(|c| c.is_whitespace() || c.is_control()))
 }
 
-fn is_e164(text: &str) -> bool {
-    text.strip_prefix('+').is_some_and(|digits| {
-        (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
-    })
+fn can_be_e164(text: &str) -> bool {
+    text.is_empty()
+        || text.strip_prefix('+').is_some_and(|digits| {
+            (2..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit())
+        })
 }

@@ -1,15 +1,22 @@
 //! Reads the value of a call from a reply whose status is a success.
 
+use std::any::type_name;
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::endpoint::Endpoint;
+use crate::error::partial::PartialData;
 use crate::error::redact::{KEPT, Redactor};
 use crate::error::{Error, ErrorKind};
-use crate::response::envelope::Decoded;
+use crate::response::envelope::{self, Decoded};
+use crate::response::fault::{Fault, Reason};
 use crate::response::json_path::{self, Position};
+
 use crate::response::retry_after::RateLimitHeaders;
+use crate::response::strict::{self, Context};
 
 /// A reply whose status is a success.
 #[derive(Clone, Debug)]
@@ -24,68 +31,121 @@ pub(crate) struct Reply {
 /// Reads the value of a call. It is the only step that is generic in the value's type.
 pub(crate) type Decode<T> = fn(&Reply) -> Result<Decoded<T>, DecodeError>;
 
-/// Reads MeetBit's envelope, `{"message": .., "data": ..}`. An empty body with `202` or `204` counts as `null`.
+/// Reads MeetBit's envelope, `{"message": .., "data": ..}`. No content with `202` or `204` counts as `null`.
 pub(crate) fn envelope<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, DecodeError> {
     if is_no_content(reply) {
-        return json(r#"{"data":null}"#).map_err(|_| DecodeError::empty());
+        return no_content();
     }
-    json(text(reply)?)
+    let text = text(reply)?;
+    let (offset, context) = (reply.body.len() - text.len(), Context::new(text));
+    envelope::decode(text, offset, &context).map_err(|_| explain(text, context, type_name::<T>()))
 }
 
 /// Reads the value itself, without an envelope.
 pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, DecodeError> {
-    let text = if is_no_content(reply) { "null" } else { text(reply)? };
-    json(text).map(|data| Decoded { message: None, data })
-}
-
-/// Reads no value. A body, if there is one, must still be JSON, because a page of HTML is no success.
-pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, DecodeError> {
-    if reply.body.is_empty() {
-        return Ok(Decoded { message: None, data: () });
+    if is_no_content(reply) {
+        return no_content();
     }
     let text = text(reply)?;
-    json::<IgnoredAny>(text)?;
-    let envelope = serde_json::from_str::<Decoded<IgnoredAny>>(text).ok();
-    Ok(Decoded { message: envelope.and_then(|envelope| envelope.message), data: () })
+    let context = Context::new(text);
+    let mut data = strict::from_str(text, PhantomData, &context);
+    if data.is_err() && context.take_empty_array() {
+        data = strict::null();
+    }
+    let data = data.map_err(|_| DecodeError { is_raw: true, ..explain(text, context, type_name::<T>()) })?;
+    Ok(Decoded { message: None, data, raw: 0..reply.body.len() })
+}
+
+/// Reads no value. A body, if there is one, must still be JSON, because a page of HTML is no success. A `202` may have any
+/// other text.
+pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, DecodeError> {
+    if is_no_content(reply) || is_blank(&reply.body) {
+        return Ok(Decoded { message: None, data: (), raw: 0..0 });
+    }
+    let text = text(reply)?;
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return Err(not_json(text, &error));
+    }
+    let envelope = envelope::decode::<Option<IgnoredAny>>(text, 0, &Context::new(text)).ok();
+    Ok(Decoded { message: envelope.and_then(|envelope| envelope.message), data: (), raw: 0..0 })
 }
 
 /// Takes the body as it is.
 #[expect(clippy::unnecessary_wraps, reason = "it is one of the `Decode` functions")]
 pub(crate) fn bytes(reply: &Reply) -> Result<Decoded<Bytes>, DecodeError> {
-    Ok(Decoded { message: None, data: reply.body.clone() })
+    Ok(Decoded { message: None, data: reply.body.clone(), raw: 0..reply.body.len() })
 }
 
+/// True for a `202` or `204` without a value: a blank body, or for `202` a text such as `Accepted.`
 fn is_no_content(reply: &Reply) -> bool {
-    matches!(reply.status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) && reply.body.is_empty()
+    let accepted = || {
+        let first = reply.body.trim_ascii_start().first();
+        !matches!(first, Some(b'<')) && media_type(reply).is_empty() && !is_json(&reply.body)
+    };
+    match reply.status {
+        StatusCode::NO_CONTENT => is_blank(&reply.body),
+        StatusCode::ACCEPTED => is_blank(&reply.body) || accepted(),
+        _ => false,
+    }
 }
 
+/// True if the body can be meant as JSON: a reply that breaks off is no text.
+fn is_json(body: &[u8]) -> bool {
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii_start();
+    matches!(body.first(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'))
+        || matches!(body, b"null" | b"true" | b"false")
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+fn is_blank(body: &[u8]) -> bool {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii().is_empty()
+}
+
+fn no_content<T: DeserializeOwned>() -> Result<Decoded<T>, DecodeError> {
+    let data = strict::null().map_err(|_| DecodeError::empty())?;
+    Ok(Decoded { message: None, data, raw: 0..0 })
+}
+
+/// The body as text, without a byte order mark.
 fn text(reply: &Reply) -> Result<&str, DecodeError> {
-    if reply.body.is_empty() {
+    if is_blank(&reply.body) {
         return Err(DecodeError::empty());
     }
-    std::str::from_utf8(&reply.body).map_err(|_| DecodeError(format!("the body is not UTF-8{}", media_type(reply))))
-}
-
-fn json<T: DeserializeOwned>(text: &str) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|error| explain(text, &error, std::any::type_name::<T>()))
+    let text = std::str::from_utf8(&reply.body)
+        .map_err(|_| DecodeError::new(format!("the body is not UTF-8{}", media_type(reply))))?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// The reason why a reply cannot be read: the JSON path and the types, never a value.
 #[derive(Debug)]
-pub(crate) struct DecodeError(String);
+pub(crate) struct DecodeError {
+    reason: String,
+    /// The reply has no envelope.
+    is_raw: bool,
+}
 
 impl DecodeError {
-    fn empty() -> Self {
-        Self("the body is empty".to_owned())
+    fn new(reason: String) -> Self {
+        Self { reason, is_raw: false }
     }
 
-    /// The error keeps the body for callers who ask for it. No text of the error contains it.
+    fn empty() -> Self {
+        Self::new("the body is empty".to_owned())
+    }
+
+    /// The error keeps the body for callers who ask for it, and the fields that can be read. No text of the error contains
+    /// them.
     pub(crate) fn into_error(self, endpoint: &'static Endpoint, redactor: Redactor<'_>, reply: &Reply) -> Error {
-        let reason = redactor.shown(&self.0, KEPT);
+        let reason = redactor.shown(&self.reason, KEPT);
         let message = format!("the reply cannot be read: {reason}{}", media_type(reply));
-        let body = redactor.shown(&String::from_utf8_lossy(&reply.body), KEPT);
-        Error::new(ErrorKind::Decode, message)
-            .with(|e| e.endpoint(endpoint).status(reply.status).attempts(reply.attempts).body(body))
+        let text = String::from_utf8_lossy(&reply.body);
+        let data = PartialData::read(&text, self.is_raw, redactor);
+        let (body, headers) = (redactor.shown(&text, KEPT), redactor.headers(&reply.headers));
+        Error::new(ErrorKind::Decode, message).with(|e| {
+            let e = e.endpoint(endpoint).status(reply.status).attempts(reply.attempts);
+            e.body(body).headers(headers).data(data)
+        })
     }
 }
 
@@ -95,26 +155,69 @@ fn media_type(reply: &Reply) -> &'static str {
     if value.starts_with("text/html") { " (it is HTML: did a proxy answer instead of MeetBit?)" } else { "" }
 }
 
-/// Explains an error of serde. Its message quotes the value, so only the expected type is taken from it.
-fn explain(text: &str, error: &serde_json::Error, wanted: &str) -> DecodeError {
-    let Position { path, found } = json_path::find(text, error.line(), error.column());
-    let said = error.to_string();
-    let place = if path.is_empty() { "the top level".to_owned() } else { format!("`{path}`") };
-    DecodeError(match error.classify() {
-        serde_json::error::Category::Eof => format!("the JSON ends too early, at {place}"),
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            let number = if said.starts_with("number out of range") { "a number out of range" } else { "not JSON" };
-            format!("{number} at {place}, line {} column {}", error.line(), error.column())
+/// Explains why a text does not fit a type: the text is no JSON, or it is and the context knows where and why.
+#[cold]
+fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
+    if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
+        return not_json(text, &error);
+    }
+    let Fault { reason, steps } = context.into_fault();
+    let Position { path, found } = json_path::resolve(text, steps.into_iter().rev());
+    let place = place(&path);
+    DecodeError::new(match reason {
+        Reason::MissingField(field) => format!("the field `{field}` is missing at {place}"),
+        Reason::DuplicateField(field) => format!("the field `{field}` is duplicated at {place}"),
+        Reason::Type { expected } | Reason::EmptyArray { expected } => {
+            format!("{found} at {place}, expected {expected}")
         }
-        serde_json::error::Category::Data => {
-            let missing = said.strip_prefix("missing field `").and_then(|rest| rest.split('`').next());
-            let expected =
-                said.rsplit_once(", expected ").map(|(_, tail)| tail.split(" at line ").next().unwrap_or(tail));
-            match (missing, expected) {
-                (Some(field), _) => format!("the field `{field}` is missing at {place}"),
-                (None, Some(expected)) => format!("{found} at {place}, expected {expected}"),
-                (None, None) => format!("{found} at {place} does not fit `{wanted}`"),
-            }
+        Reason::Unreadable if found == "a number" => format!("a number out of range at {place}"),
+        Reason::Unreadable => format!("{found} with an invalid escape at {place}"),
+        Reason::Custom { wanted: Some(name) } if !is_private(name) => {
+            format!("{found} at {place} is not a valid `{}`", short(name))
         }
+        Reason::Custom { .. } => format!("{found} at {place} does not fit `{}`", short(type_name)),
     })
+}
+
+fn not_json(text: &str, error: &serde_json::Error) -> DecodeError {
+    let place = place(&json_path::find(text, error.line(), error.column()).path);
+    DecodeError::new(if error.is_eof() {
+        format!("the JSON ends too early, at {place}")
+    } else {
+        format!("not JSON at {place}, line {} column {}", error.line(), error.column())
+    })
+}
+
+fn place(path: &str) -> String {
+    if path.is_empty() { "the top level".to_owned() } else { format!("`{path}`") }
+}
+
+/// Names that begin like this are helpers that a derive macro makes.
+fn is_private(type_name: &str) -> bool {
+    type_name.contains("::_")
+}
+
+/// The name of a type without its modules.
+fn short(type_name: &str) -> String {
+    let mut short = String::new();
+    for part in type_name.split_inclusive(|c: char| !c.is_alphanumeric() && c != '_') {
+        if part.ends_with(':') {
+            short.truncate(short.rfind(|c: char| !c.is_alphanumeric() && c != '_' && c != ':').map_or(0, |at| at + 1));
+        } else {
+            short += part;
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn promise_14_a_type_is_named_without_its_modules() {
+        assert_eq!(short(std::any::type_name::<Vec<crate::Customer>>()), "Vec<Customer>");
+        assert_eq!(short(std::any::type_name::<(Option<crate::User>, &str)>()), "(Option<User>, &str)");
+        assert_eq!(short("u8"), "u8");
+    }
 }

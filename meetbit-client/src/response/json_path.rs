@@ -1,4 +1,6 @@
-//! Where in a JSON text an error is: `serde_json` says line and column, people need a path.
+//! Where in a JSON text an error is: people need a path, and `serde_json` gives line and column.
+
+use crate::response::fault;
 
 /// A place in a JSON text.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +22,54 @@ pub(crate) fn find(text: &str, line: usize, column: usize) -> Position {
         walk.found = rest.iter().find_map(|byte| begins(*byte)).unwrap_or(walk.found);
     }
     Position { path: walk.path(), found: walk.found }
+}
+
+/// Finds the value inside of valid JSON that these steps lead to: which entry of an object, which element of an array.
+pub(crate) fn resolve(text: &str, steps: impl Iterator<Item = fault::Step>) -> Position {
+    let (bytes, mut at, mut path) = (text.as_bytes(), value_start(text.as_bytes(), 0), String::new());
+    for step in steps {
+        let is_object = bytes.get(at) == Some(&b'{');
+        let (number, is_shown) = match step {
+            fault::Step::Number(number) => (number, true),
+            fault::Step::Entry(number) => (number, false),
+        };
+        at = (0..number).fold(value_start(bytes, at + 1), |at, _| value_start(bytes, entry_end(bytes, at) + 1));
+        if is_object {
+            let end = string_end(bytes, at + 1);
+            let dot = if path.is_empty() { "" } else { "." };
+            let key = bytes.get(at + 1..end.saturating_sub(1)).filter(|_| is_shown);
+            path = format!("{path}{dot}{}", key.map_or("*".to_owned(), key_name));
+            at = value_start(bytes, value_start(bytes, end) + 1);
+        } else {
+            path = format!("{path}[{number}]");
+        }
+    }
+    Position { path, found: bytes.get(at).and_then(|byte| begins(*byte)).unwrap_or("nothing") }
+}
+
+/// The index of the first byte that is no blank.
+fn value_start(bytes: &[u8], at: usize) -> usize {
+    let blanks = bytes.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    at + blanks.count()
+}
+
+/// The index of the comma or bracket behind an entry or element.
+fn entry_end(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at + 1);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b',' | b'}' | b']' if depth == 0 => break,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    at
 }
 
 enum Step {
@@ -140,7 +190,8 @@ fn key_name(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::find;
+    use super::{Position, find, resolve};
+    use crate::response::fault::Step::{Entry, Number};
 
     fn path_at(text: &str, mark: &str) -> String {
         find(text, 1, text.find(mark).unwrap() + mark.len()).path
@@ -165,6 +216,23 @@ mod tests {
         assert_eq!(find(text, 99, 99).path, "");
         assert_eq!(find("", 1, 1).path, "");
         assert_eq!(find("\"\\", 1, 2).path, "");
+    }
+
+    #[test]
+    fn steps_lead_to_a_value() {
+        let text = r#" {"message":"a, \"b\" {}]","data":[{"id":1,"tags":["x","y"]}, {"id": "two","last" : null}]}"#;
+        let at = |steps: &[usize]| resolve(text, steps.iter().map(|number| Number(*number)));
+        let position = |path: &str, found| Position { path: path.to_owned(), found };
+        assert_eq!(at(&[]), position("", "an object"));
+        assert_eq!(at(&[0]), position("message", "a string"));
+        assert_eq!(at(&[1, 0, 0]), position("data[0].id", "a number"));
+        assert_eq!(at(&[1, 0, 1, 1]), position("data[0].tags[1]", "a string"));
+        assert_eq!(at(&[1, 1, 1]), position("data[1].last", "null"));
+        assert_eq!(at(&[9, 9, 9]).found, "nothing", "it is no panic");
+        assert_eq!(resolve("", [Number(0), Number(1)].into_iter()).found, "nothing");
+        let text = r#"{"ada@example.com": {"id": 7}}"#;
+        assert_eq!(resolve(text, [Number(0), Number(0)].into_iter()).path, "*.id");
+        assert_eq!(resolve(text, [Number(0), Entry(0)].into_iter()).path, "*.*");
     }
 
     #[test]

@@ -7,32 +7,67 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// What `Retry-After` asks for: the largest of several values; `None` where it is absent or cannot be read, and where it
-/// says no more than "now".
+/// A date beyond what can be represented.
+const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
+
+/// A value that cannot be read means the wait in the vendor's own sample.
+const UNREADABLE: Duration = Duration::from_secs(60);
+
+/// The wait that `Retry-After` asks for: the largest of several values; `None` if it is absent or states no positive wait.
 ///
-/// Seconds count up when fractional and saturate when huge; an HTTP-date is taken against the clock of this machine
-/// and against the reply's own `Date`, whichever gives the longer wait.
+/// Seconds count up if fractional and saturate if huge. An HTTP-date counts from the clock of this machine and from the
+/// reply's own `Date`, whichever gives the longer wait. If a value cannot be read, it means 60 seconds; if a date or a
+/// number can be seen in it, the larger reading counts.
 pub(crate) fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let date = headers.get(header::DATE).and_then(|value| http_date(value.to_str().ok()?));
-    let values = headers.get_all(header::RETRY_AFTER);
-    values.iter().flat_map(|value| waits(value, now, date)).filter(|wait| !wait.is_zero()).max()
+    let values = headers.get_all(header::RETRY_AFTER).iter();
+    values.filter_map(|value| wait(value, now, date)).filter(|wait| !wait.is_zero()).max()
 }
 
-fn waits(value: &HeaderValue, now: Timestamp, date: Option<Timestamp>) -> Vec<Duration> {
-    let wait = |until: Timestamp| {
+/// The wait of one value; `None` if it is blank.
+fn wait(value: &HeaderValue, now: Timestamp, date: Option<Timestamp>) -> Option<Duration> {
+    let Ok(text) = value.to_str() else { return Some(UNREADABLE) };
+    let until = |until: Timestamp| {
         let behind = |from: Timestamp| Duration::try_from(until.duration_since(from)).unwrap_or_default();
         behind(now).max(date.map(behind).unwrap_or_default())
     };
-    let Ok(text) = value.to_str() else { return Vec::new() };
-    // A date has a comma behind its weekday, which says nothing that the rest does not.
-    let part = |part| http_date(part).map(wait).or_else(|| seconds(part));
-    http_date(text).map_or_else(|| text.split(',').filter_map(part).collect(), |until| vec![wait(until)])
+    if text.trim().is_empty() {
+        return None;
+    }
+    if let Some(wait) = http_date(text).map(until) {
+        return Some(wait);
+    }
+    // A list has commas, and a date has one behind its weekday, which says nothing that the rest does not.
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty() && !is_weekday(part));
+    parts.map(|part| http_date(part).map(until).or_else(|| seconds(part)).unwrap_or_else(|| odd(part, until))).max()
+}
+
+/// The wait of a text that is neither an HTTP-date nor a number of seconds: the largest that can be seen in it, at least
+/// [`UNREADABLE`].
+fn odd(text: &str, until: impl Fn(Timestamp) -> Duration) -> Duration {
+    let quoted = text.trim_matches(|c: char| c == '"' || c == '\'' || c.is_whitespace());
+    let iso = quoted.parse::<Timestamp>().ok().or_else(|| TimeZone::UTC.to_timestamp(quoted.parse().ok()?).ok());
+    let number = text.split(|c: char| !c.is_ascii_digit()).filter_map(seconds).max().unwrap_or_default();
+    let seen = match iso.or_else(|| http_date(quoted)) {
+        Some(date) => until(date),
+        None if !text.contains(':') => number,
+        None if number >= Duration::from_secs(10_000) => FOREVER, // a year of five digits
+        None => UNREADABLE,                                       // a date that does not exist
+    };
+    seen.max(UNREADABLE)
+}
+
+fn is_weekday(text: &str) -> bool {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    text.get(..3).is_some_and(|start| DAYS.contains(&&*start.to_ascii_lowercase()))
+        && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// RFC 9110's `IMF-fixdate`, which is an RFC 2822 date in GMT, the two obsolete forms that it asks to understand, and what
 /// servers make of them.
 fn http_date(text: &str) -> Option<Timestamp> {
-    const OTHERS: [&str; 5] = [
+    const OTHERS: [&str; 6] = [
+        "%d %b %Y %H:%M:%S GMT",
         "%A, %d-%b-%y %H:%M:%S GMT",
         "%d-%b-%y %H:%M:%S GMT",
         "%a %b %e %H:%M:%S %Y",
@@ -47,8 +82,10 @@ fn http_date(text: &str) -> Option<Timestamp> {
     fixdate.or_else(|| OTHERS.into_iter().find_map(|format| other_date(format, text)))
 }
 
+/// A date that exists and is beyond all timestamps is the last of them.
 fn other_date(format: &str, text: &str) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(DateTime::strptime(format, text).ok()?).ok()
+    let date = DateTime::strptime(format, text).ok()?;
+    Some(TimeZone::UTC.to_timestamp(date).unwrap_or(Timestamp::MAX))
 }
 
 /// A number of seconds, as far as one can be read: digits, perhaps a fraction (which counts as a second more), perhaps
@@ -139,7 +176,7 @@ mod tests {
 
     #[test]
     fn promise_8_every_retry_after_has_its_reading() {
-        let table: [(&[&str], Option<u64>); 51] = [
+        let table: &[(&[&str], Option<u64>)] = &[
             (&["1"], Some(1)),
             (&["60"], Some(60)),
             (&["007"], Some(7)),
@@ -151,16 +188,25 @@ mod tests {
             (&[" "], None),
             (&["0"], None),
             (&["00"], None),
-            (&["-1"], None),
-            (&["-60"], None),
-            (&["+60"], None),
-            (&["soon"], None),
-            (&["."], None),
             (&[",,"], None),
-            (&["NaN"], None),
-            (&["inf"], None),
-            (&["\u{fc}"], None),
-            (&["0x10"], None),
+            // what cannot be read is a minute
+            (&["-1"], Some(60)),
+            (&["-60"], Some(60)),
+            (&["-3600"], Some(3600)),
+            (&["+60"], Some(60)),
+            (&["soon"], Some(60)),
+            (&["."], Some(60)),
+            (&["NaN"], Some(60)),
+            (&["inf"], Some(60)),
+            (&["\u{fc}"], Some(60)),
+            (&["0x10"], Some(60)),
+            (&["1e5"], Some(60)),
+            // the larger number that can be seen in it
+            (&["\"3600\""], Some(3600)),
+            (&["'3600'"], Some(3600)),
+            (&["3600 (60 minutes)"], Some(3600)),
+            (&["about 90 seconds"], Some(90)),
+            (&["\"5\""], Some(60)),
             // fractions count up
             (&["0.1"], Some(1)),
             (&["1.5"], Some(2)),
@@ -180,7 +226,7 @@ mod tests {
             // the largest of several
             (&["5", "60", "7"], Some(60)),
             (&["5, 60, 7"], Some(60)),
-            (&["5", "soon"], Some(5)),
+            (&["5", "soon"], Some(60)),
             (&["5", "Sun, 06 Nov 1994 08:50:37 GMT"], Some(60)),
             // dates, in all three forms
             (&["Sun, 06 Nov 1994 08:49:47 GMT"], Some(10)),
@@ -192,15 +238,25 @@ mod tests {
             (&["Sun, 06 Nov 1994 08:49:47 GMT, 15"], Some(15)),
             (&["Sun, 06 Nov 1994 08:49:47"], Some(10)),
             (&["Sun, 06-Nov-1994 08:49:47 GMT"], Some(10)),
-            // what is no date is no number either
-            (&["Sun, 06 Nov 1994 25:49:47 GMT"], None),
-            (&["Sun, 99 Nov 1994 08:49:47 GMT"], None),
-            (&["1994-11-06T08:49:47Z"], None),
+            // a date that does not exist is no number
+            (&["Sun, 06 Nov 1994 25:49:47 GMT"], Some(60)),
+            (&["Sun, 99 Nov 1994 08:49:47 GMT"], Some(60)),
+            // a date that has passed
             (&["Sun, 06 Nov 1994 08:49:37 GMT"], None),
             (&["Sun, 06 Nov 1994 08:49:27 GMT"], None),
+            // ISO 8601 is no HTTP-date
+            (&["1994-11-06T08:49:47Z"], Some(60)),
+            (&["1994-11-06T09:49:37Z"], Some(3600)),
+            (&["1994-11-06T10:49:37+01:00"], Some(3600)),
+            (&["1994-11-06T09:49:37"], Some(3600)),
+            (&["\"Sun, 06 Nov 1994 09:49:37 GMT\""], Some(3600)),
+            (&["1994-11-07"], Some(54_623)),
+            // beyond all clocks
+            (&["Fri, 31 Dec 9999 23:59:59 GMT"], Some(252_618_095_423)),
+            (&["Fri, 31 Dec 99999 23:59:59 GMT"], Some(4_294_967_295)),
         ];
         for (values, expected) in table {
-            assert_eq!(asked(values, None), expected, "{values:?}");
+            assert_eq!(asked(values, None), *expected, "{values:?}");
         }
     }
 

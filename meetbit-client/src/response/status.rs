@@ -4,6 +4,7 @@ use http::{HeaderMap, StatusCode, header};
 use reqwest::Url;
 
 use crate::endpoint::Endpoint;
+use crate::error::partial::{self, Scalar, Step};
 use crate::error::redact::{KEPT, Redactor};
 use crate::error::validation::ValidationError;
 use crate::error::{Error, ErrorKind, Outcome};
@@ -28,7 +29,7 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
             Error::new(ErrorKind::PermissionDenied, denied(&context.permissions))
         }
         StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
-        StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, "there is no such object (404)"),
+        StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, not_found(context.endpoint)),
         StatusCode::CONFLICT => {
             let message = format!("the object's current state does not allow this (409){}", said());
             Error::new(ErrorKind::Conflict, message)
@@ -37,7 +38,7 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
         _ if status.is_server_error() => {
             Error::new(ErrorKind::Server, format!("the server failed with {status}{}", said()))
         }
-        _ if status.is_redirection() => {
+        _ if is_redirect(status, headers) => {
             let target = redirect_target(context, headers);
             let message = format!("the server answered {status}, a redirect{target}; the client does not follow it");
             Error::new(ErrorKind::UnexpectedStatus, message)
@@ -45,11 +46,31 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
         _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", said())),
     };
     let outcome = if status.is_client_error() { Outcome::Rejected } else { Outcome::Unknown };
-    error.with(|e| e.outcome(outcome).endpoint(context.endpoint).status(status).body(redactor.shown(&text, KEPT)))
+    error.with(|e| {
+        let e = e.outcome(outcome).endpoint(context.endpoint).status(status);
+        e.headers(redactor.headers(headers)).body(redactor.shown(&text, KEPT))
+    })
 }
 
 const UNAUTHENTICATED: &str = "MeetBit does not accept the access key: check its id and secret, that it belongs to this \
                                tenant, and that its Client is active in the MeetBit Admin Panel";
+
+/// A path without arguments always exists, unless the base URL is wrong.
+fn not_found(endpoint: &Endpoint) -> &'static str {
+    if endpoint.path().contains('{') {
+        "there is no such object (404)"
+    } else {
+        "not found (404): is the base URL right?"
+    }
+}
+
+/// A `304` is no redirect, and a `300` only if it has a target.
+fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
+    match status.as_u16() {
+        300 => headers.contains_key(header::LOCATION),
+        code => matches!(code, 301 | 302 | 303 | 307 | 308),
+    }
+}
 
 fn invalid(text: &str, redactor: Redactor<'_>) -> Error {
     let validation = ValidationError::from_body(text, |text| redactor.shown(text, KEPT));
@@ -60,9 +81,14 @@ fn invalid(text: &str, redactor: Redactor<'_>) -> Error {
 }
 
 fn is_access_denied(text: &str) -> bool {
-    let json = serde_json::from_str::<serde_json::Value>(text).ok();
-    let said = json.as_ref().and_then(|value| value.get("message").unwrap_or(value).as_str()).unwrap_or(text);
-    said.trim_start_matches('\u{feff}').trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
+    let mut message = None;
+    partial::scalars(text, |path, scalar| match (path, scalar) {
+        ([], Scalar::Text { text, .. }) => message = Some(text),
+        ([Step::Key(key)], Scalar::Text { text, .. }) if key == "message" => message = Some(text),
+        _ => {}
+    });
+    let text = message.as_deref().unwrap_or(text);
+    text.trim_start_matches('\u{feff}').trim().trim_end_matches('.').eq_ignore_ascii_case("access denied")
 }
 
 fn denied(permissions: &[Permission]) -> String {

@@ -92,38 +92,13 @@ impl Head<'_> {
 
 impl Exchange for HttpExchange<'_> {
     async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
-        let Checkout { client, number, is_quiet } =
-            self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
-        if is_quiet {
+        let checkout = self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
+        if checkout.is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
-        let mut request = self.head.request();
-        if number > 0 {
-            set_pool(request.url_mut(), number);
-        }
-        let body = GatedBody::new(self.body.clone(), permit.clone(), request.method());
-        *request.body_mut() = Some(reqwest::Body::wrap(body));
-        let sent = client.execute(request);
-        self.receive(sent, &permit, limit).await
-    }
-}
-
-/// Gives the request connections of this number. The pool of connections tells user names apart, and reqwest does not send
-/// the user name of a URL that is set after the request is made.
-fn set_pool(url: &mut Url, number: usize) {
-    let _always_ok = url.set_username(&number.to_string()); // the URL has a host
-}
-
-impl HttpExchange<'_> {
-    async fn receive(
-        &self,
-        sent: impl Future<Output = reqwest::Result<reqwest::Response>>,
-        permit: &Permit,
-        limit: Instant,
-    ) -> Sent {
-        let mut response = sent.await.map_err(TransportError::sending)?;
+        let mut response = self.execute(checkout, permit.clone()).await.map_err(TransportError::sending)?;
         let status = response.status();
-        self.observer.on_response_head(permit, status, response.headers());
+        self.observer.on_response_head(&permit, status, response.headers());
         let body = if status.is_success() {
             body::read(&mut response, self.http.max_response_size).await.map_err(TransportError::reading)?
         } else {
@@ -134,4 +109,27 @@ impl HttpExchange<'_> {
         std::mem::swap(whole.headers_mut(), response.headers_mut());
         Ok(whole)
     }
+}
+
+impl HttpExchange<'_> {
+    /// It is no `async fn`, so that the state of a call does not hold the request as well.
+    fn execute(
+        &self,
+        checkout: Checkout,
+        permit: Arc<Permit>,
+    ) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {
+        let mut request = self.head.request();
+        if checkout.number > 0 {
+            set_pool(request.url_mut(), checkout.number);
+        }
+        let body = GatedBody::new(self.body.clone(), permit, request.method());
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        checkout.client.execute(request)
+    }
+}
+
+/// Gives the request connections of this number. The pool of connections tells user names apart, and reqwest does not send
+/// the user name of a URL that is set after the request is made.
+fn set_pool(url: &mut Url, number: usize) {
+    let _always_ok = url.set_username(&number.to_string()); // the URL has a host
 }

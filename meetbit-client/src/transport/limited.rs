@@ -1,7 +1,7 @@
 //! The innermost layer: each request that really leaves takes a permit of its own.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
         let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
-        let result = until(limit, &permit, request.send(permit.clone(), limit)).await;
+        let result = until(limit, &permit, pin!(request.send(permit.clone(), limit))).await;
         match result {
             Err(_) if permit.is_revoked() => {}
             Err(error) if !permit.has_departed() => return Err(error.not_sent()),
@@ -64,8 +64,8 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
 }
 
 /// Drives one request until its time limit, and renews its permit until it departs.
-async fn until(limit: Instant, permit: &Permit, request: impl Future<Output = Sent>) -> Sent {
-    let (mut request, mut timer) = (pin!(request), pin!(sleep_until(limit.min(permit.granted_at() + RENEWAL))));
+async fn until(limit: Instant, permit: &Permit, mut request: Pin<&mut impl Future<Output = Sent>>) -> Sent {
+    let mut timer = pin!(sleep_until(limit.min(permit.granted_at() + RENEWAL)));
     poll_fn(|context| {
         loop {
             if let Poll::Ready(result) = request.as_mut().poll(context) {

@@ -59,18 +59,19 @@ impl Transport {
         Self(Inner::Layered(boxed(layer.layer(self))))
     }
 
-    /// Makes one attempt, and records the head of its reply.
+    /// Makes one attempt, and records the head of its reply. The rarer ways are boxed, so that the state of a usual call stays
+    /// small.
     pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Sent {
         outgoing.check_url().map_err(TransportError::url)?;
         match &self.0 {
             Inner::Http(http) => http.send(outgoing, observer).await,
-            Inner::Service(service) => service.send(&request(outgoing)?, observer).await,
+            Inner::Service(service) => Box::pin(service.send(request(outgoing)?, observer)).await,
             Inner::Layered(service) => {
                 let mut request = request(outgoing)?;
                 let parsed = ParsedUrl { url: outgoing.url(), uri: request.uri().clone() };
                 request.extensions_mut().insert(parsed);
                 request.extensions_mut().insert(observer.clone());
-                through_middleware(service.clone(), request, observer).await
+                Box::pin(through_middleware(service.clone(), request, observer)).await
             }
         }
     }
@@ -104,8 +105,8 @@ struct UserService {
 }
 
 impl UserService {
-    async fn send(&self, request: &http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
-        let exchange = ServiceExchange { service: &self.service, request, observer };
+    async fn send(&self, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
+        let exchange = ServiceExchange { service: &self.service, request: &request, observer };
         limited::send(&self.limits.limiter, observer, exchange).await
     }
 }
@@ -160,7 +161,7 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Service(service) => {
                 let service = service.clone();
                 let observer = AttemptObserver::of(request.extensions(), &service.limits);
-                Box::pin(async move { observed(service.send(&request, &observer).await) })
+                Box::pin(async move { observed(service.send(request, &observer).await) })
             }
             Inner::Layered(service) => service.call(request),
         }

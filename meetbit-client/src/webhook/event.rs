@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::ser::{Error as _, SerializeStruct};
+use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::body::Members;
+use super::json::Json;
 use crate::resources::ids::{CalendarId, EventId};
 
 /// One verified webhook.
@@ -71,17 +72,14 @@ pub enum Event {
     ///
     /// let event: Event = serde_json::from_str(r#"{"event":"rooms.painted","data":{"litres":123456789012345678901}}"#)?;
     /// let Event::Unknown { event, data } = event else { panic!("a new type") };
-    /// assert_eq!((&*event, &*data), ("rooms.painted", r#"{"litres":123456789012345678901}"#));
-    ///
-    /// let data: serde_json::Value = serde_json::from_str(&data)?; // rounds the number
-    /// assert!(data["litres"].is_f64());
+    /// assert_eq!((&*event, data.text()), ("rooms.painted", r#"{"litres":123456789012345678901}"#));
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     Unknown {
         /// The type, as MeetBit wrote it.
         event: String,
-        /// The JSON text of the data, exactly as MeetBit wrote it; `null` if there was none.
-        data: String,
+        /// The data, exactly as MeetBit wrote it; `null` if there was none.
+        data: Json,
     },
 }
 
@@ -148,20 +146,20 @@ impl Event {
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "callers have a value to give away: `json!({..})`")]
     pub fn new(event: impl Into<String>, data: Value) -> Self {
-        Self::read(event.into(), data.to_string())
+        Self::read(event.into(), &data.to_string())
     }
 
-    fn read(event: String, data: String) -> Self {
+    fn read(event: String, data: &str) -> Self {
         let known = match event.as_str() {
-            "meeting_links.scheduled" => typed(&data).map(Self::MeetingLinkScheduled),
-            "events.created" => typed(&data).map(Self::EventCreated),
-            "events.updated" => typed(&data).map(Self::EventUpdated),
-            "events.deleted" => typed(&data).map(Self::EventDeleted),
-            "events.rescheduled" => typed(&data).map(Self::EventRescheduled),
-            "events.reassigned" => typed(&data).map(Self::EventReassigned),
+            "meeting_links.scheduled" => typed(data).map(Self::MeetingLinkScheduled),
+            "events.created" => typed(data).map(Self::EventCreated),
+            "events.updated" => typed(data).map(Self::EventUpdated),
+            "events.deleted" => typed(data).map(Self::EventDeleted),
+            "events.rescheduled" => typed(data).map(Self::EventRescheduled),
+            "events.reassigned" => typed(data).map(Self::EventReassigned),
             _ => None,
         };
-        known.unwrap_or(Self::Unknown { event, data })
+        known.unwrap_or_else(|| Self::Unknown { event, data: Json::new(data) })
     }
 }
 
@@ -185,8 +183,7 @@ impl TryFrom<Members> for Event {
 
     fn try_from(members: Members) -> Result<Self, Self::Error> {
         let event = members.event.and_then(|event| text(event.get())).ok_or("`event` is not a string")?;
-        let data = members.data.map_or_else(|| "null".into(), |data| Box::<str>::from(data).into_string());
-        Ok(Self::read(event, data))
+        Ok(Self::read(event, members.data.as_deref().map_or("null", RawValue::get)))
     }
 }
 
@@ -223,10 +220,7 @@ impl Serialize for Event {
             | Self::EventDeleted(data)
             | Self::EventRescheduled(data)
             | Self::EventReassigned(data) => body.serialize_field("data", data)?,
-            Self::Unknown { data, .. } => {
-                let data: &RawValue = serde_json::from_str(data).map_err(S::Error::custom)?;
-                body.serialize_field("data", data)?;
-            }
+            Self::Unknown { data, .. } => body.serialize_field("data", data)?,
         }
         body.end()
     }

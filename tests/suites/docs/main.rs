@@ -4,3 +4,4 @@ mod crate_count;
 mod guide;
 mod outside_crate;
 mod promises;
+mod rooms;

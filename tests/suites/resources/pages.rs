@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::{Request, Response, StatusCode};
 use meetbit_client::{Call, Client, Credentials, Error, ErrorKind, ListUsers, Pages, RateLimit, User, UserId, Users};
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::client::{Sent, answered_by};
@@ -97,7 +98,7 @@ async fn a_list_may_name_its_pages_otherwise() {
     let (client, sent) = answered_by(|_| page(1..=1));
     let call = client.list_users(&ListUsers::new()).query("page[size]", 9);
     assert_eq!(lengths(&mut call.pages(2).names("page[size]", "page[number]")).await, [1]);
-    assert_eq!(queries(&sent), ["page%5Bsize%5D=2&page%5Bnumber%5D=1"]);
+    assert_eq!(queries(&sent), ["page%5Bsize%5D=2&page%5Bnumber%5D=1", "page%5Bsize%5D=2&page%5Bnumber%5D=2"]);
 }
 
 #[tokio::test]
@@ -141,17 +142,187 @@ async fn a_page_that_is_larger_than_asked_for_is_an_error() {
     assert_eq!(sent.lock().unwrap().len(), 1);
 }
 
+/// A page with something beside `data` that is never the same.
+fn varying(ids: impl Iterator<Item = i64>) -> Response<Bytes> {
+    static REQUEST: AtomicUsize = AtomicUsize::new(0);
+    let users: Vec<_> = ids.map(|id| json!({"id": id})).collect();
+    let request = REQUEST.fetch_add(1, Ordering::Relaxed);
+    let body = match request % 3 {
+        0 => format!(r#"{{"message":"Request {request}.","data":{}}}"#, json!(users)),
+        1 => format!(r#"{{"data":{},"request":{request}}}"#, json!(users)),
+        _ => format!(r#" {{ "request":{request},"data":{},"message":"Request {request}." }} "#, json!(users)),
+    };
+    Response::new(body.into())
+}
+
+/// The ids of each page.
+type Served = &'static [&'static [i64]];
+
+/// Answers with these pages, the last of which is repeated.
+fn pages_of(pages: Served) -> (Client, Sent) {
+    answered_by(move |request| {
+        let number = usize::try_from(asked(request, "page_number")).unwrap();
+        page(pages[(number - 1).min(pages.len() - 1)].iter().copied())
+    })
+}
+
+/// All items of the list, and how it ended.
+async fn read(client: &Client, size: u32) -> (Vec<i64>, Option<Error>) {
+    let (mut pages, mut found) = (client.list_users(&ListUsers::new()).pages(size), Vec::new());
+    while let Some(page) = pages.next().await {
+        match page {
+            Ok(page) => found.extend(ids(&page)),
+            Err(error) => {
+                assert!(pages.next().await.is_none(), "an error is the end");
+                return (found, Some(error));
+            }
+        }
+    }
+    (found, None)
+}
+
 #[tokio::test]
-async fn a_page_that_comes_twice_is_an_error() {
-    let (client, sent) = answered_by(|_| page(1..=2));
-    let mut pages = client.list_users(&ListUsers::new()).pages(2);
-    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
-    assert_eq!(
-        pages.next().await.unwrap().unwrap_err().to_string(),
-        "list_users (GET /users): the page is the same as the one before: this list does not understand `page_number`"
-    );
-    assert!(pages.next().await.is_none());
-    assert_eq!((pages.page_number(), sent.lock().unwrap().len()), (2, 2));
+async fn promise_29_a_full_page_that_comes_twice_at_once_is_an_error() {
+    for varies in [false, true] {
+        let (client, sent) = answered_by(move |_| if varies { varying(1..=2) } else { page(1..=2) });
+        let mut pages = client.list_users(&ListUsers::new()).pages(2);
+        assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
+        assert_eq!(
+            pages.next().await.unwrap().unwrap_err().to_string(),
+            "list_users (GET /users): the page is the same as the one before: this list does not understand `page_number`"
+        );
+        assert!(pages.next().await.is_none());
+        assert_eq!((pages.page_number(), sent.lock().unwrap().len()), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn promise_29_a_page_that_comes_again_after_others_is_the_end() {
+    let table: [(Served, &[i64], usize); 4] = [
+        (&[&[1, 2], &[3, 4], &[3, 4]], &[1, 2, 3, 4], 3),
+        (&[&[1, 2], &[3, 4], &[1, 2], &[3, 4]], &[1, 2, 3, 4], 3),
+        (&[&[1, 2], &[3, 4], &[5, 6], &[1, 2]], &[1, 2, 3, 4, 5, 6], 4),
+        (&[&[1, 2], &[3, 4], &[5]], &[1, 2, 3, 4, 5], 3),
+    ];
+    for (pages, items, requests) in table {
+        let (client, sent) = pages_of(pages);
+        let (found, error) = read(&client, 2).await;
+        assert!(error.is_none(), "{pages:?}: {error:?}");
+        assert_eq!((&*found, sent.lock().unwrap().len()), (items, requests), "{pages:?}");
+    }
+    let (client, sent) = answered_by(|request| {
+        let first = asked(request, "page_number") % 2 * 2;
+        varying(first..=first + 1)
+    });
+    assert_eq!(read(&client, 2).await.0, [2, 3, 0, 1], "alternating pages end, whatever varies beside them");
+    assert_eq!(sent.lock().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn promise_29_smaller_pages_than_asked_for_lose_nothing() {
+    let table: [(Served, &[i64], usize); 6] = [
+        (&[&[1, 2], &[3, 4], &[5], &[]], &[1, 2, 3, 4, 5], 3),
+        (&[&[1, 2], &[3, 4], &[]], &[1, 2, 3, 4], 3),
+        (&[&[1, 2], &[]], &[1, 2], 2),
+        (&[&[1, 2], &[1, 2]], &[1, 2], 2),
+        (&[&[1, 2], &[3]], &[1, 2, 3], 2),
+        (&[&[]], &[], 1),
+    ];
+    for (pages, items, requests) in table {
+        let (client, sent) = pages_of(pages);
+        let (found, error) = read(&client, 100).await;
+        assert!(error.is_none(), "{pages:?}: {error:?}");
+        assert_eq!((&*found, sent.lock().unwrap().len()), (items, requests), "{pages:?}");
+    }
+}
+
+/// Some servers answer a page past the end with a `404`.
+#[tokio::test]
+async fn promise_29_no_page_after_a_short_first_one_is_the_end() {
+    let (client, sent) = answered_by(|request| {
+        let mut response = page(1..=2);
+        if asked(request, "page_number") > 1 {
+            *response.status_mut() = StatusCode::NOT_FOUND;
+        }
+        response
+    });
+    let (found, error) = read(&client, 100).await;
+    assert!(error.is_none() && found == [1, 2] && sent.lock().unwrap().len() == 2, "{error:?}");
+    let (found, error) = read(&client, 2).await;
+    assert_eq!((found, error.unwrap().kind()), (vec![1, 2], ErrorKind::NotFound), "the first page was full");
+}
+
+#[tokio::test]
+async fn promise_29_items_come_one_by_one() {
+    let (client, sent) = users(5);
+    let mut items = client.list_users(&ListUsers::new()).pages(2).items();
+    let mut found = Vec::new();
+    while let Some(user) = items.next().await {
+        found.push(user.unwrap().id.0);
+        let pages = usize::try_from((found.last().unwrap() + 1) / 2).unwrap();
+        assert_eq!(sent.lock().unwrap().len(), pages, "no page is asked for ahead");
+    }
+    assert_eq!(found, [1, 2, 3, 4, 5]);
+    assert!(items.next().await.is_none());
+
+    let (client, _) = answered_by(|request| match asked(request, "page_number") {
+        3 => Response::builder().status(400).body(Bytes::new()).unwrap(),
+        number => page(number * 2..number * 2 + 2),
+    });
+    let mut items = client.list_users(&ListUsers::new()).pages(2).items();
+    let mut found = Vec::new();
+    let error = loop {
+        match poll_fn(|context| Pin::new(&mut items).poll_next(context)).await.unwrap() {
+            Ok(user) => found.push(user.id.0),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((found, error.kind(), items.page_number()), (vec![2, 3, 4, 5], ErrorKind::Validation, 3));
+    assert!(items.next().await.is_none());
+}
+
+/// A server with any pages, in any order, with any of them repeated for ever.
+fn servers() -> impl Strategy<Value = (Vec<Vec<i64>>, usize, u32)> {
+    let page = prop::collection::vec(1..40_i64, 0..4);
+    (prop::collection::vec(page, 1..6), 0..6_usize, 1..5_u32)
+}
+
+proptest! {
+    #[test]
+    fn promise_29_every_list_ends((pages, repeated_from, size) in servers(), varies in any::<bool>()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let served = pages.clone();
+        let (client, sent) = answered_by(move |request| {
+            let number = usize::try_from(asked(request, "page_number")).unwrap() - 1;
+            let repeated_from = repeated_from.min(served.len() - 1);
+            let number = if number < served.len() {
+                number
+            } else {
+                repeated_from + (number - repeated_from) % (served.len() - repeated_from)
+            };
+            if varies { varying(served[number].iter().copied()) } else { page(served[number].iter().copied()) }
+        });
+        let (found, error) = runtime.block_on(read(&client, size));
+        let asked = sent.lock().unwrap().len();
+        prop_assert!(asked <= pages.len() + 1, "{} requests", asked);
+        if error.is_none() {
+            let given: Vec<i64> = pages[..asked.min(pages.len())].concat();
+            prop_assert_eq!(&given[..found.len()], &found[..], "in order, none twice, none left out");
+        }
+    }
+
+    /// A server that understands pages, but gives no more than `most` items in one.
+    #[test]
+    fn promise_29_no_item_is_lost(count in 0..30_i64, most in 1..8_i64, size in 1..8_u32) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (client, _) = answered_by(move |request| {
+            let (size, number) = (asked(request, "page_size").min(most), asked(request, "page_number"));
+            page((number - 1) * size + 1..=(number * size).min(count))
+        });
+        let (found, error) = runtime.block_on(read(&client, size));
+        prop_assert!(error.is_none(), "{:?}", error);
+        prop_assert_eq!(found, (1..=count).collect::<Vec<_>>());
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
     let customer = |id: &str| replies::CUSTOMER.replace("42", id);
     let deep = format!(r#"{{"message":"","new":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     let positional = r#"["Customer created.",{"id":42}]"#;
-    let table: [(Headers, Vec<u8>, &str); 26] = [
+    let table: [(Headers, Vec<u8>, &str); 24] = [
         (JSON, replies::CUSTOMER[..60].into(), "the JSON ends too early"),
         (JSON, b"{".to_vec(), "the JSON ends too early, at the top level"),
         (JSON, b"".to_vec(), "the body is empty"),
@@ -61,11 +61,10 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         (JSON, customer(r#""42""#).into(), "a string at `data.id`, expected i64"),
         (JSON, customer("null").into(), "null at `data.id`, expected i64"),
         (JSON, customer("[]").into(), "an array at `data.id`, expected i64"),
-        (JSON, customer(r#"42,"id":43"#).into(), "does not fit"),
+        (JSON, customer(r#"42,"id":43"#).into(), "the field `id` is duplicated at `data`"),
         (JSON, replies::CUSTOMER.replace(r#""id":42,"#, "").into(), "the field `id` is missing at `data`"),
         (JSON, br#"{"message":"ok"}"#.to_vec(), "the field `data` is missing at the top level"),
         (JSON, br#"{"message":"ok","data":null}"#.to_vec(), "null at `data`"),
-        (JSON, br#"{"message":7,"data":{}}"#.to_vec(), "`message`"),
         (JSON, b"[]".to_vec(), "an array at the top level"),
         (JSON, positional.into(), "an array at the top level, expected an object"),
         (JSON, b"null".to_vec(), "null at the top level"),
@@ -73,7 +72,6 @@ async fn promise_14_a_success_that_cannot_be_read_is_decode_and_done() {
         (JSON, [br#"{"message":"a"#, &b"\0"[..], br#"","data":{}}"#].concat(), "not JSON at `message`"),
         (JSON, b"\0".repeat(100), "not JSON"),
         (JSON, deep.into(), "the field `data` is missing"),
-        (JSON, [b"\xef\xbb\xbf", replies::CUSTOMER.as_bytes()].concat(), "not JSON"),
     ];
     for (headers, body, says) in table {
         let error = answered(replies::reply(200, headers, &body)).await.unwrap_err();
@@ -405,7 +403,8 @@ async fn promise_13_what_a_400_says_is_bounded_in_all() {
     let errors: std::collections::BTreeMap<_, _> = (0..60).map(|i| (format!("field_{i}"), &texts)).collect();
     let body = serde_json::json!({ "message": "No.", "errors": errors }).to_string();
     let error = answered(replies::reply(400, JSON, &body[..60_000])).await.unwrap_err();
-    assert_eq!(error.validation().unwrap().fields().len(), 0, "it is no JSON any more");
+    assert!((1..=60).contains(&error.validation().unwrap().fields().len()), "it is read as far as it goes");
+    assert!((4_000..9_000).contains(&error.to_string().len()), "{}", error.to_string().len());
     for nested in [false, true] {
         let texts = vec!["x".repeat(100); 16];
         let errors: Vec<_> = (0..30).map(|_| texts.clone()).collect();
@@ -424,6 +423,80 @@ async fn promise_14_a_status_that_was_read_is_known_whatever_became_of_the_reply
     for reply in [cut, encoded] {
         let error = answered(reply).await.unwrap_err();
         assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (Decode, Some(200)));
+    }
+}
+
+#[tokio::test]
+async fn promise_13_a_reply_cannot_forge_lines_of_a_log() {
+    let forged = "No.\r\n2026-01-01 INFO all is well\u{85}\u{2028}x";
+    let json = serde_json::json!({ "message": forged, "errors": { "a\nb": [forged] } }).to_string();
+    let message = serde_json::json!({ "message": forged }).to_string();
+    for status in [400, 404, 409, 418, 500, 503] {
+        for body in [forged, &json, &message] {
+            let error = answered(replies::reply(status, TEXT, body)).await.unwrap_err();
+            let validation = error.validation().map(|validation| format!("{validation} {validation:?}"));
+            for shown in [error.to_string(), format!("{error:?}"), validation.unwrap_or_default()] {
+                let escapes = !shown.chars().any(|c| c.is_control() || c == '\u{2028}');
+                assert!(escapes, "{status} {shown:?}");
+            }
+        }
+    }
+    let error = answered(replies::reply(409, TEXT, forged)).await.unwrap_err();
+    assert!(error.to_string().contains(r"No.\u{d}\n2026"), "{error}");
+    assert_eq!(error.body(), Some("No.\\u{d}\n2026-01-01 INFO all is well\\u{85}\\u{2028}x"), "the body keeps lines");
+    let own = Error::new(Conflict, "two\nlines");
+    assert_eq!(own.to_string(), r"two\nlines");
+}
+
+#[tokio::test]
+async fn promise_15_a_400_is_read_as_far_as_it_goes() {
+    let table = [
+        ("\u{feff}{\"message\":\"No.\",\"errors\":{\"email\":[\"Taken.\"]}}", "No."),
+        ("{\"message\":\"No.\",\"errors\":{\"email\":[\"Taken.\"],\"name\":[\"\\ud800\"]}}", "No."),
+        (r#"{"limit":1e999,"message":"No.","errors":{"email":["Taken."]}}"#, "No."),
+        (r#"{"message":"No.","errors":{"email":["Taken."],"name":["Too lo"#, "No."),
+        (r#"{"errors":{"email":["Taken."],"name":["Too long."]},"mess"#, "Taken."),
+        (r#"{"message":"No.","errors":{"email":["Taken."]}} trailing"#, "No."),
+        (r#"{"message":"No.","errors":{"email":["Taken."],}}"#, "No."),
+    ];
+    for (body, message) in table {
+        let error = answered(replies::reply(400, JSON, body)).await.unwrap_err();
+        let validation = error.validation().unwrap();
+        assert_eq!(
+            (validation.get("email").unwrap(), validation.message()),
+            (&["Taken.".to_owned()][..], message),
+            "{body}"
+        );
+    }
+    let denied = answered(replies::reply(401, JSON, r#"{"message":"Access denied.","trace":"x"#)).await.unwrap_err();
+    assert_eq!(denied.kind(), PermissionDenied);
+}
+
+#[tokio::test]
+async fn a_404_of_a_path_without_arguments_asks_about_the_base_url() {
+    let error = answered(replies::reply(404, TEXT, "")).await.unwrap_err();
+    assert_eq!(error.to_string(), "create_customer (POST /customers): not found (404): is the base URL right?");
+    let server = RawServer::start(Plan::respond(|_| replies::reply(404, TEXT, "")));
+    let error = client(&server).get_thing("1").await.unwrap_err();
+    assert_eq!(error.to_string(), "get_thing (GET /things/{id}): there is no such object (404)");
+}
+
+#[tokio::test]
+async fn promise_17_only_a_redirect_is_called_one() {
+    let target = [("location", "https://evil.example/")];
+    for (status, headers, is_redirect) in [
+        (304, &[][..], false),
+        (300, &[], false),
+        (305, &[], false),
+        (300, &target, true),
+        (301, &target, true),
+        (308, &[], true),
+    ] {
+        let reply =
+            if status == 304 { replies::head(304, headers).into() } else { replies::reply(status, headers, "") };
+        let error = answered(reply).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (UnexpectedStatus, Unknown));
+        assert_eq!(error.to_string().contains("redirect"), is_redirect, "{error}");
     }
 }
 

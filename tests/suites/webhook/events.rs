@@ -11,7 +11,7 @@ fn event(body: &Value) -> Event {
 }
 
 fn unknown(name: &str, data: &Value) -> Event {
-    Event::Unknown { event: name.to_owned(), data: data.to_string() }
+    Event::Unknown { event: name.to_owned(), data: data.clone().into() }
 }
 
 #[test]

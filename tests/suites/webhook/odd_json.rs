@@ -26,7 +26,7 @@ fn created(body: &str) -> CalendarEvent {
 
 fn unknown(body: &str) -> (String, String) {
     match event(body) {
-        Event::Unknown { event, data } => (event, data),
+        Event::Unknown { event, data } => (event, data.text().to_owned()),
         other => panic!("{other:?}"),
     }
 }

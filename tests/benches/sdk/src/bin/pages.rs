@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use meetbit_client::{Client, Credentials, ListUsers, RateLimit, Users};
 use tower::service_fn;
 
@@ -14,13 +14,17 @@ const SIZE: u32 = 100;
 async fn main() {
     let users: u32 = std::env::args().nth(1).and_then(|number| number.parse().ok()).expect("a number");
     let sent = Arc::new(AtomicU32::new(0));
-    // Two pages take turns, as the same page twice would be an error.
-    let lists = [list(1_000..1_000 + SIZE), list(2_000..2_000 + SIZE), list(0..0)];
+    let (full, none) = (list(1_000_000..1_000_000 + SIZE), list(0..0));
+    let id = full.windows(7).position(|part| part == b"1000000").expect("the first id");
     let answer = service_fn(move |_: http::Request<Bytes>| {
         let sent = sent.fetch_add(1, Ordering::Relaxed);
-        let list = if sent < users / SIZE { sent % 2 } else { 2 };
-        let list = Bytes::copy_from_slice(&lists[list as usize]); // a body that is kept is then counted
-        std::future::ready(Ok::<_, Infallible>(http::Response::new(list)))
+        let is_full = sent < users / SIZE;
+        let mut list = BytesMut::from(if is_full { &full[..] } else { &none[..] }); // a body that is kept is then counted
+        if is_full {
+            // Each page is another, because a page that comes again ends the list.
+            list[id..id + 7].copy_from_slice((1_000_000 + sent).to_string().as_bytes());
+        }
+        std::future::ready(Ok::<_, Infallible>(http::Response::new(list.freeze())))
     });
     let client = Client::builder("acme.example.com")
         .credentials(Credentials::new(workload::KEY_ID, workload::KEY_SECRET))

@@ -1,0 +1,618 @@
+//! Deserializes JSON with `serde_json`, but takes an object where a struct is expected and nothing else.
+//!
+//! What serde derives for a struct accepts an array of the field values as well, so `[[1, null]]` could pass for a list of
+//! users. [`Strict`] stands between a type and `serde_json`, at each level, and
+//! - refuses an array in place of a struct;
+//! - reads an empty array in place of an optional object as `None`, because PHP writes an empty object so;
+//! - notes why and where a value does not fit, without the value, because the texts of errors quote it.
+//!
+//! Each type is still compiled for one deserializer, so users' crates do not grow.
+
+use std::any::type_name;
+use std::cell::{Cell, RefCell};
+use std::fmt::{self, Display, Write};
+use std::marker::PhantomData;
+
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess,
+    Visitor,
+};
+use serde_json::value::RawValue;
+
+use crate::response::fault::{Fault, Reason, Step};
+
+/// A string in a reply that is longer than this, in bytes, is never quoted by `serde_json`, not even for a moment.
+const LONG: usize = 128 * 1024;
+
+/// Reads a whole JSON text. An empty array for an optional object is `None`.
+pub(crate) fn from_str<'de, S>(text: &'de str, seed: S, context: &Context) -> Result<S::Value, serde_json::Error>
+where
+    S: DeserializeSeed<'de>,
+{
+    let mut json = serde_json::Deserializer::from_str(text);
+    let mut value = seed.deserialize(Strict::<_, false, false> { json: &mut json, context });
+    if let (Ok(_), Err(error)) = (&value, json.end()) {
+        value = Err(error);
+    }
+    value
+}
+
+/// Reads `null`.
+pub(crate) fn null<'de, T: Deserialize<'de>>() -> Result<T, serde_json::Error> {
+    from_str("null", PhantomData, &Context::new("null"))
+}
+
+/// What all levels of one text share. Errors of `serde_json` pass through them as they are, because converting the results at
+/// each level costs more than the rest; why and where is noted here.
+pub(crate) struct Context {
+    /// The text has a string that is longer than [`LONG`].
+    long: bool,
+    reason: Cell<Option<Reason>>,
+    /// The type that `serde_json` asked for while it made an error.
+    expected: Cell<Option<String>>,
+    /// The entries and elements that an error has left, the innermost first.
+    steps: RefCell<Vec<Step>>,
+}
+
+impl Context {
+    pub(crate) fn new(text: &str) -> Self {
+        Self {
+            long: has_long_string(text),
+            reason: Cell::new(None),
+            expected: Cell::new(None),
+            steps: RefCell::default(),
+        }
+    }
+
+    /// Why and where the text does not fit.
+    pub(crate) fn into_fault(self) -> Fault {
+        let expected = self.expected.take().map(|expected| Reason::Type { expected });
+        Fault { reason: self.reason.take().or(expected).unwrap_or(Reason::Unreadable), steps: self.steps.take() }
+    }
+
+    /// Forgets an error that does not count.
+    pub(crate) fn forget(&self) {
+        self.reason.take();
+        self.expected.take();
+        self.steps.take();
+    }
+
+    /// Notes the reason of an error, at the value.
+    #[cold]
+    #[inline(never)]
+    fn refuse<E: Error>(&self, reason: Reason) -> E {
+        self.reason.set(Some(reason));
+        self.steps.borrow_mut().clear();
+        E::custom("")
+    }
+
+    /// Notes that an error leaves an entry or element, and its reason if that is not known yet.
+    #[cold]
+    #[inline(never)]
+    fn leave(&self, error: &dyn Display, step: Step) {
+        self.explain(error, &[]);
+        self.steps.borrow_mut().push(step);
+    }
+
+    /// Replaces an error by what `none` gives if it is about an empty array in place of an optional object, and notes it if not.
+    #[cold]
+    #[inline(never)]
+    fn leave_or<T, E: Error>(&self, read: &mut Result<T, E>, step: Step, none: impl FnOnce() -> Result<T, E>) {
+        if self.take_empty_array() {
+            *read = none();
+        }
+        if let Err(error) = read {
+            self.leave(error, step);
+        }
+    }
+
+    /// Notes the reason of an error that was made at this value, either by its type or by `serde_json`. Its text can contain the
+    /// value, so no more is taken from it than the name of a field that the type has.
+    #[cold]
+    #[inline(never)]
+    fn explain(&self, error: &dyn Display, fields: &'static [&'static str]) {
+        const UNREADABLE: [&str; 4] = ["number out of", "lone leading", "invalid unicode", "unexpected end of hex"];
+        let (reason, expected) = (self.reason.take(), self.expected.take());
+        let is_known = reason.is_some() || expected.is_some() || !self.steps.borrow().is_empty();
+        self.reason.set(reason);
+        self.expected.set(expected);
+        if is_known {
+            return;
+        }
+        let mut start = Start(String::new());
+        let _ = write!(start, "{error}"); // it ends early if the text is long
+        let field = |before: &str| {
+            let (name, _) = start.0.strip_prefix(before)?.split_once('`')?;
+            fields.iter().find(|field| **field == name).copied()
+        };
+        self.reason.set(Some(if let Some(name) = field("missing field `") {
+            Reason::MissingField(name)
+        } else if let Some(name) = field("duplicate field `") {
+            Reason::DuplicateField(name)
+        } else if UNREADABLE.iter().any(|text| start.0.starts_with(text)) {
+            Reason::Unreadable
+        } else {
+            Reason::Custom { wanted: None }
+        }));
+    }
+
+    /// True once if the value that was just read is an empty array in place of an optional object.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_empty_array(&self) -> bool {
+        let reason = self.reason.take();
+        if self.steps.borrow().is_empty() && matches!(reason, Some(Reason::EmptyArray { .. })) {
+            return true;
+        }
+        self.reason.set(reason);
+        false
+    }
+}
+
+/// The first bytes of a text.
+struct Start(String);
+
+impl fmt::Write for Start {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > 200 {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+/// True if the text has a string that is longer than [`LONG`]. Such a string covers a whole block without a quote; any other
+/// text has one near the start of each block, so that hardly any of it is read.
+fn has_long_string(text: &str) -> bool {
+    const BLOCK: usize = LONG / 2;
+    let has_no_quote = |block: &[u8]| !block.windows(2).any(|two| two[1] == b'"' && two[0] != b'\\');
+    text.len() > LONG && text.as_bytes().chunks_exact(BLOCK).any(has_no_quote)
+}
+
+/// A deserializer of `serde_json`, made strict: of a value in an `Option`, of the key of a map, or of any other value.
+///
+/// What is known at compile time is a parameter, so that no more than two pointers pass from level to level.
+struct Strict<'c, D, const OPTIONAL: bool, const KEY: bool> {
+    json: D,
+    context: &'c Context,
+}
+
+impl<'c, D, const OPTIONAL: bool, const KEY: bool> Strict<'c, D, OPTIONAL, KEY> {
+    fn visitor<V>(&self, visitor: V) -> StrictVisitor<'c, V, OPTIONAL, false, false> {
+        StrictVisitor { visitor, context: self.context }
+    }
+
+    /// True if the value may be a long string, which `serde_json` would quote in the error for another type.
+    fn may_be_long(&self) -> bool {
+        !KEY && self.context.long
+    }
+}
+
+/// The text of a value that is to be no string. A long string is an error here already.
+#[cold]
+fn not_long<'de, D, V>(json: D, context: &Context, visitor: &V) -> Result<&'de str, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Visitor<'de>,
+{
+    let text = <&RawValue>::deserialize(json)?.get();
+    if text.len() > LONG && text.starts_with('"') {
+        return Err(context.refuse(Reason::Type { expected: Expecting(visitor).to_string() }));
+    }
+    Ok(text)
+}
+
+/// Passes a request on if it takes a string of any length.
+macro_rules! forward {
+    ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            let visitor = self.visitor(visitor);
+            self.json.$method($($argument,)* visitor)
+        }
+    )*};
+}
+
+/// Passes a request on if it takes no string.
+macro_rules! forward_other {
+    ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            let visitor = self.visitor(visitor);
+            forward_other!(self, visitor, &[], $method($($argument),*))
+        }
+    )*};
+    ($self:ident, $visitor:ident, $fields:expr, $method:ident($($argument:ident),*)) => {
+        if $self.may_be_long() {
+            let context = $self.context;
+            let text = not_long($self.json, context, &$visitor.visitor)?;
+            let mut json = serde_json::Deserializer::from_str(text);
+            json.$method($($argument,)* $visitor).map_err(|error| {
+                context.explain(&error, $fields);
+                D::Error::custom("")
+            })
+        } else {
+            $self.json.$method($($argument,)* $visitor)
+        }
+    };
+}
+
+impl<'de, D, const OPTIONAL: bool, const KEY: bool> Deserializer<'de> for Strict<'_, D, OPTIONAL, KEY>
+where
+    D: Deserializer<'de>,
+{
+    type Error = D::Error;
+
+    forward! {
+        deserialize_any();
+        deserialize_char();
+        deserialize_str();
+        deserialize_string();
+        deserialize_bytes();
+        deserialize_byte_buf();
+        deserialize_identifier();
+        deserialize_option();
+        deserialize_newtype_struct(name: &'static str);
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]);
+    }
+
+    forward_other! {
+        deserialize_bool();
+        deserialize_i8();
+        deserialize_i16();
+        deserialize_i32();
+        deserialize_i64();
+        deserialize_i128();
+        deserialize_u8();
+        deserialize_u16();
+        deserialize_u32();
+        deserialize_u64();
+        deserialize_u128();
+        deserialize_f32();
+        deserialize_f64();
+        deserialize_unit();
+        deserialize_unit_struct(name: &'static str);
+        deserialize_seq();
+        deserialize_tuple(len: usize);
+        deserialize_tuple_struct(name: &'static str, len: usize);
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let context = self.context;
+        let visitor = StrictVisitor::<_, OPTIONAL, true, true> { visitor, context };
+        let read = forward_other!(self, visitor, fields, deserialize_struct(name, fields));
+        if let Err(error) = &read {
+            context.explain(error, fields);
+        }
+        read
+    }
+
+    /// `serde_json` accepts an array for a struct, but not for a map, and only what it accepts can be `None`.
+    #[inline]
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        let visitor = StrictVisitor::<_, OPTIONAL, true, false> { visitor, context: self.context };
+        let (name, fields) = ("", &[]);
+        forward_other!(self, visitor, fields, deserialize_struct(name, fields))
+    }
+
+    #[inline]
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.json.deserialize_ignored_any(visitor)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.json.is_human_readable()
+    }
+}
+
+/// A visitor of a type, between `serde_json` and the type. `OBJECT`: it accepts no array. `STRUCT`: the keys are fields, and not
+/// data.
+struct StrictVisitor<'c, V, const OPTIONAL: bool, const OBJECT: bool, const STRUCT: bool> {
+    visitor: V,
+    context: &'c Context,
+}
+
+macro_rules! visit {
+    ($($method:ident $type:ty;)*) => {$(
+        #[inline]
+        fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.visitor.$method(value).map_err(|reason| self.context.refuse(of_type::<V::Value>(reason)))
+        }
+    )*};
+}
+
+impl<'de, V, const OPTIONAL: bool, const OBJECT: bool, const STRUCT: bool> Visitor<'de>
+    for StrictVisitor<'_, V, OPTIONAL, OBJECT, STRUCT>
+where
+    V: Visitor<'de>,
+{
+    type Value = V::Value;
+
+    /// `serde_json` asks while it makes an error. Its text has the value as well, so it is not used.
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expected = Expecting(&self.visitor).to_string();
+        f.write_str(&expected)?;
+        self.context.expected.set(Some(expected));
+        Ok(())
+    }
+
+    visit! {
+        visit_bool bool;
+        visit_i8 i8;
+        visit_i16 i16;
+        visit_i32 i32;
+        visit_i64 i64;
+        visit_i128 i128;
+        visit_u8 u8;
+        visit_u16 u16;
+        visit_u32 u32;
+        visit_u64 u64;
+        visit_u128 u128;
+        visit_f32 f32;
+        visit_f64 f64;
+        visit_char char;
+        visit_str &str;
+        visit_borrowed_str &'de str;
+        visit_string String;
+        visit_bytes &[u8];
+        visit_borrowed_bytes &'de [u8];
+        visit_byte_buf Vec<u8>;
+    }
+
+    #[inline]
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.visitor.visit_none().map_err(|reason| self.context.refuse(reason))
+    }
+
+    #[inline]
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.visitor.visit_unit().map_err(|reason| self.context.refuse(reason))
+    }
+
+    #[inline]
+    fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
+        self.visitor.visit_some(Strict::<_, true, false> { json, context: self.context })
+    }
+
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
+        self.visitor.visit_newtype_struct(Strict::<_, OPTIONAL, false> { json, context: self.context })
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
+        if OBJECT {
+            return Err(refuse_array(&self.visitor, elements, OPTIONAL, self.context));
+        }
+        self.visitor.visit_seq(StrictSeq { elements, context: self.context, index: 0 })
+    }
+
+    #[inline]
+    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        self.visitor.visit_map(StrictMap::<_, STRUCT> { entries, context: self.context, index: 0 })
+    }
+
+    #[inline]
+    fn visit_enum<A: EnumAccess<'de>>(self, variant: A) -> Result<V::Value, A::Error> {
+        self.visitor.visit_enum(StrictEnum { variant, context: self.context })
+    }
+}
+
+/// The error for an array in place of an object.
+#[cold]
+fn refuse_array<'de, V, A>(visitor: &V, mut elements: A, is_optional: bool, context: &Context) -> A::Error
+where
+    V: Visitor<'de>,
+    A: SeqAccess<'de>,
+{
+    let expected = Expecting(visitor).to_string();
+    let is_none = is_optional && matches!(elements.next_element::<IgnoredAny>(), Ok(None));
+    context.refuse(if is_none { Reason::EmptyArray { expected } } else { Reason::Type { expected } })
+}
+
+/// Names the type that refused a value.
+#[cold]
+fn of_type<T>(reason: Reason) -> Reason {
+    match reason {
+        Reason::Custom { .. } => Reason::Custom { wanted: Some(type_name::<T>()) },
+        reason => reason,
+    }
+}
+
+/// What a visitor expects, as text.
+struct Expecting<'v, V>(&'v V);
+
+impl<'de, V: Visitor<'de>> Display for Expecting<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.expecting(f)
+    }
+}
+
+/// A key, or an element or the value of an entry.
+struct StrictSeed<'c, S, const KEY: bool> {
+    seed: S,
+    context: &'c Context,
+}
+
+impl<'de, S: DeserializeSeed<'de>, const KEY: bool> DeserializeSeed<'de> for StrictSeed<'_, S, KEY> {
+    type Value = S::Value;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<S::Value, D::Error> {
+        self.seed.deserialize(Strict::<_, false, KEY> { json, context: self.context })
+    }
+}
+
+struct StrictSeq<'c, A> {
+    elements: A,
+    context: &'c Context,
+    index: usize,
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.index += 1;
+        let element = self.elements.next_element_seed(StrictSeed::<_, false> { seed, context: self.context });
+        if let Err(error) = &element {
+            self.context.leave(error, Step::Number(self.index - 1));
+        }
+        element
+    }
+
+    /// An empty array for an optional object is `None`.
+    #[inline]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, A::Error> {
+        self.index += 1;
+        let seed = StrictSeed::<_, false> { seed: PhantomData, context: self.context };
+        let mut element = self.elements.next_element_seed(seed);
+        if element.is_err() {
+            let none = || none(self.context).map(Some);
+            self.context.leave_or(&mut element, Step::Number(self.index - 1), none);
+        }
+        element
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.elements.size_hint()
+    }
+}
+
+struct StrictMap<'c, A, const STRUCT: bool> {
+    entries: A,
+    context: &'c Context,
+    /// The number of keys that were read.
+    index: usize,
+}
+
+impl<A, const STRUCT: bool> StrictMap<'_, A, STRUCT> {
+    fn step(&self) -> Step {
+        let number = self.index.saturating_sub(1);
+        if STRUCT { Step::Number(number) } else { Step::Entry(number) }
+    }
+}
+
+impl<'de, A: MapAccess<'de>, const STRUCT: bool> MapAccess<'de> for StrictMap<'_, A, STRUCT> {
+    type Error = A::Error;
+
+    #[inline]
+    fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
+        self.index += 1;
+        let key = self.entries.next_key_seed(StrictSeed::<_, true> { seed, context: self.context });
+        if let Err(error) = &key {
+            self.context.leave(error, self.step());
+        }
+        key
+    }
+
+    #[inline]
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        let value = self.entries.next_value_seed(StrictSeed::<_, false> { seed, context: self.context });
+        if let Err(error) = &value {
+            self.context.leave(error, self.step());
+        }
+        value
+    }
+
+    /// An empty array for an optional object is `None`.
+    #[expect(clippy::inline_always, reason = "a call of it for each field costs 650 instructions for a customer")]
+    #[inline(always)]
+    fn next_value<T: Deserialize<'de>>(&mut self) -> Result<T, A::Error> {
+        let seed = StrictSeed::<_, false> { seed: PhantomData, context: self.context };
+        let mut value = self.entries.next_value_seed(seed);
+        if value.is_err() {
+            self.context.leave_or(&mut value, self.step(), || none(self.context));
+        }
+        value
+    }
+
+    #[inline]
+    fn next_entry<K: Deserialize<'de>, T: Deserialize<'de>>(&mut self) -> Result<Option<(K, T)>, A::Error> {
+        let Some(key) = self.next_key()? else { return Ok(None) };
+        Ok(Some((key, self.next_value()?)))
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.entries.size_hint()
+    }
+}
+
+/// The value of an empty array in place of an optional object. `serde_json` has read the whole array.
+#[cold]
+fn none<'de, T: Deserialize<'de>, E: Error>(context: &Context) -> Result<T, E> {
+    null().map_err(|_| context.refuse(Reason::Custom { wanted: None }))
+}
+
+struct StrictEnum<'c, A> {
+    variant: A,
+    context: &'c Context,
+}
+
+impl<'de, 'c, A: EnumAccess<'de>> EnumAccess<'de> for StrictEnum<'c, A> {
+    type Error = A::Error;
+    type Variant = StrictEnum<'c, A::Variant>;
+
+    fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
+        let context = self.context;
+        let (name, variant) = self.variant.variant_seed(StrictSeed::<_, true> { seed, context })?;
+        Ok((name, StrictEnum { variant, context }))
+    }
+}
+
+/// The content of a variant is the only entry of an object.
+impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for StrictEnum<'_, A> {
+    type Error = A::Error;
+
+    fn unit_variant(self) -> Result<(), A::Error> {
+        self.variant.unit_variant()
+    }
+
+    fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
+        let context = self.context;
+        let read = self.variant.newtype_variant_seed(StrictSeed::<_, false> { seed, context });
+        if let Err(error) = &read {
+            context.leave(error, Step::Number(0));
+        }
+        read
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, len: usize, visitor: V) -> Result<V::Value, A::Error> {
+        self.newtype_variant_seed(Content { visitor, len: Some(len), fields: &[] })
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        self.newtype_variant_seed(Content { visitor, len: None, fields })
+    }
+}
+
+/// The content of a tuple variant, with its length, or of a struct variant.
+struct Content<V> {
+    visitor: V,
+    len: Option<usize>,
+    fields: &'static [&'static str],
+}
+
+impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Content<V> {
+    type Value = V::Value;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
+        match self.len {
+            Some(len) => json.deserialize_tuple(len, self.visitor),
+            None => json.deserialize_struct("", self.fields, self.visitor),
+        }
+    }
+}
