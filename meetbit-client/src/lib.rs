@@ -106,10 +106,14 @@
 //! | [`update_online_conference`](OnlineConferences::update_online_conference) | `PATCH /online_conferences/{online_conference_id}`<br>`online_conferences.update.*` |
 //!
 //! # Features
-//! No feature is on by default.
+//! `rustls` is on by default. If several of `rustls`, `rustls-no-provider` and `native-tls` are on, the first of them is used,
+//! whatever other crates turn on in reqwest. With none of them, only plain HTTP on loopback addresses is possible.
 //!
 //! | feature | adds | use |
 //! |---|---|---|
+//! | `rustls` | TLS by rustls and aws-lc-rs, or by the provider that the application installs | on by default |
+//! | `rustls-no-provider` | TLS by rustls and the provider that the application installs, without the C code of aws-lc-rs | `default-features = false`; `ring::default_provider().install_default()` |
+//! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `tracing` | spans and events through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
@@ -253,6 +257,7 @@ pub use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 pub use bytes;
 pub use http;
 pub use jiff;
+pub use reqwest;
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -2,10 +2,12 @@
 //! response heads. It may import `request`, `response`, `rate_limit` and `error`.
 
 mod body;
+pub(crate) mod connections;
 pub(crate) mod error;
 mod gated_body;
+mod gunzip;
 pub(crate) mod http;
-mod idle;
 pub(crate) mod limited;
 pub(crate) mod observer;
 pub(crate) mod service;
+pub(crate) mod tls;

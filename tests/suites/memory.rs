@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use meetbit_client::{ErrorKind, Outcome};
+use meetbit_client::{Client, Credentials, ErrorKind, Outcome};
 use meetbit_tests::{
     client::{builder, create},
     probe::{
@@ -149,6 +149,45 @@ fn promise_13_an_error_of_many_values_takes_no_more_than_its_text() {
         let (_, used) =
             allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
         assert!(used.peak_bytes < 10 * MIB, "{} with {status}", used.peak_bytes);
+    }
+}
+
+/// Builds a client for each of so many tenants.
+fn clients(count: usize) -> Vec<Client> {
+    let tenant = |n| {
+        let client = Client::builder(format!("tenant-{n}.example.com")).credentials(Credentials::new("id", "secret"));
+        client.build().unwrap()
+    };
+    (0..count).map(tenant).collect()
+}
+
+/// The CPU time of this thread so far.
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[test]
+fn promise_13_clients_share_their_tls_configuration() {
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let started = cpu_time();
+    drop(clients(1));
+    println!("the first client: {:?} of CPU", cpu_time().saturating_sub(started));
+    for count in [1, 100, 1000] {
+        let started = cpu_time();
+        drop(clients(count));
+        let each = (cpu_time().saturating_sub(started)) / u32::try_from(count).unwrap();
+        let (clients, used) = allocations::measure(|| clients(count));
+        println!("{count} clients more: {each:?} of CPU and {} bytes each", used.peak_bytes / count);
+        assert!(used.peak_bytes / count <= 20 * 1024, "{count}: {used:?}");
+        // The least of several runs, because another thread may take the caches away.
+        let least = (0..3).map(|_| {
+            let started = cpu_time();
+            drop(self::clients(count));
+            (cpu_time().saturating_sub(started)) / u32::try_from(count).unwrap()
+        });
+        assert!(count < 1000 || least.min().unwrap().min(each) <= Duration::from_micros(200), "{each:?}");
+        drop(clients);
     }
 }
 

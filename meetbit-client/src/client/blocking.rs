@@ -16,15 +16,25 @@ use crate::error::Error;
 static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
 
 impl<T> Call<T> {
-    /// Sends the request and blocks until it is done, for programs without an async runtime.
-    ///
-    /// It works on every thread that may block: a plain thread, inside `spawn_blocking`, and inside `block_in_place`. The
-    /// call itself runs on a thread of the SDK.
+    /// Sends the call and blocks the thread until it is done, for code without an async runtime. It works on any thread that
+    /// may block, inside `spawn_blocking` and `block_in_place` too. The call itself runs on a thread of the SDK.
     ///
     /// # Errors
-    /// As [`send`](Self::send). In async code it sends nothing and returns
-    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest), because blocking there would stop other tasks. Code under
-    /// `tokio::task::unconstrained` cannot be recognized; there it blocks.
+    /// As [`send`](Self::send). Called from async code, it returns [`InvalidRequest`](crate::ErrorKind::InvalidRequest) without
+    /// sending anything, because it would block the runtime's other tasks. Code under `tokio::task::unconstrained` cannot be
+    /// recognized; there it blocks.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{Client, Customers, NewCustomer};
+    ///
+    /// let client = Client::from_env()?;
+    /// let ada = NewCustomer::new().first_name("Ada");
+    /// println!("customer {}", client.create_customer(&ada).wait()?.id);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn wait(self) -> Result<T, Error> {
         if is_async_code() {
             return Err(Error::invalid_request(

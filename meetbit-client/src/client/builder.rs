@@ -9,14 +9,16 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
 use crate::client::credentials::Credentials;
+use crate::client::http_client::ConnectionSettings;
 use crate::client::retry::{self, RetryPolicy};
-use crate::client::{Client, ClientInner, http_client};
+use crate::client::{Client, ClientInner};
 use crate::error::Error;
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::limiter::Limiter;
-use crate::request::base_url::BaseUrl;
+use crate::request::base_url::{BaseUrl, is_domain};
 use crate::request::headers::{KEY_ID, KEY_SECRET, check_text};
 use crate::request::parts::JSON;
+use crate::transport::connections::Connections;
 use crate::transport::http::Http;
 use crate::transport::limited::Limits;
 use crate::transport::service::{BoxError, Transport, boxed};
@@ -62,28 +64,35 @@ impl ClientBuilder {
         }
     }
 
-    /// Reads `MEETBIT_DOMAIN`, `MEETBIT_ACCESS_KEY_ID`, `MEETBIT_ACCESS_KEY_SECRET`, and, if it is set, `MEETBIT_BASE_URL`
-    /// from the environment.
+    /// Reads the environment variables `MEETBIT_DOMAIN`, `MEETBIT_ACCESS_KEY_ID`, `MEETBIT_ACCESS_KEY_SECRET` and, if it is
+    /// set, `MEETBIT_BASE_URL`. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), which names the variable that is missing or is not Unicode.
+    /// [`Config`](crate::ErrorKind::Config), naming every variable that is missing or not Unicode.
     pub fn from_env() -> Result<Self, Error> {
-        let credentials = Credentials::new(variable("MEETBIT_ACCESS_KEY_ID")?, variable("MEETBIT_ACCESS_KEY_SECRET")?);
-        let builder = Self::new(variable("MEETBIT_DOMAIN")?).credentials(credentials);
-        Ok(match env::var_os("MEETBIT_BASE_URL") {
-            Some(_) => builder.base_url(variable("MEETBIT_BASE_URL")?),
-            None => builder,
-        })
+        let required = ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET"].map(required_variable);
+        let base_url = variable("MEETBIT_BASE_URL");
+        match (required, base_url) {
+            ([Ok(domain), Ok(id), Ok(secret)], Ok(base_url)) => {
+                let builder = Self::new(domain).credentials(Credentials::new(id, secret));
+                Ok(base_url.into_iter().fold(builder, Self::base_url))
+            }
+            (required, base_url) => {
+                let wrong = required.into_iter().filter_map(Result::err).chain(base_url.err());
+                let wrong: Vec<_> = wrong.map(|why| format!("the environment variable {why}")).collect();
+                Err(Error::config(wrong.join("; ")))
+            }
+        }
     }
 
-    /// Sets the access key. The vendor asks to keep it in the environment, never in code.
+    /// The access key. MeetBit recommends to keep it in the environment and not in code.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
     }
 
-    /// Replaces `https://{domain}/api/public/v2.0`, for a sandbox, a proxy or a newer version. Every request keeps its path.
-    /// It must be https; plain http is allowed only for loopback addresses.
+    /// Replaces `https://{domain}/api/public/v2.0`, for a sandbox, a proxy or a newer version. Its path is kept in every request.
+    /// It must be HTTPS, except on loopback addresses.
     pub fn base_url(mut self, url: impl Into<String>) -> Self {
         self.base_url = Some(url.into());
         self
@@ -108,33 +117,34 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long an unused connection is kept (4 seconds by default). Choose less than the server does, because a create
-    /// that is sent on a connection that the server is closing has an unknown outcome.
+    /// How long an unused connection is kept (4 seconds by default). Servers close idle connections too, and a create that is sent
+    /// on a connection that is closing has an unknown outcome. Use less than the server does.
     pub fn idle_timeout(mut self, idle: Duration) -> Self {
         self.idle_timeout = idle.min(Duration::from_secs(24 * 60 * 60)); // the pool adds it to the time of day
         self
     }
 
-    /// Makes a new connection for each request, so that no create can meet a connection that the server is closing. Each
-    /// request then costs a handshake.
+    /// Makes a new connection for each request, so that no create uses a connection that the server is closing. Each request then
+    /// costs a handshake.
     pub fn fresh_connections(mut self, fresh: bool) -> Self {
         self.fresh_connections = fresh;
         self
     }
 
-    /// Sets when calls are sent again after a failure.
+    /// The retry policy of all calls. [`Call::retry`](crate::Call::retry) overrides it.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
     }
 
-    /// Sets how fast requests are sent; by default, MeetBit's default limits.
+    /// How fast requests are sent; MeetBit's default limits unless set.
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = limit;
         self
     }
 
-    /// Sets the largest reply that is read, in bytes, after decompression (8 MiB by default).
+    /// Sets the largest reply that is read, in bytes, after decompression (8 MiB by default). A compressed reply may have at
+    /// most about twice as many bytes before decompression.
     pub fn max_response_size(mut self, bytes: usize) -> Self {
         self.max_response_size = bytes;
         self
@@ -146,25 +156,79 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses this `reqwest::ClientBuilder`, for TLS roots, client certificates, proxies and name resolution.
+    /// Configures the HTTP client itself: TLS roots, client certificates, proxies and name resolution. It takes reqwest's
+    /// `ClientBuilder`, from the re-exported [`reqwest`](crate::reqwest), not this type.
     ///
-    /// The following are always enforced, whatever the builder says: no redirects, no referer, no retries by reqwest,
-    /// HTTP/1.1, no wire data in logs, only our decompression, and our time limit for connecting.
+    /// The following are always enforced, whatever the builder says: no redirects, no referer, no retries of reqwest's, HTTP/1.1,
+    /// no connection logging, no decompression of reqwest's, this builder's connect time limit.
     ///
-    /// Its default headers are sent with each request, except those that the client sets itself. Do not set headers that
-    /// delimit the message, such as `Content-Length`: they would truncate the body of a create.
+    /// Default headers of the builder are sent with each request, except those that the client sets itself. Do not set headers that
+    /// delimit the message, such as `Content-Length`: they would truncate the body.
     ///
-    /// By default no proxy is used, not even one from the environment. A builder that you pass uses its own proxies and, as
-    /// reqwest does, those of the environment, unless it says `no_proxy()`. Plain http, which is allowed only for loopback
-    /// addresses, never goes through a proxy.
+    /// By default no proxy is used, not even one from the environment. A builder given here uses the proxies that it was given; if
+    /// it was given none, it uses those from the environment, unless it says `no_proxy()`. Plain HTTP stays on this machine and
+    /// never uses a proxy.
+    ///
+    /// TLS uses the backend that the features of this crate select, unless the builder has one from `tls_backend_preconfigured`.
+    /// With the feature `rustls-no-provider`, call `tls_backend_rustls()` on the builder, because another crate may turn on
+    /// reqwest's `native-tls`, which is then its default.
+    ///
+    /// Without this setting, all clients share one TLS configuration, which trusts the system's certificates as they are when the
+    /// first client is built. A client with a builder of its own costs some milliseconds and 100 KiB more.
+    ///
+    /// # Examples
+    /// A proxy:
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use meetbit_client::{ClientBuilder, reqwest};
+    ///
+    /// let proxy = reqwest::Proxy::all("http://proxy.example.com:3128")?;
+    /// let http = reqwest::Client::builder().proxy(proxy);
+    /// let client = ClientBuilder::from_env()?.http_client(http).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    /// A certificate authority of your own, in addition to the system's:
+    /// ```no_run
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use meetbit_client::{ClientBuilder, reqwest};
+    ///
+    /// let pem = std::fs::read("company-ca.pem")?;
+    /// let roots = reqwest::Certificate::from_pem_bundle(&pem)?;
+    /// let http = reqwest::Client::builder().no_proxy().tls_certs_merge(roots);
+    /// let client = ClientBuilder::from_env()?.http_client(http).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn http_client(mut self, builder: reqwest::ClientBuilder) -> Self {
         self.http_client = Some(builder);
         self
     }
 
-    /// Sends requests through `service` instead of the network, for a test or another HTTP client.
+    /// Sends requests through `service` instead of the network: in a test, or with another HTTP client.
     ///
     /// Only the clones of this client share its rate limit; other clients have their own, even for the same key.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::http::{Request, Response};
+    /// use meetbit_client::{Bytes, Client, Credentials, ListUsers, Users};
+    /// use tower::{BoxError, service_fn};
+    ///
+    /// let service = service_fn(|_: Request<Bytes>| async {
+    ///     let body = r#"{"message":"Users.","data":[{"id":7}]}"#;
+    ///     Ok::<_, BoxError>(Response::new(Bytes::from(body)))
+    /// });
+    /// let client = Client::builder("acme.example.com")
+    ///     .credentials(Credentials::new("id", "secret"))
+    ///     .service(service)
+    ///     .build()?;
+    /// assert_eq!(client.list_users(&ListUsers::new()).await?[0].id.0, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn service<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<Bytes>, Response = http::Response<Bytes>> + Clone + Send + Sync + 'static,
@@ -175,8 +239,32 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds tower middleware. The layer added last is the outermost. Layers run once per attempt, and the rate limit applies
-    /// below them.
+    /// Adds tower middleware. The layer added last is outermost. Layers run once per attempt.
+    ///
+    /// A layer sees whole bodies as [`Bytes`](crate::Bytes). So layers that wrap a body, such as tower-http's `TraceLayer` and
+    /// compression layers, do not fit; layers that look at or change a request or response do, such as `SetRequestHeaderLayer`,
+    /// `MapRequestLayer` and `TimeoutLayer`.
+    ///
+    /// # Examples
+    /// A layer that logs each attempt. The example `logging_layer` is the same with a duration and redacted headers.
+    /// ```no_run
+    /// # fn example() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::http::Request;
+    /// use meetbit_client::{Bytes, ClientBuilder, Transport};
+    /// use tower::layer::layer_fn;
+    /// use tower::{ServiceExt, service_fn};
+    ///
+    /// let log = layer_fn(|inner: Transport| {
+    ///     service_fn(move |request: Request<Bytes>| {
+    ///         println!("{} {}", request.method(), request.uri().path());
+    ///         inner.clone().oneshot(request)
+    ///     })
+    /// });
+    /// let client = ClientBuilder::from_env()?.layer(log).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    /// The key headers are marked as sensitive, so that `Debug` of a request redacts them.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Transport> + Send + 'static,
@@ -212,7 +300,7 @@ impl ClientBuilder {
         let (retry, max_response_size) = (self.retry, self.max_response_size);
         let transport = match service {
             Some(service) => Transport::service(service, limits.clone()),
-            None => Transport::http(Http::new(self.http(&base_url)?, limits.clone(), max_response_size)),
+            None => Transport::http(Http::new(self.connections(&base_url)?, limits.clone(), max_response_size)),
         };
         Ok(Client(Arc::new(ClientInner {
             base_url,
@@ -251,16 +339,26 @@ impl ClientBuilder {
         Ok(headers)
     }
 
-    fn http(self, base_url: &BaseUrl) -> Result<reqwest::Client, Error> {
-        let builder = http_client::protected(self.http_client, base_url)
-            .connect_timeout(self.connect_timeout)
-            .pool_idle_timeout(self.idle_timeout);
-        let builder = if self.fresh_connections { builder.pool_max_idle_per_host(0) } else { builder };
-        builder.build().map_err(|error| {
-            let message = "the HTTP client cannot be set up";
-            Error::config(message).with(|e| e.source(Arc::new(error.without_url())))
-        })
+    fn connections(self, base_url: &BaseUrl) -> Result<Connections, Error> {
+        let settings = ConnectionSettings {
+            connect_timeout: self.connect_timeout,
+            idle_timeout: self.idle_timeout,
+            fresh_connections: self.fresh_connections,
+            is_plain: base_url.is_plain(),
+        };
+        let lifetime = self.attempt_timeout.saturating_add(self.idle_timeout);
+        match self.http_client {
+            Some(own) => Ok(Connections::of(build(settings.apply(own)?)?, lifetime)),
+            None => Connections::built(Box::new(move || build(settings.builder()?)), lifetime),
+        }
     }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, Error> {
+    builder.build().map_err(|error| {
+        let message = "the HTTP client cannot be set up";
+        Error::config(message).with(|e| e.source(Arc::new(error.without_url())))
+    })
 }
 
 /// Error texts are plain text, and a `Call<Bytes>` may be anything, so a server that obeys the header must be free to answer
@@ -287,19 +385,28 @@ impl Client {
     }
 }
 
-/// The value of a variable. An error names the variable, not the value.
-fn variable(name: &'static str) -> Result<String, Error> {
-    env::var(name).map_err(|error| match error {
-        VarError::NotPresent => Error::config(format!("the environment variable {name} is not set")),
-        VarError::NotUnicode(_) => Error::config(format!("the environment variable {name} is not Unicode")),
-    })
+fn required_variable(name: &'static str) -> Result<String, String> {
+    match env::var_os(name) {
+        Some(value) if value.is_empty() => Err(format!("{name} is empty")),
+        _ => variable(name)?.ok_or_else(|| format!("{name} is not set")),
+    }
 }
 
+/// The value of a variable that is set and not empty. An error names the variable, not the value.
+fn variable(name: &'static str) -> Result<Option<String>, String> {
+    match env::var(name) {
+        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not Unicode")),
+    }
+}
+
+/// It shows no user name, password or query of the base URL, which may be secret.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("domain", &self.domain)
-            .field("base_url", &self.base_url)
+            .field("domain", &if is_domain(&self.domain) { &self.domain } else { "[invalid]" })
+            .field("base_url", &self.base_url.as_deref().map(BaseUrl::redacted))
             .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }

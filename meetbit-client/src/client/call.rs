@@ -144,7 +144,7 @@ impl<T> Call<T> {
         };
         call.parts.check()?;
         let request = call.outgoing().request();
-        request.map_err(|_| Error::invalid_request("the URL of the request is longer than a URI may be"))
+        request.map_err(|error| Error::invalid_request(error.to_string()))
     }
 
     /// Sends the request and returns the whole reply.

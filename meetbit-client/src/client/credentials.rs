@@ -8,7 +8,7 @@ use crate::error::Error;
 
 use crate::request::headers;
 
-/// The two halves of an access key. The secret is wiped from memory when the last copy goes, and never printed.
+/// The id and the secret of an access key. The secret never appears in `Debug` and is wiped on drop.
 ///
 /// ```
 /// use meetbit_client::Credentials;
@@ -23,8 +23,8 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The id and the secret of an access key, as the MeetBit Admin Panel shows them. They are checked when the client is
-    /// built: visible ASCII, with no blanks around it.
+    /// The id and the secret of an access key, as the MeetBit Admin Panel shows them. The secret is shown only once. Both must be
+    /// visible ASCII without surrounding whitespace; the builder checks them.
     pub fn new(id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self { id: id.into(), secret: Zeroizing::new(secret.into()) }
     }

@@ -10,12 +10,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+use crate::request::argument_serializer::ArgumentSerializer;
 use crate::request::headers;
 
-/// The JSON of an argument. It is the only code that is generic in the type of a serialized argument.
+/// The JSON of an argument; nothing for `None`. It is the only code that is generic in the type of a serialized argument.
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::with_capacity(512);
-    serde_json::to_writer(&mut json, value).map(|()| json)
+    value.serialize(ArgumentSerializer(&mut serde_json::Serializer::new(&mut json))).map(|()| json)
 }
 
 /// The text of an argument. It takes `dyn Display`, so that it is compiled once.

@@ -80,6 +80,9 @@ impl BaseUrl {
         }
         let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
         check_base(&url).map_err(refuse)?;
+        check_host_text(text, &url).map_err(|host| {
+            refuse(&format!("has a host that is read as `{host}`; write it like this, so that nothing is hidden"))
+        })?;
         if url.as_str().parse::<http::Uri>().is_err() {
             return Err(refuse("has a character that its host or path may not have"));
         }
@@ -89,6 +92,17 @@ impl BaseUrl {
             url,
             endpoints: UrlCache::default(),
         })
+    }
+
+    /// The text of a base URL without what may be secret: user name, password, query and fragment. For `Debug`.
+    pub(crate) fn redacted(text: &str) -> String {
+        let Ok(url) = Url::parse(text) else { return "[invalid]".to_owned() };
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        let Some(host) = url.host_str() else { return "[invalid]".to_owned() };
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let user = if has_user { "[redacted]@" } else { "" };
+        let rest = if url.query().is_some() || url.fragment().is_some() { "[redacted]" } else { "" };
+        format!("{}://{user}{host}{port}{}{rest}", url.scheme(), url.path())
     }
 
     /// The value of the `Host` header. It has a port unless that is the scheme's default.
@@ -118,10 +132,32 @@ fn check_base(url: &Url) -> Result<(), &'static str> {
     }
 }
 
+/// A URL parser removes invisible characters, decodes `%2e`, reads `0x7f.1` as an IP address and adds missing slashes. The
+/// host that a reader sees must be the host that is called.
+///
+/// # Errors
+/// The host as it is read.
+fn check_host_text<'a>(text: &str, url: &'a Url) -> Result<(), &'a str> {
+    let host = url.host_str().unwrap_or_default();
+    let after_scheme = text.get(url.scheme().len()..).and_then(|rest| rest.strip_prefix("://")).unwrap_or_default();
+    let written = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
+    let written = match written.rsplit_once(':') {
+        Some((before, port)) if !port.ends_with(']') => before,
+        _ => written,
+    };
+    // An IPv6 address can be written in several ways, none of which hides anything.
+    if written.eq_ignore_ascii_case(host) || written.starts_with('[') { Ok(()) } else { Err(host) }
+}
+
 pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|ip| ip.is_loopback())
+}
+
+/// True for a plain DNS name, which holds no secret.
+pub(crate) fn is_domain(domain: &str) -> bool {
+    check_domain(domain).is_ok()
 }
 
 fn check_domain(domain: &str) -> Result<(), &'static str> {
@@ -253,10 +289,33 @@ mod tests {
             "https://acme.example.com\\@evil.example",
             "https://a\tb.example",
             "http://127.0.0.1@evil.example",
+            "http://127.0.0.1\u{200b}/",
+            "http://127.0.0.1\u{ad}/",
+            "http://\u{feff}127.0.0.1/",
+            "http://127。0。0。1/",
+            "http://１２７.0.0.1/",
+            "http://127%2e0.0.1/",
+            "http://0x7f.1/",
+            "http://2130706433/",
+            "http:127.0.0.1/",
+            "http:///127.0.0.1/",
+            "https://acme\u{200d}.example.com",
+            "https://bücher.example",
+            "https://acme.example.com\u{2060}:443/",
         ];
         for url in refused {
             assert_eq!(BaseUrl::new("acme.example.com", Some(url)).unwrap_err().kind(), ErrorKind::Config, "{url}");
         }
+        for url in [
+            "https://ACME.example.com/a",
+            "HTTPS://acme.example.com",
+            "http://[0:0::1]:80",
+            "https://acme.example.com:443/",
+        ] {
+            assert!(BaseUrl::new("acme.example.com", Some(url)).is_ok(), "{url}");
+        }
+        let hidden = BaseUrl::new("acme.example.com", Some("http://127.0.0.1\u{200b}/")).unwrap_err().to_string();
+        assert!(hidden.starts_with("the base URL has a host that is read as `127.0.0.1`"), "{hidden}");
         let plain = BaseUrl::new("acme.example.com", Some("http://acme.example.com")).unwrap_err().to_string();
         assert_eq!(plain, "the base URL must be https; plain http is allowed only for loopback addresses");
     }

@@ -1,12 +1,47 @@
 //! A request in the forms in which it leaves.
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::HeaderMap;
-use http::uri::InvalidUri;
 use reqwest::Url;
 
 use crate::request::base_url::BaseUrl;
+use crate::request::framing;
 use crate::request::parts::RequestParts;
+
+/// The longest URL that the crate `http` takes, in bytes. Servers take less: usually 8,000.
+const MAX_URL: usize = 65_534;
+
+/// Why a URL cannot be a URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UrlError {
+    /// It has this many bytes.
+    TooLong(usize),
+    Invalid,
+}
+
+impl UrlError {
+    fn of(url: &Url) -> Self {
+        match url.as_str().len() {
+            length if length > MAX_URL => Self::TooLong(length),
+            _ => Self::Invalid,
+        }
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong(length) => write!(
+                f,
+                "the URL of the request is too long: it has {length} bytes, and at most {MAX_URL} are possible; send a long \
+                 list in several requests or in a body"
+            ),
+            Self::Invalid => f.write_str("the URL of the request is not a URI"),
+        }
+    }
+}
 
 /// A request about to be sent by a client.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +61,16 @@ impl OutgoingRequest<'_> {
         request
     }
 
+    /// # Errors
+    /// The URL is longer than a URI may be.
+    pub(crate) fn check_url(self) -> Result<(), UrlError> {
+        if self.parts.url_length(self.base_url) <= MAX_URL {
+            return Ok(());
+        }
+        let url = self.url();
+        if url.as_str().len() <= MAX_URL { Ok(()) } else { Err(UrlError::of(&url)) }
+    }
+
     pub(crate) fn url(self) -> Url {
         self.parts.url(self.base_url)
     }
@@ -36,11 +81,13 @@ impl OutgoingRequest<'_> {
 
     /// The request for people and middleware. It has no `Host` header, because middleware that changes the URI would leave the
     /// header behind.
-    pub(crate) fn request(self) -> Result<http::Request<Bytes>, InvalidUri> {
+    pub(crate) fn request(self) -> Result<http::Request<Bytes>, UrlError> {
         let mut request = http::Request::new(self.body());
         *request.method_mut() = self.parts.endpoint.method().clone();
-        *request.uri_mut() = self.parts.uri(self.base_url)?;
-        *request.headers_mut() = self.parts.headers(self.headers_without_host);
+        *request.uri_mut() = self.parts.uri(self.base_url).map_err(|_| UrlError::of(&self.url()))?;
+        let mut headers = self.parts.headers(self.headers_without_host);
+        framing::say_zero(&mut headers, request.method(), request.body());
+        *request.headers_mut() = headers;
         Ok(request)
     }
 }

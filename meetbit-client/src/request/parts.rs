@@ -99,15 +99,22 @@ impl RequestParts {
         self.headers.insert(name, value);
     }
 
+    /// Sets the body, unless the argument is `None`.
     pub(crate) fn set_json(&mut self, json: serde_json::Result<Vec<u8>>, precheck: Precheck) {
-        let body = json.unwrap_or_else(|error| {
-            self.record_error(Error::invalid_request(format!("the body cannot be written as JSON: {error}")));
-            Vec::new()
-        });
-        self.set_body(JSON, body.into(), precheck);
+        match json {
+            Ok(body) if body.is_empty() => {}
+            Ok(body) => self.set_body(JSON, body.into(), precheck),
+            Err(error) => {
+                self.record_error(Error::invalid_request(format!("the body cannot be written as JSON: {error}")));
+            }
+        }
     }
 
+    /// Sets the body, unless the argument is `None`.
     pub(crate) fn set_form(&mut self, json: serde_json::Result<Vec<u8>>, precheck: Precheck) {
+        if json.as_ref().is_ok_and(Vec::is_empty) {
+            return;
+        }
         let mut form = String::new();
         if let Err(error) = urlencoded::append(&mut form, None, json) {
             self.record_error(Error::invalid_request(format!(
@@ -162,6 +169,11 @@ impl RequestParts {
             headers.insert(name, value.clone());
         }
         headers
+    }
+
+    /// The length of the URL in bytes, or a little more.
+    pub(crate) fn url_length(&self, base: &BaseUrl) -> usize {
+        base.url.as_str().len() + self.endpoint.path().len() + self.path.len() + self.query.len() + 1
     }
 
     pub(crate) fn url(&self, base: &BaseUrl) -> Url {

@@ -10,13 +10,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Appends a struct's or a map's own pairs, those of a list of pairs, or a scalar or a list of scalars under `name`. What is
-/// `null` is left out.
+/// Appends a struct's or a map's own pairs, those of a list of pairs, or a scalar or a list of scalars under `name`. A value
+/// that is `null` or absent is left out.
 ///
 /// # Errors
 /// Why the JSON could not be written, or what is none of these, in words that fit into brackets.
 pub(crate) fn append(pairs: &mut String, name: Option<&str>, json: serde_json::Result<Vec<u8>>) -> Result<(), String> {
     let json = json.map_err(|error| error.to_string())?;
+    if json.is_empty() {
+        return Ok(());
+    }
     let value: &RawValue = serde_json::from_slice(&json).map_err(|error| error.to_string())?;
     let mut pairs = Pairs(Serializer::new(pairs));
     match (kind(value), name) {

@@ -1,11 +1,12 @@
 //! Reads a reply's body, decompressed, up to a limit.
 
-use std::io::{self, Write};
+use std::io;
 
 use bytes::Bytes;
-use flate2::write::MultiGzDecoder;
 use http::{HeaderMap, header};
 use tokio::time::{Instant, timeout_at};
+
+use crate::transport::gunzip::Gunzip;
 
 /// Why a body could not be read whole.
 #[derive(Debug)]
@@ -28,9 +29,9 @@ pub(crate) async fn read(response: &mut reqwest::Response, max: usize) -> Result
         return if first.len() > max { Err(BodyError::TooLarge) } else { Ok(first) };
     }
     let mut sink = Sink::new(encoding, length, max);
-    sink.write(&first)?;
+    sink.write(&first).await?;
     while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
-        sink.write(&chunk)?;
+        sink.write(&chunk).await?;
     }
     sink.finish()
 }
@@ -43,7 +44,7 @@ pub(crate) async fn read_text(response: &mut reqwest::Response, until: Instant) 
     let Ok(encoding) = Encoding::of(response.headers()) else { return Bytes::new() };
     let mut sink = Sink::new(encoding, None, TEXT);
     while let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await {
-        if sink.write(&chunk).is_err() {
+        if sink.write(&chunk).await.is_err() {
             break;
         }
     }
@@ -72,56 +73,45 @@ impl Encoding {
 
 enum Sink {
     Identity(Capped),
-    Gzip(Box<MultiGzDecoder<Capped>>),
+    Gzip(Box<Gunzip>),
 }
 
 impl Sink {
     fn new(encoding: Encoding, length: Option<u64>, max: usize) -> Self {
-        let capped = Capped { bytes: Vec::new(), max, overflown: false };
+        let capped = Capped::new(max);
         match encoding {
             Encoding::Identity => Self::Identity(capped.announced(length)),
-            Encoding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(capped))),
+            Encoding::Gzip => Self::Gzip(Box::new(Gunzip::new(capped))),
         }
     }
 
-    fn write(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
+    async fn write(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         match self {
-            Self::Identity(capped) => capped.write_all(chunk).map_err(|_| BodyError::TooLarge),
-            Self::Gzip(decoder) => decoder.write_all(chunk).map_err(|error| gzip_error(decoder.get_ref(), error)),
+            Self::Identity(capped) => capped.push(chunk),
+            Self::Gzip(gunzip) => gunzip.write(chunk).await,
         }
     }
 
     fn finish(self) -> Result<Bytes, BodyError> {
         match self {
-            Self::Identity(capped) => Ok(capped.bytes.into()),
-            Self::Gzip(mut decoder) => {
-                decoder.try_finish().map_err(|error| gzip_error(decoder.get_ref(), error))?;
-                Ok(std::mem::take(&mut decoder.get_mut().bytes).into())
-            }
+            Self::Identity(capped) => Ok(capped.into_vec().into()),
+            Self::Gzip(gunzip) => gunzip.finish().map(|capped| capped.into_vec().into()),
         }
     }
 
-    /// What has been read, whether it is whole or not.
+    /// What has been read, complete or not.
     fn into_read(self) -> Bytes {
         match self {
-            Self::Identity(capped) => capped.bytes.into(),
-            Self::Gzip(mut decoder) => {
-                let _broken = decoder.try_finish();
-                std::mem::take(&mut decoder.get_mut().bytes).into()
-            }
+            Self::Identity(capped) => capped.into_vec().into(),
+            Self::Gzip(gunzip) => gunzip.into_output().into_vec().into(),
         }
     }
-}
-
-fn gzip_error(capped: &Capped, error: io::Error) -> BodyError {
-    if capped.overflown { BodyError::TooLarge } else { BodyError::Corrupt(error) }
 }
 
 /// Takes at most `max` bytes.
-struct Capped {
+pub(super) struct Capped {
     bytes: Vec<u8>,
-    max: usize,
-    overflown: bool,
+    pub(super) max: usize,
 }
 
 impl Capped {
@@ -130,30 +120,33 @@ impl Capped {
     const SMALL: usize = 1024 * 1024;
     const LARGE: usize = 16 * Self::SMALL;
 
+    pub(super) fn new(max: usize) -> Self {
+        Self { bytes: Vec::new(), max }
+    }
+
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        self.bytes
+    }
+
     fn announced(mut self, length: Option<u64>) -> Self {
         let length = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
         self.bytes.reserve_exact(length.min(self.max).min(Self::SMALL));
         self
     }
-}
 
-impl Write for Capped {
-    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+    /// # Errors
+    /// It is more than fits. What fits is kept.
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), BodyError> {
         let length = self.bytes.len() + chunk.len();
         if length > self.max {
-            self.overflown = true;
             self.bytes.extend_from_slice(&chunk[..self.max - self.bytes.len()]);
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(BodyError::TooLarge);
         }
         if length > self.bytes.capacity() && length > Self::SMALL {
             let capacity = length.saturating_mul(2).max(Self::LARGE).min(self.max);
             self.bytes.reserve_exact(capacity - self.bytes.len());
         }
         self.bytes.extend_from_slice(chunk);
-        Ok(chunk.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

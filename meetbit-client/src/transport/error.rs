@@ -7,8 +7,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::Error;
 use crate::error::kind::{ErrorKind, Outcome};
 use crate::rate_limit::limiter::AcquireError;
+use crate::request::outgoing::UrlError;
 use crate::transport::body::BodyError;
 
 /// A failed attempt. It is cheap to clone, because middleware passes it on inside its own errors.
@@ -38,8 +40,8 @@ impl TransportError {
         Self::new(ErrorKind::TooLarge, Outcome::Done, "the reply is larger than `max_response_size`")
     }
 
-    pub(crate) fn invalid_uri() -> Self {
-        Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, "the address of the request cannot be a URI")
+    pub(crate) fn url(error: UrlError) -> Self {
+        Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, error.to_string())
     }
 
     /// The same for a request that has not departed.
@@ -48,23 +50,39 @@ impl TransportError {
         Self { kind, outcome: Outcome::NotSent, ..self }
     }
 
+    /// No HTTP client could be made for another runtime.
+    pub(crate) fn set_up(error: Error) -> Self {
+        let failure = Self::new(error.kind(), Outcome::NotSent, "the HTTP client cannot be set up");
+        Self { source: Some(Arc::new(error)), ..failure }
+    }
+
     /// An error of reqwest before the head of the reply.
     pub(crate) fn sending(error: reqwest::Error) -> Self {
         let failure = if error.is_builder() {
             Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, "the request cannot be made")
-        } else if error.is_timeout() && !error.is_connect() {
+        } else if error.is_connect() {
+            Self::connecting(&error)
+        } else if error.is_timeout() {
             return Self::timeout(); // a limit that the user set on the HTTP client
-        } else if !error.is_connect() {
+        } else {
             let message = "the connection broke before the reply";
             Self { temporary: true, ..Self::new(ErrorKind::Network, Outcome::Unknown, message) }
-        } else if is_tls_refusal(&error) {
-            let message = "the server's certificate or TLS version is not accepted";
-            Self::new(ErrorKind::Connect, Outcome::NotSent, message)
-        } else {
-            let message = "no connection could be made";
-            Self { temporary: true, ..Self::new(ErrorKind::Connect, Outcome::NotSent, message) }
         };
         Self { source: Some(Arc::new(error.without_url())), ..failure }
+    }
+
+    fn connecting(error: &reqwest::Error) -> Self {
+        let server = error.url().map_or_else(|| "the server".to_owned(), authority);
+        let (temporary, message) = match ConnectFailure::of(error) {
+            ConnectFailure::Tls => (false, format!("the certificate or TLS version of {server} is not accepted")),
+            ConnectFailure::ProxyAuthentication => {
+                (false, format!("the proxy refused to connect to {server}: it requires authentication (407)"))
+            }
+            ConnectFailure::Proxy => (false, format!("the proxy refused to connect to {server}")),
+            ConnectFailure::Timeout => (true, format!("no connection could be made to {server} in time")),
+            ConnectFailure::Other => (true, format!("no connection could be made to {server}")),
+        };
+        Self { temporary, ..Self::new(ErrorKind::Connect, Outcome::NotSent, message) }
     }
 
     /// An error while the body of a success is read.
@@ -133,18 +151,67 @@ pub(crate) fn seconds(wait: Duration) -> String {
     if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
 }
 
-/// rustls reports what it does not accept as invalid data. Any other failure to connect may be temporary.
-fn is_tls_refusal(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(this) = cause {
-        let io = this.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::InvalidData) {
-            return true;
+/// Host and port.
+fn authority(url: &reqwest::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Why no connection could be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ConnectFailure {
+    /// The certificate, the name or the version of the server. Another attempt fails too.
+    Tls,
+    /// The proxy answered `CONNECT` with 407.
+    ProxyAuthentication,
+    /// The proxy answered `CONNECT` with another status. It is not known which.
+    Proxy,
+    Timeout,
+    /// DNS, TCP, or an end of the connection while it was set up.
+    Other,
+}
+
+impl ConnectFailure {
+    /// Reads the chain of causes, because neither reqwest nor hyper-util has public types for them.
+    fn of(error: &reqwest::Error) -> Self {
+        let mut cause = error.source();
+        while let Some(this) = cause {
+            let io = this.downcast_ref::<io::Error>();
+            if let Some(failure) = io.map_or_else(|| Self::of_text(&this.to_string()), Self::of_io) {
+                return failure;
+            }
+            // `source` of an `io::Error` skips the error inside it.
+            cause = io.and_then(io::Error::get_ref).map_or_else(|| this.source(), |inner| Some(inner));
         }
-        // `source` of an `io::Error` skips the error inside it.
-        cause = io.and_then(io::Error::get_ref).map_or_else(|| this.source(), |inner| Some(inner));
+        if error.is_timeout() { Self::Timeout } else { Self::Other }
     }
-    false
+
+    fn of_io(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            // rustls reports what it does not accept as invalid data. It does so for a server that does not speak TLS, too.
+            io::ErrorKind::InvalidData => Some(Self::Tls),
+            io::ErrorKind::TimedOut => Some(Self::Timeout),
+            // Other backends have no kind of their own.
+            io::ErrorKind::Other => None,
+            _ if error.raw_os_error().is_some_and(|code| code > 0) => Some(Self::Other),
+            io::ErrorKind::UnexpectedEof => Some(Self::Other),
+            _ => Self::of_text(&error.to_string()),
+        }
+    }
+
+    /// hyper-util's texts for a tunnel, and the words of OpenSSL, `SChannel` and Secure Transport.
+    fn of_text(text: &str) -> Option<Self> {
+        match text {
+            "tunnel error: proxy authorization required" => Some(Self::ProxyAuthentication),
+            "tunnel error: unsuccessful" => Some(Self::Proxy),
+            "dns error" | "tcp connect error" => Some(Self::Other),
+            _ if text.contains("unexpected eof") => Some(Self::Other), // OpenSSL's word for a connection that ends
+            _ => {
+                let words = ["certificate", "SSL routines", "handshake failure", "protocol version"];
+                words.iter().any(|word| text.contains(word)).then_some(Self::Tls)
+            }
+        }
+    }
 }
 
 impl fmt::Display for TransportError {

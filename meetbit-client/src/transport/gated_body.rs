@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Method;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::rate_limit::permit::Permit;
+use crate::request::framing;
 
 /// The body of a request. It asks its permit at the moment at which the request leaves.
 ///
@@ -20,11 +22,15 @@ use crate::rate_limit::permit::Permit;
 pub(crate) struct GatedBody {
     body: Bytes,
     permit: Arc<Permit>,
+    /// True if the request says that its body has no bytes.
+    says_zero: bool,
 }
 
 impl GatedBody {
-    pub(crate) fn new(body: Bytes, permit: Arc<Permit>) -> Self {
-        Self { body, permit }
+    /// hyper writes `Content-Length: 0` itself, for a body that is not at its end and has zero bytes. The header cannot be
+    /// set before, because hyper would then send the request without asking the body for its first frame.
+    pub(crate) fn new(body: Bytes, permit: Arc<Permit>, method: &Method) -> Self {
+        Self { says_zero: body.is_empty() && framing::implies_body(method), body, permit }
     }
 }
 
@@ -41,7 +47,7 @@ impl Body for GatedBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.permit.depart() && self.body.is_empty()
+        self.permit.depart() && self.body.is_empty() && !self.says_zero
     }
 
     /// A request that must not depart claims to have a body, so that the body can fail.

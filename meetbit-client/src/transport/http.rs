@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header;
 use reqwest::Url;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::rate_limit::permit::Permit;
-use crate::request::outgoing::OutgoingRequest;
+use crate::request::outgoing::{OutgoingRequest, UrlError};
 use crate::transport::body;
+use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
-use crate::transport::idle::Idle;
 use crate::transport::limited::{self, Exchange, Limits, Sent};
 use crate::transport::observer::AttemptObserver;
 
@@ -23,10 +24,9 @@ const ERROR_BODY: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Http {
-    client: reqwest::Client,
+    connections: Arc<Connections>,
     limits: Limits,
     max_response_size: usize,
-    idle: Arc<Idle>,
 }
 
 /// The parsed URL of a request, for when middleware leaves its URI as it is. Parsing it again costs 7,000 instructions.
@@ -37,8 +37,8 @@ pub(crate) struct ParsedUrl {
 }
 
 impl Http {
-    pub(crate) fn new(client: reqwest::Client, limits: Limits, max_response_size: usize) -> Self {
-        Self { client, limits, max_response_size, idle: Arc::default() }
+    pub(crate) fn new(connections: Connections, limits: Limits, max_response_size: usize) -> Self {
+        Self { connections: Arc::new(connections), limits, max_response_size }
     }
 
     /// Sends the request of a call.
@@ -53,7 +53,7 @@ impl Http {
         let parsed = parts.extensions.get::<ParsedUrl>().filter(|parsed| parsed.uri == parts.uri);
         let url = match parsed {
             Some(parsed) => parsed.url.clone(),
-            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::invalid_uri())?,
+            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::url(UrlError::Invalid))?,
         };
         let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
         let exchange = HttpExchange { http: self, head: Head::Middleware(&parts, &url), body: &body, observer };
@@ -83,6 +83,7 @@ impl Head<'_> {
             Self::Middleware(parts, url) => {
                 let mut request = reqwest::Request::new(parts.method.clone(), url.clone());
                 request.headers_mut().clone_from(&parts.headers);
+                request.headers_mut().remove(header::CONTENT_LENGTH); // `GatedBody` says it
                 request
             }
         }
@@ -91,10 +92,11 @@ impl Head<'_> {
 
 impl Exchange for HttpExchange<'_> {
     async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
-        if self.http.idle.ends(permit.granted_at()) {
+        let checkout = self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
+        if checkout.is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
-        let mut response = self.execute(permit.clone()).await.map_err(TransportError::sending)?;
+        let mut response = self.execute(checkout, permit.clone()).await.map_err(TransportError::sending)?;
         let status = response.status();
         self.observer.on_response_head(&permit, status, response.headers());
         let body = if status.is_success() {
@@ -111,9 +113,23 @@ impl Exchange for HttpExchange<'_> {
 
 impl HttpExchange<'_> {
     /// It is no `async fn`, so that the state of a call does not hold the request as well.
-    fn execute(&self, permit: Arc<Permit>) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {
+    fn execute(
+        &self,
+        checkout: Checkout,
+        permit: Arc<Permit>,
+    ) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {
         let mut request = self.head.request();
-        *request.body_mut() = Some(reqwest::Body::wrap(GatedBody::new(self.body.clone(), permit)));
-        self.http.client.execute(request)
+        if checkout.number > 0 {
+            set_pool(request.url_mut(), checkout.number);
+        }
+        let body = GatedBody::new(self.body.clone(), permit, request.method());
+        *request.body_mut() = Some(reqwest::Body::wrap(body));
+        checkout.client.execute(request)
     }
+}
+
+/// Gives the request connections of this number. The pool of connections tells user names apart, and reqwest does not send
+/// the user name of a URL that is set after the request is made.
+fn set_pool(url: &mut Url, number: usize) {
+    let _always_ok = url.set_username(&number.to_string()); // the URL has a host
 }

@@ -2,4 +2,5 @@
 
 mod at_most_once;
 mod blocking;
+mod environment;
 mod time_limits;

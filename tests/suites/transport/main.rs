@@ -1,3 +1,7 @@
-//! Layers and services of the user's own.
+//! One attempt on the wire: what connections, replies, layers and services may do.
 
+mod connecting;
+mod gzip;
 mod middleware;
+mod runtimes;
+mod tls_backend;

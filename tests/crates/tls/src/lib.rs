@@ -1,0 +1,1 @@
+//! A program that calls MeetBit over TLS. Everything is in its tests.
