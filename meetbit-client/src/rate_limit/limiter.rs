@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::WARNING;
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{Shared, Tenant};
+use crate::rate_limit::registry::{REGISTRY, Registry, Shared, Tenant};
 use crate::rate_limit::state::{Ask, Moment, Report, Verdict, WaitReason, after, span};
 
 /// Hands out permits to send with one key of one tenant. Clones share the state.
@@ -53,8 +53,12 @@ impl Turn {
 impl Limiter {
     /// The limiter of all clients of this process for one server and key.
     pub(crate) fn shared(origin: &str, key: &str) -> Self {
+        Self::of(&REGISTRY, origin, key)
+    }
+
+    pub(crate) fn of(registry: &'static Registry, origin: &str, key: &str) -> Self {
         let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: Tenant::shared(origin, &key), key }))
+        Self(Arc::new(Inner { tenant: registry.tenant(origin, &key), key }))
     }
 
     /// A limiter that only one client and its clones use.

@@ -11,6 +11,9 @@ use crate::rate_limit::state::Moment;
 /// run. It keeps its ticket, so it has its turn when it comes.
 pub(crate) const PATIENCE: Moment = 250_000;
 
+/// A key makes up for this number of rounds in which it had no contender.
+const ARREARS: u64 = 5;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiter {
     key: String,
@@ -24,8 +27,10 @@ struct KeyQueue {
     tickets: BTreeSet<u64>,
     /// Those that could go if the tenant's limit let them.
     contenders: BTreeSet<u64>,
-    /// Of the keys with contenders, the one with the smallest turn is next. A grant puts the key at the back.
-    turn: u64,
+    /// Its next request belongs to this round.
+    round: u64,
+    /// The order of the keys within a round.
+    order: u64,
 }
 
 /// The waiters of a tenant that are alive.
@@ -36,9 +41,11 @@ pub(crate) struct Queue {
     /// The tickets by the moment at which they are to ask.
     due: BTreeSet<(Moment, u64)>,
     keys: BTreeMap<String, KeyQueue>,
-    /// The keys that have contenders, by their turn.
-    rotation: BTreeMap<u64, String>,
-    last_turn: u64,
+    /// The keys that have contenders, by round and order: in each round, one request of each key goes.
+    rotation: BTreeSet<(u64, u64, String)>,
+    /// The first round that is not over.
+    round: u64,
+    last_order: u64,
     /// Not slower than the limit of any waiter since the queue was last empty.
     pub(crate) fastest: Option<RateLimit>,
 }
@@ -66,7 +73,7 @@ impl Queue {
 
     /// The key whose turn it is.
     pub(crate) fn next_key(&self) -> Option<&str> {
-        self.rotation.first_key_value().map(|(_, key)| &**key)
+        self.rotation.first().map(|(.., key)| &**key)
     }
 
     /// The number of waiters of the key before a ticket, at most `enough`; of all if the call has no ticket yet.
@@ -76,16 +83,19 @@ impl Queue {
     }
 
     /// The number of contenders of other keys, about `enough` at most, that go before a call which `ahead` waiters of its own
-    /// key precede: one of each key goes in each round.
+    /// key precede.
     pub(crate) fn turns_before(&self, key: &str, ahead: usize, enough: usize) -> usize {
-        let own = self.keys.get(key).map_or(u64::MAX, |queue| queue.turn);
-        let last = if ahead == 0 { own } else { u64::MAX };
+        let own = self.keys.get(key);
+        let (round, order) = own.map_or((self.round, u64::MAX), |queue| (queue.round, queue.order));
+        let round = round.max(self.round.saturating_sub(ARREARS)).saturating_add(ahead as u64);
         let mut turns = 0;
-        for (turn, other) in self.rotation.range(..last).filter(|(turn, _)| **turn != own) {
+        for (_, _, key) in self.rotation.range(..(round, order, String::new())).filter(|(.., other)| other != key) {
             if turns >= enough {
                 break;
             }
-            turns += self.keys[other].contenders.len().min(ahead + usize::from(*turn < own));
+            let other = &self.keys[key];
+            let rounds = round - other.round + u64::from(other.order < order);
+            turns += other.contenders.len().min(usize::try_from(rounds).unwrap_or(usize::MAX));
         }
         turns
     }
@@ -97,16 +107,16 @@ impl Queue {
         }
         self.due.insert((at, ticket));
         self.fastest = Some(self.fastest.map_or(limit, |fastest| fastest.or_faster(limit)));
-        self.last_turn += 1;
-        let turn = self.last_turn;
-        let queue = self.keys.entry(key.to_owned()).or_insert_with(|| KeyQueue { turn, ..KeyQueue::default() });
+        self.last_order += 1;
+        let new = KeyQueue { round: self.round, order: self.last_order, ..KeyQueue::default() };
+        let queue = self.keys.entry(key.to_owned()).or_insert(new);
         queue.tickets.insert(ticket);
         if contends {
             queue.contenders.insert(ticket);
         } else {
             queue.contenders.remove(&ticket);
         }
-        self.rotate(key, None);
+        self.rotate(key, 0);
     }
 
     pub(crate) fn remove(&mut self, ticket: u64) {
@@ -116,27 +126,31 @@ impl Queue {
             queue.tickets.remove(&ticket);
             queue.contenders.remove(&ticket);
         }
-        self.rotate(&key, None);
+        self.rotate(&key, 0);
         if self.waiters.is_empty() {
             self.fastest = None;
         }
     }
 
-    /// Puts the key at the back of the rotation.
+    /// A request of the key was granted.
     pub(crate) fn end_turn(&mut self, key: &str) {
-        self.last_turn += 1;
-        self.rotate(key, Some(self.last_turn));
+        self.rotate(key, 1);
+        self.round = self.rotation.first().map_or(0, |(round, ..)| *round).max(self.round);
     }
 
-    /// Keeps the key in the rotation while it has contenders.
-    fn rotate(&mut self, key: &str, turn: Option<u64>) {
+    /// Forgets a key that has no waiters.
+    pub(crate) fn drop_key(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
+    /// Moves the key by some rounds, and keeps it in the rotation while it has contenders.
+    fn rotate(&mut self, key: &str, rounds: u64) {
         let Some(queue) = self.keys.get_mut(key) else { return };
-        self.rotation.remove(&queue.turn);
-        queue.turn = turn.unwrap_or(queue.turn);
+        let contended = self.rotation.remove(&(queue.round, queue.order, key.to_owned()));
+        let first = if contended { 0 } else { self.round.saturating_sub(ARREARS) };
+        queue.round = queue.round.max(first) + rounds;
         if !queue.contenders.is_empty() {
-            self.rotation.insert(queue.turn, key.to_owned());
-        } else if queue.tickets.is_empty() {
-            self.keys.remove(key);
+            self.rotation.insert((queue.round, queue.order, key.to_owned()));
         }
     }
 }

@@ -12,10 +12,15 @@ use tokio::time::Instant;
 
 use crate::rate_limit::state::{Moment, SECOND, State, after, span};
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { tenants: BTreeMap::new(), retired: BTreeSet::new() });
+/// The tenants of this process.
+pub(crate) static REGISTRY: Registry = Registry::new();
 
-struct Registry {
-    tenants: BTreeMap<String, Arc<Tenant>>,
+#[derive(Debug)]
+pub(crate) struct Registry(Mutex<Tenants>);
+
+#[derive(Debug)]
+struct Tenants {
+    by_origin: BTreeMap<String, Arc<Tenant>>,
     /// Origins and keys that a client has left, by the moment at which their state can be dropped.
     retired: BTreeSet<(Instant, String, Arc<str>)>,
 }
@@ -24,7 +29,7 @@ struct Registry {
 #[derive(Debug)]
 pub(crate) struct Tenant {
     /// `None` if only the clones of one client use it.
-    origin: Option<String>,
+    home: Option<(&'static Registry, String)>,
     shared: Mutex<Shared>,
 }
 
@@ -42,35 +47,41 @@ pub(crate) struct Shared {
     last: Moment,
 }
 
-impl Tenant {
-    pub(crate) fn new(origin: Option<String>) -> Arc<Self> {
-        let (state, waiting, clients) = (State::default(), BTreeMap::new(), BTreeMap::new());
-        let shared = Shared { state, waiting, clients, next_id: 0, start: Instant::now(), last: 0 };
-        Arc::new(Self { origin, shared: Mutex::new(shared) })
+impl Registry {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), retired: BTreeSet::new() }))
     }
 
     /// The tenant at `origin`, with one more client of `key`.
-    pub(crate) fn shared(origin: &str, key: &Arc<str>) -> Arc<Self> {
-        let mut registry = lock(&REGISTRY);
-        registry.drop_retired();
-        let new = || Self::new(Some(origin.to_owned()));
-        let tenant = registry.tenants.entry(origin.to_owned()).or_insert_with(new).clone();
+    pub(crate) fn tenant(&'static self, origin: &str, key: &Arc<str>) -> Arc<Tenant> {
+        let mut tenants = lock(&self.0);
+        tenants.drop_retired();
+        let new = || Tenant::new(Some((self, origin.to_owned())));
+        let tenant = tenants.by_origin.entry(origin.to_owned()).or_insert_with(new).clone();
         *tenant.lock().clients.entry(key.clone()).or_default() += 1;
         tenant
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(home: Option<(&'static Registry, String)>) -> Arc<Self> {
+        let (state, waiting, clients) = (State::default(), BTreeMap::new(), BTreeMap::new());
+        let shared = Shared { state, waiting, clients, next_id: 0, start: Instant::now(), last: 0 };
+        Arc::new(Self { home, shared: Mutex::new(shared) })
     }
 
     /// A client of `key` is gone.
     pub(crate) fn release(&self, key: &Arc<str>) {
-        let Some(origin) = &self.origin else { return };
-        let mut registry = lock(&REGISTRY);
+        let Some((registry, origin)) = &self.home else { return };
+        let mut tenants = lock(&registry.0);
         let mut shared = self.lock();
         let clients = shared.clients.remove(key).unwrap_or_default();
         if clients > 1 {
             shared.clients.insert(key.clone(), clients - 1);
         }
         drop(shared);
-        registry.retired.insert((Instant::now(), origin.clone(), key.clone()));
-        registry.drop_retired();
+        tenants.retired.insert((Instant::now(), origin.clone(), key.clone()));
+        tenants.drop_retired();
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -78,13 +89,13 @@ impl Tenant {
     }
 }
 
-impl Registry {
+impl Tenants {
     /// Drops the state of keys that no client uses, and of tenants without keys.
     fn drop_retired(&mut self) {
         let now = Instant::now();
         while self.retired.first().is_some_and(|(due, ..)| *due <= now) {
             let Some((_, origin, key)) = self.retired.pop_first() else { return };
-            let Some(tenant) = self.tenants.get(&origin).cloned() else { continue };
+            let Some(tenant) = self.by_origin.get(&origin).cloned() else { continue };
             let mut shared = tenant.lock();
             if shared.clients.contains_key(&key) {
                 continue;
@@ -93,7 +104,7 @@ impl Registry {
             if let Some(due) = shared.state.drop_key(now, &key) {
                 self.retired.insert((shared.instant(due), origin, key));
             } else if shared.clients.is_empty() && shared.state.is_empty() {
-                self.tenants.remove(&origin);
+                self.by_origin.remove(&origin);
             }
         }
     }
@@ -132,4 +143,26 @@ impl Shared {
 /// Nothing panics while a lock is held, so a poisoned one guards sound data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Registry {
+        pub(crate) fn get(&self, origin: &str) -> Option<Arc<Tenant>> {
+            lock(&self.0).by_origin.get(origin).cloned()
+        }
+
+        /// The number of keys that wait to be dropped.
+        pub(crate) fn retired(&self) -> usize {
+            lock(&self.0).retired.len()
+        }
+    }
+
+    impl Shared {
+        pub(crate) fn set_last(&mut self, last: Moment) {
+            self.last = last;
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub(crate) const HOLD: Moment = SECOND;
 pub(crate) const LOOK: Moment = SECOND;
 /// Of the waiters before a call no more than this (or the free places) are counted, so that the effort does not grow with
 /// the queue. The wait is then shorter than it could be.
-const FORESIGHT: usize = 200;
+pub(crate) const FORESIGHT: usize = 100;
 /// An unanswered request has arrived this long after its departure.
 const ASSUMED_DELIVERY: Moment = SECOND;
 
@@ -254,6 +254,7 @@ impl State {
             return Some(matters_until.max(now + PATIENCE));
         }
         self.keys.remove(key);
+        self.queue.drop_key(key);
         None
     }
 
@@ -366,5 +367,12 @@ impl State {
 
     fn key_mut(&mut self, key: &str) -> &mut KeyState {
         self.keys.get_mut(key).expect("`expire` has made it")
+    }
+}
+
+#[cfg(test)]
+impl State {
+    pub(crate) fn keys_len(&self) -> usize {
+        self.keys.len()
     }
 }
