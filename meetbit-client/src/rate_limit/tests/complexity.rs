@@ -1,6 +1,6 @@
 //! The effort does not grow with the number of waiters, requests or keys. It is counted, not timed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::rate_limit::queue::Queue;
@@ -9,9 +9,9 @@ use crate::rate_limit::state::{FORESIGHT, LOOK, SECOND as S};
 const MANY: u64 = 20_000;
 
 /// Lets every waiter ask when it was told, and counts the asks until all are served.
-fn serve(store: &mut Store, limit: RateLimit, due: &mut BTreeMap<(Moment, u64), ()>) -> u64 {
+fn serve(store: &mut Store, limit: RateLimit, due: &mut BTreeSet<(Moment, u64)>) -> u64 {
     let mut asks = 0;
-    while let Some(((at, ticket), ())) = due.pop_first() {
+    while let Some((at, ticket)) = due.pop_first() {
         store.now = store.now.max(at);
         asks += 1;
         match store.ask("key", Some(ticket), limit) {
@@ -20,7 +20,7 @@ fn serve(store: &mut Store, limit: RateLimit, due: &mut BTreeMap<(Moment, u64), 
                 assert!(store.depart("key", id, limit));
                 store.answer("key", id, limit, Feedback::default());
             }
-            Verdict::Wait { wait, .. } => drop(due.insert((store.now + wait, ticket), ())),
+            Verdict::Wait { wait, .. } => assert!(due.insert((store.now + wait, ticket))),
             verdict => panic!("{verdict:?}"),
         }
     }
@@ -31,13 +31,13 @@ fn serve(store: &mut Store, limit: RateLimit, due: &mut BTreeMap<(Moment, u64), 
 fn promise_10_a_burst_whose_first_call_does_not_run_takes_few_asks_a_call() {
     let mut asks_per_call = Vec::new();
     for callers in [MANY / 10, MANY] {
-        let (mut store, mut due) = (Store::default(), BTreeMap::new());
+        let (mut store, mut due) = (Store::default(), BTreeSet::new());
         let limit = RateLimit::per_second(u32::try_from(callers).unwrap() / 5).queue(usize::MAX);
         store.send("key", limit, refusal(1));
         for caller in 0..callers {
             let Verdict::Closed { wait, ticket, .. } = store.ask("key", None, limit) else { panic!() };
             if caller > 0 {
-                due.insert((store.now + wait, ticket), ());
+                due.insert((store.now + wait, ticket));
             }
         }
         asks_per_call.push(serve(&mut store, limit, &mut due) / callers);
@@ -83,10 +83,10 @@ fn promise_10_a_full_window_of_two_thousand_is_not_searched_through() {
         store.send("key", limit, Feedback::default());
         store.now += 100;
     }
-    let mut due = BTreeMap::new();
+    let mut due = BTreeSet::new();
     for _ in 0..2_000 {
         let (ticket, wait) = store.wait("key", None, limit);
-        due.insert((store.now + wait, ticket), ());
+        due.insert((store.now + wait, ticket));
     }
     let asks = serve(&mut store, limit, &mut due);
     assert!(asks <= 3 * 2_000, "{asks}");

@@ -225,17 +225,17 @@ impl World {
     /// The adversary lets each request arrive when it does most harm.
     fn judge(&self) {
         for key in 0..KEYS.len() {
-            let worst = worst(self.arrivals.iter().filter(|(other, ..)| *other == key), self.limit.period);
+            let worst = worst(&self.arrivals.iter().filter(|(other, ..)| *other == key), self.limit.period);
             assert!(worst <= self.limit.key, "{worst} of {} with a key", self.limit.key);
         }
-        let worst = worst(self.arrivals.iter(), self.limit.period);
+        let worst = worst(&self.arrivals.iter(), self.limit.period);
         assert!(worst <= self.limit.tenant, "{worst} of {} to the tenant", self.limit.tenant);
     }
 }
 
 /// The largest number of requests that can arrive in a half-open window: one that ends right before `start + period` has
 /// those that can arrive after its start, and any window can be moved until it starts at a latest arrival.
-fn worst<'a>(arrivals: impl Iterator<Item = &'a (usize, Moment, Moment)> + Clone, period: Moment) -> usize {
+fn worst<'a>(arrivals: &(impl Iterator<Item = &'a (usize, Moment, Moment)> + Clone), period: Moment) -> usize {
     let starts: BTreeSet<Moment> = arrivals.clone().map(|(_, _, latest)| *latest).collect();
     let within = |start: Moment| {
         arrivals.clone().filter(move |(_, first, latest)| *latest >= start && *first < start + period).count()
@@ -284,7 +284,9 @@ fn promise_9_keys_that_wait_take_turns_in_any_schedule() {
                 verdict => panic!("{verdict:?}"),
             }
         };
-        calls.into_iter().for_each(|key| ask(&mut store, &mut waiting, key, None));
+        for key in calls {
+            ask(&mut store, &mut waiting, key, None);
+        }
         while let Some((&ticket, &(at, key))) = waiting.iter().min_by_key(|(_, (at, _))| *at) {
             waiting.remove(&ticket);
             store.now = store.now.max(at);
@@ -297,7 +299,7 @@ fn promise_9_keys_that_wait_take_turns_in_any_schedule() {
 fn promise_9_the_adversary_finds_a_limiter_that_counts_from_the_departure() {
     // Two requests that depart a period apart, and arrive together.
     let arrivals = [(0, 0, S), (0, S, S), (0, 3 * S, 3 * S)];
-    assert_eq!((worst(arrivals.iter(), S), worst(arrivals[1..].iter(), S)), (2, 1));
-    assert_eq!(worst([(0, 0, 0), (0, S, S)].iter(), S), 1, "windows are half-open");
-    assert_eq!(worst([(0, 0, 0), (0, S - 1, S)].iter(), S), 2);
+    assert_eq!((worst(&arrivals.iter(), S), worst(&arrivals[1..].iter(), S)), (2, 1));
+    assert_eq!(worst(&[(0, 0, 0), (0, S, S)].iter(), S), 1, "windows are half-open");
+    assert_eq!(worst(&[(0, 0, 0), (0, S - 1, S)].iter(), S), 2);
 }

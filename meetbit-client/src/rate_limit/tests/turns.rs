@@ -251,7 +251,9 @@ const TICK_OF_SCHEDULE: Moment = S / 8;
 fn promise_9_a_key_that_cannot_go_holds_up_no_other() {
     let (mut store, limit) = (Store::default(), RateLimit::per_second(1).tenant(2));
     store.send("a", limit, Feedback::default());
-    (0..5).for_each(|_| drop(store.wait("a", None, limit)));
+    for _ in 0..5 {
+        store.wait("a", None, limit);
+    }
     store.send("b", limit, Feedback::default());
     store.now += S / 2;
     let (ticket, _) = store.wait("c", None, limit);
