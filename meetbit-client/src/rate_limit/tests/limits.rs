@@ -1,7 +1,8 @@
 //! What a `RateLimit` says.
 
 use super::*;
-use crate::rate_limit::state::SECOND as S;
+use crate::rate_limit::queue::PATIENCE;
+use crate::rate_limit::state::{SECOND as S, WaitReason};
 
 #[test]
 fn promise_9_limits_are_at_least_one_and_the_tenants_is_twice_the_keys() {
@@ -72,4 +73,26 @@ fn promise_9_a_slow_clients_period_does_not_delay_those_who_wait_before_it() {
     let verdict = store.ask_within("key", None, slow, 4 * S);
     assert!(matches!(verdict, Verdict::Wait { wait, .. } if wait < 4 * S), "{verdict:?}");
     assert_eq!(store.waiting("key"), 11);
+}
+
+#[test]
+fn promise_10_a_call_behind_one_with_a_larger_limit_does_not_ask_all_the_time() {
+    let (fast, slow) = (RateLimit::per_second(9), RateLimit::per_second(2));
+    let mut store = Store::default();
+    store.send("key", fast, refusal(1));
+    let tickets = [fast, slow].map(|limit| match store.ask("key", None, limit) {
+        Verdict::Closed { ticket, .. } => ticket,
+        verdict => panic!("{verdict:?}"),
+    });
+    store.now += S;
+    assert_eq!(store.wait("key", Some(tickets[1]), slow).1, PATIENCE, "one place is free, for the call before it");
+    store.go("key", Some(tickets[0]), fast);
+}
+
+#[test]
+fn promise_9_a_call_that_waits_for_both_limits_waits_for_its_key() {
+    let (mut store, limit) = (Store::default(), RateLimit::per_second(1).tenant(1));
+    store.send("key", limit, Feedback::default());
+    assert!(matches!(store.ask("key", None, limit), Verdict::Wait { reason: WaitReason::Key, .. }));
+    assert!(matches!(store.ask("other", None, limit), Verdict::Wait { reason: WaitReason::Tenant, .. }));
 }

@@ -3,6 +3,7 @@
 use tokio::time::advance;
 
 use super::*;
+use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::registry::Registry;
 use crate::rate_limit::state::{HOUR, MINUTE, SECOND as S};
 
@@ -137,4 +138,41 @@ async fn promise_9_a_clock_that_goes_back_a_little_stands_still() {
     assert_eq!(limiter.status(limit).in_use, 1);
     limiter.with(|shared, now, _| shared.set_last(now + 1));
     assert_eq!(limiter.status(limit).in_use, 0, "more than a second is another clock");
+}
+
+#[test]
+fn promise_9_a_key_with_waiters_is_not_dropped() {
+    let (mut store, limit) = (Store::default(), RateLimit::per_second(1).tenant(1));
+    store.send("other", limit, Feedback::default());
+    let (ticket, _) = store.wait("key", None, limit);
+    assert_eq!(store.state.drop_key(store.now, "key"), Some(store.now + PATIENCE));
+    store.state.tell(store.now, "key", limit, &Report::Withdrawn { ticket });
+    assert_eq!((store.state.drop_key(store.now, "key"), store.state.keys_len()), (None, 1));
+    assert_eq!(store.state.drop_key(store.now, "other"), Some(S + 5_000));
+    store.now = S + 5_000;
+    assert_eq!((store.state.drop_key(store.now, "other"), store.state.is_empty()), (None, true));
+}
+
+#[test]
+fn promise_9_a_key_that_was_dropped_comes_back_as_a_new_one() {
+    let (mut queue, limit) = (Queue::default(), RateLimit::default());
+    (0..3).for_each(|ticket| queue.insert("other", ticket, 0, true, limit));
+    queue.insert("key", 3, 0, true, limit);
+    (0..5).for_each(|_| queue.end_turn("key"));
+    assert_eq!(queue.turns_before("key", 0, 9), 3, "it has had five turns");
+    queue.remove(3);
+    queue.drop_key("key");
+    queue.insert("key", 4, 0, true, limit);
+    assert_eq!(queue.turns_before("key", 0, 9), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn promise_7_a_tenant_is_remembered_as_long_as_one_of_its_keys() {
+    let registry = registry();
+    let refused = Limiter::of(registry, "tenant", "refused");
+    send(&refused, RateLimit::default(), refusal(10)).await;
+    drop(refused);
+    drop(Limiter::of(registry, "tenant", "unused"));
+    let refused = Limiter::of(registry, "tenant", "refused");
+    assert_eq!(refused.status(RateLimit::default()).closed_for, Some(10 * SECOND));
 }
