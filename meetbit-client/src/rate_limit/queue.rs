@@ -89,11 +89,11 @@ impl Queue {
         let (round, order) = own.map_or((self.round, u64::MAX), |queue| (queue.round, queue.order));
         let round = round.max(self.round.saturating_sub(ARREARS)).saturating_add(ahead as u64);
         let mut turns = 0;
-        for (_, _, key) in self.rotation.range(..(round, order, String::new())).filter(|(.., other)| other != key) {
+        for (.., name) in self.rotation.range(..(round, order, String::new())).filter(|(.., name)| name != key) {
             if turns >= enough {
                 break;
             }
-            let other = &self.keys[key];
+            let other = &self.keys[name];
             let rounds = round - other.round + u64::from(other.order < order);
             turns += other.contenders.len().min(usize::try_from(rounds).unwrap_or(usize::MAX));
         }
