@@ -1,7 +1,7 @@
 //! Decides who may send to a tenant, and when.
 //!
-//! The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. Only `limiter` has a lock and
-//! waits. The room may import `response` and `error`.
+//! The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
+//! each tenant, behind a lock. Only `limiter` waits. The room may import `response` and `error`.
 
 pub(crate) mod config;
 pub(crate) mod gate;

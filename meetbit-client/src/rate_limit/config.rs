@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::state::{Moment, span};
+use crate::rate_limit::state::{Moment, SECOND, TICK, span};
 
 /// How fast a client may send: a number of requests in any period of one second, as the server sees them.
 ///
@@ -22,26 +22,28 @@ use crate::rate_limit::state::{Moment, span};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimit {
-    key: u32,
-    tenant: u32,
-    /// Microseconds.
-    period: Moment,
-    /// Microseconds.
+    pub(crate) key: usize,
+    pub(crate) tenant: usize,
+    pub(crate) period: Moment,
     credit: Moment,
     pub(crate) queue: usize,
 }
+
+/// Longer periods count as this, so that no sum of moments overflows.
+const MILLENNIUM: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
+/// Added to every period, because clocks and timers are not exact.
+const MARGIN: Moment = 5 * TICK;
 
 impl RateLimit {
     /// At most `key` requests a second with one access key, and twice as many to the tenant; 0 counts as 1.
     #[must_use]
     pub fn per_second(key: u32) -> Self {
-        let key = key.max(1);
-        let period = span(Duration::from_secs(1));
-        Self { key, tenant: key.saturating_mul(2), period, credit: 0, queue: 10_000 }
+        let key = key.max(1) as usize;
+        Self { key, tenant: key.saturating_mul(2), period: SECOND, credit: 0, queue: 10_000 }
     }
 
     /// At most one request in each `period` with one access key, and two to the tenant, for rates below one a second. A period
-    /// of zero counts as one microsecond, and one of more than a year as a year.
+    /// of zero counts as one microsecond, and one of more than a thousand years as that.
     ///
     /// Clients with the same key should state the same period, because a request counts for the period of its own client.
     ///
@@ -54,15 +56,14 @@ impl RateLimit {
     /// ```
     #[must_use]
     pub fn every(period: Duration) -> Self {
-        const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        Self { period: span(period.min(YEAR)).max(1), ..Self::per_second(1) }
+        Self { period: span(period.min(MILLENNIUM)).max(1), ..Self::per_second(1) }
     }
 
     /// At most `requests` to the tenant in each second (or each period of [`every`](Self::every)), over all keys that this
     /// process uses; 0 counts as 1.
     #[must_use]
     pub fn tenant(mut self, requests: u32) -> Self {
-        self.tenant = requests.max(1);
+        self.tenant = requests.max(1) as usize;
         self
     }
 
@@ -78,9 +79,10 @@ impl RateLimit {
     /// ```
     #[must_use]
     pub fn shared_by(mut self, processes: u32) -> Self {
-        let processes = processes.max(1);
+        let processes = processes.max(1) as usize;
         if self.is_counted() {
-            self.period = self.period.saturating_mul(u64::from(processes.div_ceil(self.key).max(1)));
+            let periods = processes.div_ceil(self.key) as u64;
+            self.period = self.period.saturating_mul(periods).min(span(MILLENNIUM));
             self.key = (self.key / processes).max(1);
             self.tenant = (self.tenant / processes).max(1);
         }
@@ -109,28 +111,28 @@ impl RateLimit {
     /// No limit. After a `429` nothing is sent before `Retry-After` has passed all the same.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self { tenant: u32::MAX, ..Self::per_second(u32::MAX) }
+        Self { key: usize::MAX, tenant: usize::MAX, ..Self::default() }
     }
 
     /// False if there is no limit, so that requests need not be counted.
     pub(crate) fn is_counted(self) -> bool {
-        (self.key, self.tenant) != (u32::MAX, u32::MAX)
+        (self.key, self.tenant) != (usize::MAX, usize::MAX)
     }
 
-    pub(crate) fn key(self) -> usize {
-        self.key as usize
+    /// A request counts for this long after its answer.
+    pub(crate) fn after_answer(self) -> Moment {
+        (self.period + MARGIN).saturating_sub(self.credit)
     }
 
-    pub(crate) fn tenant_limit(self) -> usize {
-        self.tenant as usize
-    }
-
-    pub(crate) fn period(self) -> Moment {
-        self.period
-    }
-
-    pub(crate) fn credit(self) -> Moment {
-        self.credit
+    /// A limit that is not slower than this and the other one.
+    pub(crate) fn or_faster(self, other: Self) -> Self {
+        Self {
+            key: self.key.max(other.key),
+            tenant: self.tenant.max(other.tenant),
+            period: self.period.min(other.period),
+            credit: self.credit.max(other.credit),
+            ..self
+        }
     }
 }
 

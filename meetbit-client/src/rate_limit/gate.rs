@@ -12,6 +12,8 @@ pub(crate) const WARNING: u32 = 3;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Gate {
     open_at: Moment,
+    /// When it opens after the last `429`. Requests that were on the wire at that `429` were sent before.
+    refused_until: Moment,
     refusals: u32,
 }
 
@@ -23,23 +25,26 @@ impl Gate {
 
     /// The number of refusals in a row. They lapse an hour after the gate has opened.
     pub(crate) fn refusals(&self, now: Moment) -> u32 {
-        if now > self.open_at.saturating_add(HOUR) { 0 } else { self.refusals }
+        if now >= self.lapse_at() { 0 } else { self.refusals }
+    }
+
+    /// Until then it is closed or has refusals to remember.
+    pub(crate) fn matters_until(&self) -> Moment {
+        if self.refusals == 0 { self.open_at } else { self.open_at.max(self.lapse_at()) }
     }
 
     /// Closes for a `429` to a request that was sent at `sent`. Without `retry_after` the wait is one second, doubled by each
     /// further refusal. It never opens earlier than before.
     pub(crate) fn on_429(&mut self, sent: Moment, now: Moment, retry_after: Option<Duration>) {
-        self.refusals = self.refusals(now);
-        if self.was_open(sent) {
-            self.refusals = self.refusals.saturating_add(1);
-        }
+        self.refusals = self.refusals(now).saturating_add((sent >= self.refused_until).into());
         let default = SECOND << self.refusals.saturating_sub(1).min(6);
         self.close(now, retry_after.map_or(default, span));
+        self.refused_until = self.open_at;
     }
 
     /// Any other answer ends the row of refusals, if its request was sent after the last of them.
     pub(crate) fn on_other(&mut self, sent: Moment) {
-        if self.was_open(sent) {
+        if sent >= self.refused_until {
             self.refusals = 0;
         }
     }
@@ -53,8 +58,7 @@ impl Gate {
         self.open_at = self.open_at.max(now.saturating_add(wait));
     }
 
-    /// Requests that were on the wire when it closed say nothing new.
-    fn was_open(&self, sent: Moment) -> bool {
-        sent >= self.open_at
+    fn lapse_at(&self) -> Moment {
+        self.refused_until.saturating_add(HOUR)
     }
 }

@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::WARNING;
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{Shared, Tenant};
-use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason, after, span};
+use crate::rate_limit::registry::{REGISTRY, Registry, Shared, Tenant};
+use crate::rate_limit::state::{Ask, Moment, Report, Verdict, WaitReason, after, span};
 
 /// Hands out permits to send with one key of one tenant. Clones share the state.
 #[derive(Clone, Debug)]
@@ -53,14 +53,17 @@ impl Turn {
 impl Limiter {
     /// The limiter of all clients of this process for one server and key.
     pub(crate) fn shared(origin: &str, key: &str) -> Self {
+        Self::of(&REGISTRY, origin, key)
+    }
+
+    pub(crate) fn of(registry: &'static Registry, origin: &str, key: &str) -> Self {
         let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: Tenant::shared(origin, &key), key }))
+        Self(Arc::new(Inner { tenant: registry.tenant(origin, &key), key }))
     }
 
     /// A limiter that only one client and its clones use.
     pub(crate) fn private(key: &str) -> Self {
-        let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: Tenant::private(&key), key }))
+        Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
     }
 
     /// Waits for a permit to send one request, and says what it waited for.
@@ -70,10 +73,14 @@ impl Limiter {
         let mut waiting = Waiting { limiter: self, waiter: None };
         let mut waited_for = None;
         loop {
-            match self.ask(turn, &mut waiting)? {
-                Next::Go(permit) => return Ok((permit, waited_for)),
-                Next::Wait { until, waiter, reason } => {
-                    waited_for = waited_for.or(Some(reason));
+            let granted_at = Instant::now();
+            match self.ask(turn, &mut waiting, granted_at)? {
+                Next::Go { id } => {
+                    return Ok((Permit::new(self.clone(), id, turn.limit, granted_at), waited_for));
+                }
+                Next::Wait { wait, waiter, reason } => {
+                    waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
+                    let until = after(granted_at, Duration::from_micros(wait));
                     let _woken_or_due = timeout_at(until, waiter.notified()).await;
                 }
             }
@@ -81,88 +88,70 @@ impl Limiter {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        let mut shared = self.lock();
-        let now = shared.now();
-        let key = shared.state.key(now, &self.0.key);
-        RateLimitStatus {
-            limit: u32::try_from(key.limit(limit, now)).unwrap_or(u32::MAX),
-            in_use: key.window.len(),
-            waiting: key.queue.len(),
-            closed_for: key.gate.closed_until(now).map(|open_at| Duration::from_micros(open_at - now)),
-            refusals: key.gate.refusals(now),
-            shortest_round_trip: key.shortest_round_trip.map(Duration::from_micros),
-        }
-    }
-
-    /// False if the request must not depart.
-    pub(crate) fn depart(&self, id: u64, limit: RateLimit) -> bool {
-        let mut shared = self.lock();
-        let now = shared.now();
-        shared.state.depart(now, &self.0.key, id, limit)
-    }
-
-    pub(crate) fn renew(&self, id: u64) {
-        let mut shared = self.lock();
-        let now = shared.now();
-        shared.state.renew(now, &self.0.key, id);
+        self.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
     /// Reports, and wakes whom the report concerns.
     pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        let mut shared = self.lock();
+        self.with(|shared, now, key| {
+            shared.state.tell(now, key, limit, report);
+            match report {
+                Report::Answered { feedback, .. } if feedback.is_429 => shared.wake(shared.state.waiters(key)),
+                Report::Answered { .. } => {}
+                Report::Released { .. } | Report::Withdrawn { .. } => {
+                    shared.wake(shared.state.next(key).into_iter().flatten());
+                }
+            }
+        });
+    }
+
+    /// Passes the state, the present moment and the key.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
+        let mut shared = self.0.tenant.lock();
         let now = shared.now();
-        shared.state.tell(now, &self.0.key, limit, report);
-        match report {
-            Report::Answered { feedback, .. } if feedback.is_429 => shared.wake_all(),
-            Report::Answered { .. } => {}
-            Report::Released { .. } | Report::Withdrawn { .. } => shared.wake_heads(),
-        }
+        f(&mut shared, now, &self.0.key)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Shared> {
-        self.0.tenant.lock()
-    }
-
-    fn ask(&self, turn: &Turn, waiting: &mut Waiting<'_>) -> Result<Next, AcquireError> {
-        let granted_at = Instant::now();
-        let within = span(turn.deadline.saturating_duration_since(granted_at));
+    fn ask(&self, turn: &Turn, waiting: &mut Waiting<'_>, asked_at: Instant) -> Result<Next, AcquireError> {
+        let within = span(turn.deadline.saturating_duration_since(asked_at));
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
-        let mut shared = self.lock();
-        let (now, id) = (shared.now(), shared.new_id());
-        let (key, ticket) = (&*self.0.key, turn.ticket.get().copied());
-        let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
-        let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
-            Verdict::Go { ticket } => {
-                turn.ticket.get_or_init(|| ticket);
-                if waiting.waiter.take().is_some() {
-                    shared.waiting.remove(&ticket);
-                    shared.wake_head(key); // it was told a moment that assumed that this call would go later
+        self.with(|shared, now, key| {
+            let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
+            let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
+            let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
+                Verdict::Go { ticket } => {
+                    turn.ticket.get_or_init(|| ticket);
+                    if waiting.waiter.take().is_some() {
+                        shared.waiting.remove(&ticket);
+                        shared.wake(shared.state.next(key).into_iter().flatten()); // they were told a moment that assumed a later grant
+                    }
+                    return Ok(Next::Go { id });
                 }
-                return Ok(Next::Go(Permit::new(self.clone(), id, turn.limit, granted_at)));
-            }
-            Verdict::Closed { wait, refusals, ticket } => {
-                let repeated = refusals >= WARNING;
-                if repeated || wait >= within || wait > span(turn.max_wait) {
-                    waiting.enlist(&mut shared, ticket); // so that it leaves the queue
-                    return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
+                Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
+                Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
+                Verdict::Closed { wait, refusals, ticket } => {
+                    let repeated = refusals >= WARNING;
+                    if repeated || wait >= within || wait > span(turn.max_wait) {
+                        shared.state.tell(now, key, turn.limit, &Report::Withdrawn { ticket });
+                        return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
+                    }
+                    (wait, WaitReason::Gate, ticket)
                 }
-                (wait, WaitReason::Gate, ticket)
-            }
-            Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
-            Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
-            Verdict::Full => return Err(AcquireError::QueueFull),
-        };
-        turn.ticket.get_or_init(|| ticket);
-        let waiter = waiting.enlist(&mut shared, ticket);
-        Ok(Next::Wait { until: after(granted_at, Duration::from_micros(wait)), waiter, reason })
+                Verdict::Full => return Err(AcquireError::QueueFull),
+            };
+            turn.ticket.get_or_init(|| ticket);
+            let (_, waiter) = waiting.waiter.get_or_insert_with(|| (ticket, Arc::default()));
+            shared.waiting.insert(ticket, waiter.clone());
+            Ok(Next::Wait { wait, waiter: waiter.clone(), reason })
+        })
     }
 }
 
 enum Next {
-    Go(Permit),
-    Wait { until: Instant, waiter: Arc<Notify>, reason: WaitReason },
+    Go { id: u64 },
+    Wait { wait: Moment, waiter: Arc<Notify>, reason: WaitReason },
 }
 
 /// A call that waits. It leaves the queue when it is dropped.
@@ -171,18 +160,10 @@ struct Waiting<'a> {
     waiter: Option<(u64, Arc<Notify>)>,
 }
 
-impl Waiting<'_> {
-    fn enlist(&mut self, shared: &mut Shared, ticket: u64) -> Arc<Notify> {
-        let (_, waiter) = self.waiter.get_or_insert_with(|| (ticket, Arc::default()));
-        shared.waiting.insert(ticket, waiter.clone());
-        waiter.clone()
-    }
-}
-
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some((ticket, _)) = self.waiter.take() {
-            self.limiter.lock().waiting.remove(&ticket);
+            self.limiter.with(|shared, _, _| shared.waiting.remove(&ticket));
             self.limiter.tell(RateLimit::default(), &Report::Withdrawn { ticket });
         }
     }

@@ -32,8 +32,8 @@ impl Permit {
     /// Asks to depart, as late as possible before the first byte leaves. The first answer stands. False means that the
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
-        let ask = || self.limiter.depart(self.id, self.limit).then(Instant::now);
-        self.departed_at.get_or_init(ask).is_some()
+        let depart = || self.limiter.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit));
+        self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
 
     pub(crate) fn has_departed(&self) -> bool {
@@ -47,7 +47,7 @@ impl Permit {
 
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
-        self.limiter.renew(self.id);
+        self.limiter.with(|shared, now, key| shared.state.renew(now, key, self.id));
     }
 
     /// Reports the head of the reply. It must be called at once, because nothing may be sent after a `429`.

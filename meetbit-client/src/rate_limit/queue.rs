@@ -1,42 +1,56 @@
-//! The calls of one key that wait for their turn.
+//! The calls of a tenant that wait for their turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::state::Moment;
 
 /// A waiter that comes later than this after the moment it was told is skipped: its task, its process or its machine may not
 /// run. It keeps its ticket, so it has its turn when it comes.
 pub(crate) const PATIENCE: Moment = 250_000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A key makes up for this number of rounds in which it had no contender.
+const ARREARS: u64 = 5;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiter {
+    key: String,
     /// When it was told to ask again.
     at: Moment,
-    /// Its limit for the key.
-    limit: usize,
 }
 
-/// The waiters that are alive, in order of their tickets.
+/// The waiters of one key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct KeyQueue {
+    tickets: BTreeSet<u64>,
+    /// Those that could go if the tenant's limit let them.
+    contenders: BTreeSet<u64>,
+    /// Its next request belongs to this round.
+    round: u64,
+    /// The order of the keys within a round.
+    order: u64,
+}
+
+/// The waiters of a tenant that are alive.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Queue {
+    /// By ticket.
     waiters: BTreeMap<u64, Waiter>,
-    /// The same waiters by the moment at which they are to ask.
+    /// The tickets by the moment at which they are to ask.
     due: BTreeSet<(Moment, u64)>,
-    /// The largest limit of a waiter since the queue was last empty.
-    largest_limit: usize,
+    keys: BTreeMap<String, KeyQueue>,
+    /// The keys that have contenders, by round and order: in each round, one request of each key goes.
+    rotation: BTreeSet<(u64, u64, String)>,
+    /// The first round that is not over.
+    round: u64,
+    last_order: u64,
+    /// Not slower than the limit of any waiter since the queue was last empty.
+    pub(crate) fastest: Option<RateLimit>,
 }
 
 impl Queue {
-    pub(crate) fn len(&self) -> usize {
-        self.waiters.len()
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
-    }
-
     /// Drops the waiters that did not come in time.
     pub(crate) fn expire(&mut self, now: Moment) {
         while let Some((_, ticket)) = self.due.first().copied().filter(|(at, _)| at.saturating_add(PATIENCE) < now) {
@@ -44,37 +58,99 @@ impl Queue {
         }
     }
 
+    pub(crate) fn len(&self, key: &str) -> usize {
+        self.keys.get(key).map_or(0, |queue| queue.tickets.len())
+    }
+
     pub(crate) fn contains(&self, ticket: u64) -> bool {
         self.waiters.contains_key(&ticket)
     }
 
-    /// The number of waiters before a ticket, or before a call that has none yet.
-    pub(crate) fn ahead_of(&self, ticket: Option<u64>) -> usize {
-        ticket.map_or(self.waiters.len(), |ticket| self.waiters.range(..ticket).count())
+    /// The waiters of a key, in order of their tickets.
+    pub(crate) fn tickets(&self, key: &str) -> impl Iterator<Item = u64> {
+        self.keys.get(key).into_iter().flat_map(|queue| queue.tickets.iter().copied())
     }
 
-    /// The ticket of the first waiter, and its limit.
-    pub(crate) fn head(&self) -> Option<(u64, usize)> {
-        self.waiters.first_key_value().map(|(ticket, waiter)| (*ticket, waiter.limit))
+    /// The key whose turn it is.
+    pub(crate) fn next_key(&self) -> Option<&str> {
+        self.rotation.first().map(|(.., key)| &**key)
     }
 
-    pub(crate) fn largest_limit(&self) -> usize {
-        self.largest_limit
+    /// The number of waiters of the key before a ticket, at most `enough`; of all if the call has no ticket yet.
+    pub(crate) fn ahead(&self, key: &str, ticket: Option<u64>, enough: usize) -> usize {
+        let before = |ticket| self.tickets(key).take_while(|other| *other < ticket).take(enough).count();
+        ticket.map_or_else(|| self.len(key), before)
     }
 
-    pub(crate) fn insert(&mut self, ticket: u64, at: Moment, limit: usize) {
-        self.remove(ticket);
-        self.waiters.insert(ticket, Waiter { at, limit });
+    /// The number of contenders of other keys, about `enough` at most, that go before a call which `ahead` waiters of its own
+    /// key precede.
+    pub(crate) fn turns_before(&self, key: &str, ahead: usize, enough: usize) -> usize {
+        let own = self.keys.get(key);
+        let (round, order) = own.map_or((self.round, u64::MAX), |queue| (queue.round, queue.order));
+        let round = round.max(self.round.saturating_sub(ARREARS)).saturating_add(ahead as u64);
+        let mut turns = 0;
+        for (.., name) in self.rotation.range(..(round, order, String::new())).filter(|(.., name)| name != key) {
+            if turns >= enough {
+                break;
+            }
+            let other = &self.keys[name];
+            let rounds = round - other.round + u64::from(other.order < order);
+            turns += other.contenders.len().min(usize::try_from(rounds).unwrap_or(usize::MAX));
+        }
+        turns
+    }
+
+    /// Adds a waiter that was told to ask at `at`, or changes the one with this ticket.
+    pub(crate) fn insert(&mut self, key: &str, ticket: u64, at: Moment, contends: bool, limit: RateLimit) {
+        if let Some(old) = self.waiters.insert(ticket, Waiter { key: key.to_owned(), at }) {
+            self.due.remove(&(old.at, ticket));
+        }
         self.due.insert((at, ticket));
-        self.largest_limit = self.largest_limit.max(limit);
+        self.fastest = Some(self.fastest.map_or(limit, |fastest| fastest.or_faster(limit)));
+        self.last_order += 1;
+        let new = KeyQueue { round: self.round, order: self.last_order, ..KeyQueue::default() };
+        let queue = self.keys.entry(key.to_owned()).or_insert(new);
+        queue.tickets.insert(ticket);
+        if contends {
+            queue.contenders.insert(ticket);
+        } else {
+            queue.contenders.remove(&ticket);
+        }
+        self.rotate(key, 0);
     }
 
     pub(crate) fn remove(&mut self, ticket: u64) {
-        if let Some(waiter) = self.waiters.remove(&ticket) {
-            self.due.remove(&(waiter.at, ticket));
+        let Some(Waiter { key, at }) = self.waiters.remove(&ticket) else { return };
+        self.due.remove(&(at, ticket));
+        if let Some(queue) = self.keys.get_mut(&key) {
+            queue.tickets.remove(&ticket);
+            queue.contenders.remove(&ticket);
         }
+        self.rotate(&key, 0);
         if self.waiters.is_empty() {
-            self.largest_limit = 0;
+            self.fastest = None;
+        }
+    }
+
+    /// A request of the key was granted.
+    pub(crate) fn end_turn(&mut self, key: &str) {
+        self.rotate(key, 1);
+        self.round = self.rotation.first().map_or(0, |(round, ..)| *round).max(self.round);
+    }
+
+    /// Forgets a key that has no waiters.
+    pub(crate) fn drop_key(&mut self, key: &str) {
+        self.keys.remove(key);
+    }
+
+    /// Moves the key by some rounds, and keeps it in the rotation while it has contenders.
+    fn rotate(&mut self, key: &str, rounds: u64) {
+        let Some(queue) = self.keys.get_mut(key) else { return };
+        let contended = self.rotation.remove(&(queue.round, queue.order, key.to_owned()));
+        let first = if contended { 0 } else { self.round.saturating_sub(ARREARS) };
+        queue.round = queue.round.max(first) + rounds;
+        if !queue.contenders.is_empty() {
+            self.rotation.insert((queue.round, queue.order, key.to_owned()));
         }
     }
 }

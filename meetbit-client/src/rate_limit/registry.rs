@@ -1,7 +1,7 @@
 //! The tenants of this process, by the origin of their server.
 //!
-//! A tenant's state outlives its clients while the server may still count its requests or has asked to wait. Then it is
-//! dropped by the next client that is made or dropped.
+//! The state of a key outlives its clients while the server may still count its requests, has asked to wait, or has refused
+//! requests in the last hour. Then it is dropped by the next client that is made or dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,19 +12,24 @@ use tokio::time::Instant;
 
 use crate::rate_limit::state::{Moment, SECOND, State, after, span};
 
-static REGISTRY: Mutex<Registry> = Mutex::new(Registry { tenants: BTreeMap::new(), retired: BTreeSet::new() });
+/// The tenants of this process.
+pub(crate) static REGISTRY: Registry = Registry::new();
 
-struct Registry {
-    tenants: BTreeMap<String, Arc<Tenant>>,
-    /// Keys that no client uses, by the moment at which their state can be dropped.
-    retired: BTreeSet<(Instant, String, String)>,
+#[derive(Debug)]
+pub(crate) struct Registry(Mutex<Tenants>);
+
+#[derive(Debug)]
+struct Tenants {
+    by_origin: BTreeMap<String, Arc<Tenant>>,
+    /// Origins and keys that a client has left, by the moment at which their state can be dropped.
+    retired: BTreeSet<(Instant, String, Arc<str>)>,
 }
 
 /// One server, and what its keys share.
 #[derive(Debug)]
 pub(crate) struct Tenant {
     /// `None` if only the clones of one client use it.
-    origin: Option<String>,
+    home: Option<(&'static Registry, String)>,
     shared: Mutex<Shared>,
 }
 
@@ -42,50 +47,41 @@ pub(crate) struct Shared {
     last: Moment,
 }
 
-impl Tenant {
-    fn new(origin: Option<String>) -> Arc<Self> {
-        let shared = Shared {
-            state: State::default(),
-            waiting: BTreeMap::new(),
-            clients: BTreeMap::new(),
-            next_id: 0,
-            start: Instant::now(),
-            last: 0,
-        };
-        Arc::new(Self { origin, shared: Mutex::new(shared) })
-    }
-
-    /// A tenant that only one client and its clones use.
-    pub(crate) fn private(key: &Arc<str>) -> Arc<Self> {
-        let tenant = Self::new(None);
-        tenant.lock().clients.insert(key.clone(), 1);
-        tenant
+impl Registry {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), retired: BTreeSet::new() }))
     }
 
     /// The tenant at `origin`, with one more client of `key`.
-    pub(crate) fn shared(origin: &str, key: &Arc<str>) -> Arc<Self> {
-        let mut registry = lock(&REGISTRY);
-        registry.drop_retired();
-        let new = || Self::new(Some(origin.to_owned()));
-        let tenant = registry.tenants.entry(origin.to_owned()).or_insert_with(new).clone();
+    pub(crate) fn tenant(&'static self, origin: &str, key: &Arc<str>) -> Arc<Tenant> {
+        let mut tenants = lock(&self.0);
+        tenants.drop_retired();
+        let new = || Tenant::new(Some((self, origin.to_owned())));
+        let tenant = tenants.by_origin.entry(origin.to_owned()).or_insert_with(new).clone();
         *tenant.lock().clients.entry(key.clone()).or_default() += 1;
         tenant
+    }
+}
+
+impl Tenant {
+    pub(crate) fn new(home: Option<(&'static Registry, String)>) -> Arc<Self> {
+        let (state, waiting, clients) = (State::default(), BTreeMap::new(), BTreeMap::new());
+        let shared = Shared { state, waiting, clients, next_id: 0, start: Instant::now(), last: 0 };
+        Arc::new(Self { home, shared: Mutex::new(shared) })
     }
 
     /// A client of `key` is gone.
     pub(crate) fn release(&self, key: &Arc<str>) {
-        let Some(origin) = &self.origin else { return };
-        let mut registry = lock(&REGISTRY);
-        registry.drop_retired();
+        let Some((registry, origin)) = &self.home else { return };
+        let mut tenants = lock(&registry.0);
         let mut shared = self.lock();
-        let left = shared.clients.get_mut(key).map_or(0, |clients| {
-            *clients -= 1;
-            *clients
-        });
-        if left == 0 {
-            shared.clients.remove(key);
-            registry.retire(origin, key, &mut shared);
+        let clients = shared.clients.remove(key).unwrap_or_default();
+        if clients > 1 {
+            shared.clients.insert(key.clone(), clients - 1);
         }
+        drop(shared);
+        tenants.retired.insert((Instant::now(), origin.clone(), key.clone()));
+        tenants.drop_retired();
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -93,27 +89,23 @@ impl Tenant {
     }
 }
 
-impl Registry {
+impl Tenants {
+    /// Drops the state of keys that no client uses, and of tenants without keys.
     fn drop_retired(&mut self) {
         let now = Instant::now();
-        while let Some((_, origin, key)) = self.retired.first().filter(|(due, ..)| *due <= now).cloned() {
-            self.retired.pop_first();
-            if let Some(tenant) = self.tenants.get(&origin).cloned() {
-                let mut shared = tenant.lock();
-                if !shared.clients.contains_key(&*key) {
-                    self.retire(&origin, &key, &mut shared);
-                }
+        while self.retired.first().is_some_and(|(due, ..)| *due <= now) {
+            let Some((_, origin, key)) = self.retired.pop_first() else { return };
+            let Some(tenant) = self.by_origin.get(&origin).cloned() else { continue };
+            let mut shared = tenant.lock();
+            if shared.clients.contains_key(&key) {
+                continue;
             }
-        }
-    }
-
-    /// Drops the state of a key that no client uses, now or as soon as possible.
-    fn retire(&mut self, origin: &str, key: &str, shared: &mut Shared) {
-        let now = shared.now();
-        match shared.state.drop_key(now, key) {
-            Some(due) => drop(self.retired.insert((shared.instant(due), origin.to_owned(), key.to_owned()))),
-            None if shared.clients.is_empty() && shared.state.is_empty() => drop(self.tenants.remove(origin)),
-            None => {}
+            let now = shared.now();
+            if let Some(due) = shared.state.drop_key(now, &key) {
+                self.retired.insert((shared.instant(due), origin, key));
+            } else if shared.clients.is_empty() && shared.state.is_empty() {
+                self.by_origin.remove(&origin);
+            }
         }
     }
 }
@@ -127,12 +119,13 @@ impl Shared {
         if let Some(moment) = moment.filter(|moment| moment + SECOND >= self.last) {
             self.last = self.last.max(moment);
         } else {
-            (self.state, self.start, self.last) = (State::default(), now, 0);
+            self.state.forget();
+            (self.start, self.last) = (now, 0);
         }
         self.last
     }
 
-    pub(crate) fn instant(&self, moment: Moment) -> Instant {
+    fn instant(&self, moment: Moment) -> Instant {
         after(self.start, Duration::from_micros(moment))
     }
 
@@ -142,28 +135,34 @@ impl Shared {
         self.next_id
     }
 
-    /// Wakes the first call of each key, because a place has become free earlier than it was told.
-    pub(crate) fn wake_heads(&self) {
-        self.state.heads().for_each(|ticket| self.wake(ticket));
-    }
-
-    pub(crate) fn wake_head(&self, key: &str) {
-        self.state.head(key).into_iter().for_each(|ticket| self.wake(ticket));
-    }
-
-    /// Wakes every call that waits, because what they wait for has changed.
-    pub(crate) fn wake_all(&self) {
-        self.waiting.values().for_each(|waiter| waiter.notify_one());
-    }
-
-    fn wake(&self, ticket: u64) {
-        if let Some(waiter) = self.waiting.get(&ticket) {
-            waiter.notify_one();
-        }
+    pub(crate) fn wake(&self, tickets: impl Iterator<Item = u64>) {
+        tickets.filter_map(|ticket| self.waiting.get(&ticket)).for_each(|waiter| waiter.notify_one());
     }
 }
 
 /// Nothing panics while a lock is held, so a poisoned one guards sound data.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Registry {
+        pub(crate) fn get(&self, origin: &str) -> Option<Arc<Tenant>> {
+            lock(&self.0).by_origin.get(origin).cloned()
+        }
+
+        /// The number of keys that wait to be dropped.
+        pub(crate) fn retired(&self) -> usize {
+            lock(&self.0).retired.len()
+        }
+    }
+
+    impl Shared {
+        pub(crate) fn set_last(&mut self, last: Moment) {
+            self.last = last;
+        }
+    }
 }

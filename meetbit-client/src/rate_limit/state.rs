@@ -16,13 +16,13 @@
 //! So every `i` still counted when `r` was granted, the window was full, and `r` was not granted. An unanswered request is
 //! assumed to arrive within `ASSUMED_DELIVERY` of its departure. That is the only assumption.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::Gate;
 use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::window::{Slot, Window};
@@ -31,16 +31,21 @@ use crate::response::retry_after::RateLimitHeaders;
 /// Microseconds on the clock of the place that keeps the state.
 pub(crate) type Moment = u64;
 
-pub(crate) const SECOND: Moment = 1_000_000;
+/// Timers are not finer than this.
+pub(crate) const TICK: Moment = 1_000;
+pub(crate) const SECOND: Moment = 1_000 * TICK;
 pub(crate) const MINUTE: Moment = 60 * SECOND;
 pub(crate) const HOUR: Moment = 60 * MINUTE;
 
 /// A granted request must depart within this time, or renew its permit.
 pub(crate) const HOLD: Moment = SECOND;
+/// A waiter asks at least this often, so that those who cannot ask any more are noticed together.
+pub(crate) const LOOK: Moment = SECOND;
+/// Of the waiters before a call no more than this (or the free places) are counted, so that the effort does not grow with
+/// the queue. The wait is then shorter than it could be.
+pub(crate) const FORESIGHT: usize = 100;
 /// An unanswered request has arrived this long after its departure.
 const ASSUMED_DELIVERY: Moment = SECOND;
-/// Added to every period, because clocks and timers are not exact.
-const MARGIN: Moment = 5_000;
 
 /// A duration in microseconds. Longer than half a million years counts as that.
 pub(crate) fn span(duration: Duration) -> Moment {
@@ -120,26 +125,20 @@ pub(crate) struct Feedback {
 pub(crate) struct State {
     window: Window,
     keys: BTreeMap<String, KeyState>,
-    /// The keys that have waiters.
-    queued: BTreeSet<String>,
+    queue: Queue,
     next_ticket: u64,
-    /// The number of permits that were granted.
-    grants: u64,
 }
 
 /// The state of one access key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct KeyState {
-    pub(crate) window: Window,
-    pub(crate) gate: Gate,
-    pub(crate) queue: Queue,
+struct KeyState {
+    window: Window,
+    gate: Gate,
     server_limit: Option<ServerLimit>,
-    /// The number of the last grant. Of the keys that wait, the one with the smallest is next.
-    last_grant: u64,
-    pub(crate) shortest_round_trip: Option<Moment>,
+    shortest_round_trip: Option<Moment>,
 }
 
-/// A limit below ours that the server stated. It counts for a minute.
+/// A limit that the server stated. It counts for a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct ServerLimit {
     limit: usize,
@@ -148,19 +147,9 @@ struct ServerLimit {
 
 impl KeyState {
     /// The limit of a client for this key at present.
-    pub(crate) fn limit(&self, limit: RateLimit, now: Moment) -> usize {
+    fn limit(&self, limit: RateLimit, now: Moment) -> usize {
         let stated = self.server_limit.filter(|stated| stated.until > now).map(|stated| stated.limit.max(1));
-        stated.map_or(limit.key(), |stated| stated.min(limit.key()))
-    }
-
-    fn expire(&mut self, now: Moment) {
-        self.window.expire(now);
-        self.queue.expire(now);
-    }
-
-    /// True if nothing is lost when it is dropped.
-    fn is_idle(&self, now: Moment) -> bool {
-        self.window.is_empty() && self.queue.is_empty() && self.gate.closed_until(now).is_none()
+        stated.map_or(limit.key, |stated| stated.min(limit.key))
     }
 }
 
@@ -169,36 +158,40 @@ impl State {
     pub(crate) fn ask(&mut self, now: Moment, ask: &Ask<'_>) -> Verdict {
         self.expire(now, ask.key);
         let ticket = ask.ticket.unwrap_or(self.next_ticket);
+        self.next_ticket = self.next_ticket.max(ticket.saturating_add(1));
+        let key = &self.keys[ask.key];
+        if let Some(open_at) = key.gate.closed_until(now) {
+            let (wait, refusals) = (open_at - now, key.gate.refusals(now));
+            let is_queued = self.enqueue(now, ask, ticket, open_at, false);
+            return if is_queued { Verdict::Closed { wait, refusals, ticket } } else { Verdict::Full };
+        }
         if ask.again && self.renew(now, ask.key, ask.id) {
             return Verdict::Go { ticket };
         }
-        let key = &self.keys[ask.key];
-        if let Some(open_at) = key.gate.closed_until(now) {
-            let refusals = key.gate.refusals(now);
-            let closed = |wait, ticket| Verdict::Closed { wait, refusals, ticket };
-            return self.wait_until(open_at, now, ask, closed);
-        }
-        let (at, reason) = self.turn(now, key, ask);
-        if at > now {
-            return self.wait_until(at, now, ask, |wait, ticket| Verdict::Wait { wait, reason, ticket });
-        }
-        self.next_ticket += u64::from(ask.ticket.is_none());
-        self.grant(now, ticket, ask);
-        Verdict::Go { ticket }
+        let Some((at, reason, contends)) = self.turn(now, ask) else {
+            self.grant(now, ask, ticket);
+            return Verdict::Go { ticket };
+        };
+        // It must not wait longer than `LOOK`, but is refused at once if the turn comes too late.
+        let at = if at - now < ask.within { at.min(now + LOOK) } else { at };
+        let is_queued = self.enqueue(now, ask, ticket, at, contends);
+        if is_queued { Verdict::Wait { wait: at - now, reason, ticket } } else { Verdict::Full }
     }
 
     /// Records the departure of a request. False if its permit has ended or the gate has closed since: it must not depart.
     pub(crate) fn depart(&mut self, now: Moment, key: &str, id: u64, limit: RateLimit) -> bool {
         self.expire(now, key);
-        if self.keys[key].gate.closed_until(now).is_some() {
+        let state = &self.keys[key];
+        if state.gate.closed_until(now).is_some() {
             return false;
         }
         if !limit.is_counted() {
             return true;
         }
-        let Some(slot) = self.keys[key].window.get(id) else { return false };
+        let Some(slot) = state.window.get(id) else { return false };
         if !slot.has_departed {
-            self.set(key, slot.departed(now, ASSUMED_DELIVERY + limit.period()));
+            self.set(key, slot.departed(now, ASSUMED_DELIVERY + limit.period));
+            self.note_full(now, key, limit);
         }
         true
     }
@@ -220,180 +213,151 @@ impl State {
             Report::Answered { id, after, feedback } => self.answered(now, key, limit, id, after, feedback),
             Report::Released { id } => {
                 if self.keys[key].window.get(id).is_some_and(|slot| !slot.has_departed) {
-                    self.key_mut(key).window.remove(id);
                     self.window.remove(id);
+                    self.key_mut(key).window.remove(id);
                 }
             }
-            Report::Withdrawn { ticket } => self.leave_queue(key, ticket),
+            Report::Withdrawn { ticket } => self.queue.remove(ticket),
         }
     }
 
-    /// The state of a key, without what no longer counts.
-    pub(crate) fn key(&mut self, now: Moment, key: &str) -> &KeyState {
+    pub(crate) fn status(&mut self, now: Moment, key: &str, limit: RateLimit) -> RateLimitStatus {
         self.expire(now, key);
-        &self.keys[key]
+        let state = &self.keys[key];
+        RateLimitStatus {
+            limit: u32::try_from(state.limit(limit, now)).unwrap_or(u32::MAX),
+            in_use: state.window.len(),
+            waiting: self.queue.len(key),
+            closed_for: state.gate.closed_until(now).map(|open_at| Duration::from_micros(open_at - now)),
+            refusals: state.gate.refusals(now),
+            shortest_round_trip: state.shortest_round_trip.map(Duration::from_micros),
+        }
     }
 
-    /// The first waiter of each key.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = u64> {
-        self.queued.iter().filter_map(|key| self.head(key))
+    /// The waiters of a key, in order of arrival.
+    pub(crate) fn waiters(&self, key: &str) -> impl Iterator<Item = u64> {
+        self.queue.tickets(key)
     }
 
-    /// The first waiter of a key.
-    pub(crate) fn head(&self, key: &str) -> Option<u64> {
-        self.keys.get(key)?.queue.head().map(|(ticket, _)| ticket)
+    /// The waiters that may be able to go if a place of `key` has become free: its first, and the first of the key whose
+    /// turn it is.
+    pub(crate) fn next(&self, key: &str) -> [Option<u64>; 2] {
+        [self.queue.next_key(), Some(key)].map(|key| self.queue.tickets(key?).next())
     }
 
-    /// Drops the state of a key that no client uses. If the server may still count its requests or has asked to wait, gives
-    /// the moment at which it can be dropped.
+    /// Drops the state of a key that no client uses. If it still matters, gives the moment at which to try again.
     pub(crate) fn drop_key(&mut self, now: Moment, key: &str) -> Option<Moment> {
         self.expire(now, key);
         let state = &self.keys[key];
-        if state.is_idle(now) {
-            self.keys.remove(key);
-            self.queued.remove(key);
-            return None;
+        let matters_until = state.window.last_end().max(state.gate.matters_until());
+        if self.queue.len(key) > 0 || matters_until > now {
+            return Some(matters_until.max(now + PATIENCE));
         }
-        Some(state.window.last_end().max(state.gate.closed_until(now).unwrap_or_default()).max(now + PATIENCE))
+        self.keys.remove(key);
+        self.queue.drop_key(key);
+        None
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
+    /// Forgets everything, because no moment means anything any more. Tickets stay unique.
+    pub(crate) fn forget(&mut self) {
+        *self = Self { next_ticket: self.next_ticket, ..Self::default() };
+    }
+
     /// Drops what no longer counts, and makes sure that the key has a state.
     fn expire(&mut self, now: Moment, key: &str) {
-        let Self { window, keys, queued, .. } = self;
-        window.expire(now);
-        queued.retain(|name| {
-            let waiting = keys.get_mut(name);
-            waiting.is_some_and(|state| {
-                state.expire(now);
-                !state.queue.is_empty()
-            })
-        });
-        match keys.get_mut(key) {
-            Some(state) => state.expire(now),
-            None => drop(keys.insert(key.to_owned(), KeyState::default())),
+        self.window.expire(now);
+        self.queue.expire(now);
+        match self.keys.get_mut(key) {
+            Some(state) => state.window.expire(now),
+            None => drop(self.keys.insert(key.to_owned(), KeyState::default())),
         }
     }
 
-    /// The moment at which a request can be sent at the earliest, and what it waits for.
-    fn turn(&self, now: Moment, key: &KeyState, ask: &Ask<'_>) -> (Moment, WaitReason) {
+    /// `None` if a request can be sent. Otherwise a moment before which it cannot, the reason, and true if it waits only for
+    /// other keys or for the tenant's limit.
+    fn turn(&self, now: Moment, ask: &Ask<'_>) -> Option<(Moment, WaitReason, bool)> {
         if !ask.limit.is_counted() {
-            return (now, WaitReason::Queue);
+            return None;
         }
-        let (limit, period) = (key.limit(ask.limit, now), ask.limit.period());
-        let ahead = key.queue.ahead_of(ask.ticket);
-        let most = key.queue.largest_limit().max(limit);
-        let by_key = key.window.free_at(limit, most, ahead, now, period);
-        let ahead_of_all = ahead + self.turns_before(now, key, ahead, ask.key);
-        let tenant = ask.limit.tenant_limit();
-        let by_tenant = self.window.free_at(tenant, tenant, ahead_of_all, now, period);
-        let free =
-            key.window.len().saturating_add(ahead) < limit && self.window.len().saturating_add(ahead_of_all) < tenant;
-        if free {
-            (now, WaitReason::Queue)
-        } else if by_key <= now && by_tenant <= now {
-            (now + PATIENCE, WaitReason::Queue) // the calls before it go until then, or are skipped
-        } else if by_tenant > by_key {
-            (by_tenant, WaitReason::Tenant)
+        let (key, queue) = (&self.keys[ask.key], &self.queue);
+        let (key_limit, tenant_limit) = (key.limit(ask.limit, now), ask.limit.tenant);
+        let tenant_free = tenant_limit.saturating_sub(self.window.len());
+        let free = tenant_free.min(key_limit.saturating_sub(key.window.len()));
+        let ahead = queue.ahead(ask.key, ask.ticket, free.max(FORESIGHT));
+        let ahead_of_all = ahead.saturating_add(queue.turns_before(ask.key, ahead, tenant_free.max(FORESIGHT)));
+        let fastest = queue.fastest.map_or(ask.limit, |fastest| fastest.or_faster(ask.limit));
+        let life = fastest.after_answer().max(TICK);
+        let by_key = key.window.free_at(key_limit, fastest.key, ahead, now, life);
+        let by_tenant = self.window.free_at(tenant_limit, fastest.tenant, ahead_of_all, now, life);
+        let at = by_key.max(by_tenant)?;
+        let contends = by_key.is_none();
+        Some(match (free > 0, by_tenant > by_key) {
+            // The places are free for calls before it, which take them at once or are skipped.
+            (true, _) => ((now + PATIENCE).min(if at > now { at } else { u64::MAX }), WaitReason::Queue, contends),
+            (false, true) => (at, WaitReason::Tenant, contends),
+            (false, false) => (at, WaitReason::Key, contends),
+        })
+    }
+
+    /// Queues a call that must wait, unless it does not wait that long. False if the queue is full.
+    fn enqueue(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64, at: Moment, contends: bool) -> bool {
+        if at - now >= ask.within {
+            self.queue.remove(ticket);
+        } else if !self.queue.contains(ticket) && self.queue.len(ask.key) >= ask.limit.queue {
+            return false;
         } else {
-            (by_key, WaitReason::Key)
+            self.queue.insert(ask.key, ticket, at, contends, ask.limit);
         }
+        true
     }
 
-    /// How many waiters of other keys go before a call that `ahead` waiters of its own key precede. Keys take turns.
-    fn turns_before(&self, now: Moment, key: &KeyState, ahead: usize, name: &str) -> usize {
-        let others = self.queued.iter().filter(|other| **other != name).filter_map(|other| self.keys.get(other));
-        let turns = |other: &KeyState| {
-            let (_, limit) = other.queue.head()?;
-            let can_go = other.gate.closed_until(now).is_none();
-            let free = if can_go { limit.saturating_sub(other.window.len()) } else { 0 };
-            let turns = ahead + usize::from(other.last_grant < key.last_grant);
-            Some(turns.min(free).min(other.queue.len()))
-        };
-        others.filter_map(turns).sum()
-    }
-
-    /// Queues a call that must wait, unless it does not wait that long or the queue is full.
-    fn wait_until(
-        &mut self,
-        at: Moment,
-        now: Moment,
-        ask: &Ask<'_>,
-        verdict: impl FnOnce(Moment, u64) -> Verdict,
-    ) -> Verdict {
-        let (wait, ticket) = (at - now, ask.ticket.unwrap_or(self.next_ticket));
-        self.next_ticket += u64::from(ask.ticket.is_none());
-        let queue = &mut self.key_mut(ask.key).queue;
-        if wait >= ask.within {
-            self.leave_queue(ask.key, ticket);
-        } else if !queue.contains(ticket) && queue.len() >= ask.limit.queue {
-            return Verdict::Full;
-        } else {
-            queue.insert(ticket, at, ask.limit.key());
-            if !self.queued.contains(ask.key) {
-                self.queued.insert(ask.key.to_owned());
-            }
-        }
-        verdict(wait, ticket)
-    }
-
-    fn grant(&mut self, now: Moment, ticket: u64, ask: &Ask<'_>) {
-        self.leave_queue(ask.key, ticket);
-        self.grants += 1;
-        let grants = self.grants;
-        self.key_mut(ask.key).last_grant = grants;
+    fn grant(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64) {
+        self.queue.remove(ticket);
+        self.queue.end_turn(ask.key);
         if ask.limit.is_counted() {
-            let after_answer = (ask.limit.period() + MARGIN).saturating_sub(ask.limit.credit());
-            let slot = Slot::held(ask.id, now, after_answer);
-            self.window.insert(slot);
-            self.key_mut(ask.key).window.insert(slot);
+            self.set(ask.key, Slot::held(ask.id, now, ask.limit.after_answer()));
+            self.note_full(now, ask.key, ask.limit);
         }
     }
 
     fn answered(&mut self, now: Moment, key: &str, limit: RateLimit, id: u64, after: Moment, feedback: Feedback) {
-        let sent = now.saturating_sub(after);
-        let was_full = self.is_full(now, key, limit, feedback.headers);
-        if let Some(slot) = self.keys[key].window.get(id) {
+        let slot = self.keys[key].window.get(id);
+        let sent = slot.filter(|slot| slot.has_departed).map_or(now.saturating_sub(after), |slot| slot.since);
+        if let Some(slot) = slot {
             self.set(key, slot.answered(now));
         }
-        let state = self.key_mut(key);
+        let headers = feedback.headers;
+        // `Remaining` is about the tenant's limit if the stated limit is larger than the key's.
+        let is_tenants = headers.limit.is_some_and(|stated| stated as usize > limit.key);
+        let state = self.keys.get_mut(key).expect("`expire` has made it");
         state.shortest_round_trip = Some(state.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
-        if feedback.is_429 {
-            state.gate.on_429(sent, now, feedback.retry_after);
-        } else {
-            state.gate.on_other(sent);
-        }
-        if let Some(stated) = feedback.headers.limit {
+        if let Some(stated) = headers.limit {
             state.server_limit = Some(ServerLimit { limit: stated as usize, until: now + MINUTE });
         }
-        if feedback.headers.remaining == Some(0) && !feedback.is_429 {
-            let period = limit.period();
-            let reset = feedback.headers.reset.map_or(period, span);
-            if reset > period || !was_full {
-                state.gate.hold(now, reset, period);
+        if feedback.is_429 {
+            state.gate.on_429(sent, now, feedback.retry_after);
+            return;
+        }
+        state.gate.on_other(sent);
+        if headers.remaining == Some(0) {
+            let reset = headers.reset.map_or(limit.period, span);
+            let window = if is_tenants { &self.window } else { &state.window };
+            // If our own requests have used up the limit, our own count holds the next request as long as necessary.
+            if reset > limit.period || !window.was_full_since(sent) {
+                state.gate.hold(now, reset, limit.period);
             }
         }
     }
 
-    /// True if our own count has used up the limit that `Remaining` is about, be it the key's or the tenant's. The count then
-    /// holds the next request as long as it must be held.
-    fn is_full(&self, now: Moment, key: &str, limit: RateLimit, headers: RateLimitHeaders) -> bool {
-        let state = &self.keys[key];
-        match headers.limit {
-            Some(stated) if stated as usize > limit.key() => self.window.len() >= limit.tenant_limit(),
-            _ => state.window.len() >= state.limit(limit, now),
-        }
-    }
-
-    fn leave_queue(&mut self, key: &str, ticket: u64) {
-        let queue = &mut self.key_mut(key).queue;
-        queue.remove(ticket);
-        if queue.is_empty() {
-            self.queued.remove(key);
-        }
+    /// Remembers the moment if the limit of the key or of the tenant is used up.
+    fn note_full(&mut self, now: Moment, key: &str, limit: RateLimit) {
+        self.window.note_full(limit.tenant, now);
+        let state = self.key_mut(key);
+        state.window.note_full(state.limit(limit, now), now);
     }
 
     fn set(&mut self, key: &str, slot: Slot) {
@@ -402,6 +366,13 @@ impl State {
     }
 
     fn key_mut(&mut self, key: &str) -> &mut KeyState {
-        self.keys.get_mut(key).expect("`expire` has made the state of this key")
+        self.keys.get_mut(key).expect("`expire` has made it")
+    }
+}
+
+#[cfg(test)]
+impl State {
+    pub(crate) fn keys_len(&self) -> usize {
+        self.keys.len()
     }
 }
