@@ -96,7 +96,7 @@ impl Exchange for HttpExchange<'_> {
         if checkout.is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }
-        let mut response = self.execute(checkout, permit.clone()).await.map_err(TransportError::sending)?;
+        let mut response = self.execute(&checkout, permit.clone()).await.map_err(TransportError::sending)?;
         let status = response.status();
         self.observer.on_response_head(&permit, status, response.headers());
         let body = if status.is_success() {
@@ -115,7 +115,7 @@ impl HttpExchange<'_> {
     /// It is no `async fn`, so that the state of a call does not hold the request as well.
     fn execute(
         &self,
-        checkout: Checkout,
+        checkout: &Checkout,
         permit: Arc<Permit>,
     ) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {
         let mut request = self.head.request();
