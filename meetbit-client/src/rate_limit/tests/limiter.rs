@@ -255,3 +255,22 @@ async fn promise_9_a_layer_that_holds_requests_back_cannot_send_them_together() 
     advance(5 * SECOND).await;
     assert_eq!(permits.iter().filter(|permit| permit.depart()).count(), 0, "their permits have ended");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_last_thing_that_a_call_waited_for_is_reported_unless_it_is_only_the_queue() {
+    let (limiter, limit) = (limiter("reason"), RateLimit::per_second(1));
+    send(&limiter, limit, refusal(2)).await;
+    let calls = [(); 2].map(|()| {
+        let (limiter, turn) = (limiter.clone(), patient(limit));
+        tokio::spawn(async move {
+            let (permit, waited_for) = limiter.acquire(&turn).await.unwrap();
+            leave(&permit);
+            waited_for
+        })
+    });
+    let mut waited_for = Vec::new();
+    for call in calls {
+        waited_for.push(call.await.unwrap());
+    }
+    assert_eq!(waited_for, [Some(WaitReason::Gate), Some(WaitReason::Key)]);
+}

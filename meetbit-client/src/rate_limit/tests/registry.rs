@@ -176,3 +176,12 @@ async fn promise_7_a_tenant_is_remembered_as_long_as_one_of_its_keys() {
     let refused = Limiter::of(registry, "tenant", "refused");
     assert_eq!(refused.status(RateLimit::default()).closed_for, Some(10 * SECOND));
 }
+
+#[tokio::test(start_paused = true)]
+async fn promise_7_a_tenant_lives_as_long_as_its_last_client() {
+    let registry = registry();
+    let mut clients: Vec<_> = ["a", "a", "a", "b"].map(|key| Limiter::of(registry, "tenant", key)).into();
+    while clients.pop().is_some() {
+        assert_eq!(registry.get("tenant").is_some(), !clients.is_empty(), "{}", clients.len());
+    }
+}
