@@ -24,7 +24,7 @@ use tower::retry::budget::TpsBudget;
 use crate::client::retry::RetryPolicy;
 use crate::rate_limit::config::RateLimitStatus;
 use crate::request::base_url::BaseUrl;
-use crate::transport::limited::Limits;
+use crate::transport::limits::Limits;
 use crate::transport::service::Transport;
 
 /// A connection to one MeetBit tenant with one access key. It is cheap to clone; all clones share connections, the rate

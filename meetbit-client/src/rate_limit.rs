@@ -5,7 +5,9 @@
 
 pub(crate) mod config;
 pub(crate) mod gate;
+mod key_handle;
 pub(crate) mod limiter;
+pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
 mod registry;

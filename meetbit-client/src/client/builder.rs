@@ -20,7 +20,7 @@ use crate::request::headers::{KEY_ID, KEY_SECRET, check_text};
 use crate::request::parts::JSON;
 use crate::transport::connections::Connections;
 use crate::transport::http::Http;
-use crate::transport::limited::Limits;
+use crate::transport::limits::Limits;
 use crate::transport::service::{BoxError, Transport, boxed};
 
 /// Configures a [`Client`]. Everything except the credentials has a safe default.

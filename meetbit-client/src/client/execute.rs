@@ -11,7 +11,7 @@ use crate::client::retry::{self, RetryDecision};
 use crate::error::redact::Redactor;
 use crate::error::{Error, ErrorBuilder, ErrorKind};
 use crate::rate_limit::limiter::Turn;
-use crate::rate_limit::state::after;
+use crate::rate_limit::moment::after;
 use crate::response::decode::Reply;
 use crate::response::status::{self, ErrorContext};
 use crate::transport::error::{TransportError, seconds};

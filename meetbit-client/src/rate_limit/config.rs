@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::state::{Moment, SECOND, TICK, span};
+use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 
 /// How fast a client may send: a number of requests in any period of one second, as the server sees them.
 ///

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::state::{HOUR, MINUTE, Moment, SECOND, span};
+use crate::rate_limit::moment::{HOUR, MINUTE, Moment, SECOND, span};
 
 /// After this number of refusals in a row, each of a request sent while the gate was open, the client stops by itself.
 pub(crate) const WARNING: u32 = 3;

@@ -8,19 +8,15 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::WARNING;
+use crate::rate_limit::key_handle::KeyHandle;
+use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{REGISTRY, Registry, Shared, Tenant};
-use crate::rate_limit::state::{Ask, Moment, Report, Verdict, WaitReason, after, span};
+use crate::rate_limit::registry::REGISTRY;
+use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
 
 /// Hands out permits to send with one key of one tenant. Clones share the state.
 #[derive(Clone, Debug)]
-pub(crate) struct Limiter(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    tenant: Arc<Tenant>,
-    key: Arc<str>,
-}
+pub(crate) struct Limiter(KeyHandle);
 
 /// What a call may wait for, and its place in the order of arrival, which it keeps for all its attempts.
 #[derive(Clone, Debug)]
@@ -51,19 +47,18 @@ impl Turn {
 }
 
 impl Limiter {
-    /// The limiter of all clients of this process for one server and key.
-    pub(crate) fn shared(origin: &str, key: &str) -> Self {
-        Self::of(&REGISTRY, origin, key)
+    pub(crate) fn new(key: KeyHandle) -> Self {
+        Self(key)
     }
 
-    pub(crate) fn of(registry: &'static Registry, origin: &str, key: &str) -> Self {
-        let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: registry.tenant(origin, &key), key }))
+    /// The limiter of all clients of this process for one server and key.
+    pub(crate) fn shared(origin: &str, key: &str) -> Self {
+        Self(KeyHandle::shared(&REGISTRY, origin, key))
     }
 
     /// A limiter that only one client and its clones use.
     pub(crate) fn private(key: &str) -> Self {
-        Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
+        Self(KeyHandle::private(key))
     }
 
     /// Waits for a permit to send one request, and says what it waited for.
@@ -76,7 +71,7 @@ impl Limiter {
             let granted_at = Instant::now();
             match self.ask(turn, &mut waiting, granted_at)? {
                 Next::Go { id } => {
-                    return Ok((Permit::new(self.clone(), id, turn.limit, granted_at), waited_for));
+                    return Ok((Permit::new(self.0.clone(), id, turn.limit, granted_at), waited_for));
                 }
                 Next::Wait { wait, waiter, reason } => {
                     waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
@@ -88,28 +83,7 @@ impl Limiter {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        self.with(|shared, now, key| shared.state.status(now, key, limit))
-    }
-
-    /// Reports, and wakes whom the report concerns.
-    pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        self.with(|shared, now, key| {
-            shared.state.tell(now, key, limit, report);
-            match report {
-                Report::Answered { feedback, .. } if feedback.is_429 => shared.wake(shared.state.waiters(key)),
-                Report::Answered { .. } => {}
-                Report::Released { .. } | Report::Withdrawn { .. } => {
-                    shared.wake(shared.state.next(key).into_iter().flatten());
-                }
-            }
-        });
-    }
-
-    /// Passes the state, the present moment and the key.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = self.0.tenant.lock();
-        let now = shared.now();
-        f(&mut shared, now, &self.0.key)
+        self.0.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
     fn ask(&self, turn: &Turn, waiting: &mut Waiting<'_>, asked_at: Instant) -> Result<Next, AcquireError> {
@@ -117,7 +91,7 @@ impl Limiter {
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
-        self.with(|shared, now, key| {
+        self.0.with(|shared, now, key| {
             let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
             let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
@@ -163,14 +137,8 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some((ticket, _)) = self.waiter.take() {
-            self.limiter.with(|shared, _, _| shared.waiting.remove(&ticket));
-            self.limiter.tell(RateLimit::default(), &Report::Withdrawn { ticket });
+            self.limiter.0.with(|shared, _, _| shared.waiting.remove(&ticket));
+            self.limiter.0.tell(RateLimit::default(), &Report::Withdrawn { ticket });
         }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.tenant.release(&self.key);
     }
 }

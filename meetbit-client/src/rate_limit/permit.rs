@@ -5,14 +5,15 @@ use std::sync::OnceLock;
 use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::limiter::Limiter;
-use crate::rate_limit::state::{Feedback, Report, span};
+use crate::rate_limit::key_handle::KeyHandle;
+use crate::rate_limit::moment::span;
+use crate::rate_limit::state::{Feedback, Report};
 
 /// The permission to send one request. It ends by itself, so a task that does not run cannot keep it. Dropping it gives it
 /// back unless the request has departed.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    limiter: Limiter,
+    key: KeyHandle,
     id: u64,
     limit: RateLimit,
     granted_at: Instant,
@@ -21,8 +22,8 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    pub(crate) fn new(limiter: Limiter, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
-        Self { limiter, id, limit, granted_at, departed_at: OnceLock::new() }
+    pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
+        Self { key, id, limit, granted_at, departed_at: OnceLock::new() }
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
@@ -32,7 +33,7 @@ impl Permit {
     /// Asks to depart, as late as possible before the first byte leaves. The first answer stands. False means that the
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
-        let depart = || self.limiter.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit));
+        let depart = || self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit));
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
 
@@ -47,21 +48,21 @@ impl Permit {
 
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
-        self.limiter.with(|shared, now, key| shared.state.renew(now, key, self.id));
+        self.key.with(|shared, now, key| shared.state.renew(now, key, self.id));
     }
 
     /// Reports the head of the reply. It must be called at once, because nothing may be sent after a `429`.
     pub(crate) fn answered(&self, feedback: Feedback) {
         let departed_at = self.departed_at.get().copied().flatten();
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
-        self.limiter.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
+        self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.has_departed() {
-            self.limiter.tell(self.limit, &Report::Released { id: self.id });
+            self.key.tell(self.limit, &Report::Released { id: self.id });
         }
     }
 }

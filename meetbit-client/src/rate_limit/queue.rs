@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::state::Moment;
+use crate::rate_limit::moment::Moment;
 
 /// A waiter that comes later than this after the moment it was told is skipped: its task, its process or its machine may not
 /// run. It keeps its ticket, so it has its turn when it comes.

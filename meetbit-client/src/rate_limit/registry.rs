@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::rate_limit::state::{Moment, SECOND, State, after, span};
+use crate::rate_limit::moment::{Moment, SECOND, after, span};
+use crate::rate_limit::state::State;
 
 /// The tenants of this process.
 pub(crate) static REGISTRY: Registry = Registry::new();

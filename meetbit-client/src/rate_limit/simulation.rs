@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::limiter::{Limiter, Turn};
-use crate::rate_limit::state::{Ask, Feedback, MINUTE, Moment, Report, SECOND, State, Verdict};
+use crate::rate_limit::moment::{MINUTE, Moment, SECOND};
+use crate::rate_limit::state::{Ask, Feedback, Report, State, Verdict};
 
 const MS: Moment = SECOND / 1000;
 /// The callers that wait with each key at any time.
@@ -203,7 +204,7 @@ impl Simulation {
                 let report = Report::Answered { id, after: now - departed, feedback };
                 self.state.tell(now, KEYS[key], path.limit, &report);
                 if is_429 {
-                    let wait = retry_after.map_or(SECOND, crate::rate_limit::state::span);
+                    let wait = retry_after.map_or(SECOND, crate::rate_limit::moment::span);
                     self.closed_until[key] = self.closed_until[key].max(now + wait);
                 }
                 (self.answered, self.answer_time) = (self.answered + 1, self.answer_time + now - granted);
@@ -289,7 +290,7 @@ async fn promise_9_tasks_exceed_no_window_either() {
                     [path.out.draw(rng), path.work.draw(rng)].map(Duration::from_micros)
                 };
                 sleep(out).await;
-                let now = crate::rate_limit::state::span(start.elapsed());
+                let now = crate::rate_limit::moment::span(start.elapsed());
                 server.lock().unwrap().0.arrive(key, path.limit, now);
                 sleep(work).await;
                 permit.answered(Feedback::default());

@@ -20,25 +20,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
 
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::Gate;
+use crate::rate_limit::moment::{MINUTE, Moment, SECOND, TICK, span};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::window::{Slot, Window};
 use crate::response::retry_after::RateLimitHeaders;
 
-/// Microseconds on the clock of the place that keeps the state.
-pub(crate) type Moment = u64;
-
-/// Timers are not finer than this.
-pub(crate) const TICK: Moment = 1_000;
-pub(crate) const SECOND: Moment = 1_000 * TICK;
-pub(crate) const MINUTE: Moment = 60 * SECOND;
-pub(crate) const HOUR: Moment = 60 * MINUTE;
-
-/// A granted request must depart within this time, or renew its permit.
-pub(crate) const HOLD: Moment = SECOND;
 /// A waiter asks at least this often, so that those who cannot ask any more are noticed together.
 pub(crate) const LOOK: Moment = SECOND;
 /// Of the waiters before a call no more than this (or the free places) are counted, so that the effort does not grow with
@@ -46,17 +35,6 @@ pub(crate) const LOOK: Moment = SECOND;
 pub(crate) const FORESIGHT: usize = 100;
 /// An unanswered request has arrived this long after its departure.
 const ASSUMED_DELIVERY: Moment = SECOND;
-
-/// A duration in microseconds. Longer than half a million years counts as that.
-pub(crate) fn span(duration: Duration) -> Moment {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// The instant `span` after `start`. A century is as good as more.
-pub(crate) fn after(start: Instant, span: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    start + span.min(CENTURY)
-}
 
 /// A question: may this request be sent?
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +54,7 @@ pub(crate) struct Ask<'a> {
 /// The answer to an [`Ask`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It may be sent within [`HOLD`].
+    /// It may be sent within a second, or must renew its permit.
     Go { ticket: u64 },
     /// Ask again after this time. If it is not shorter than [`Ask::within`], the call is not queued.
     Wait { wait: Moment, reason: WaitReason, ticket: u64 },

@@ -16,8 +16,9 @@ use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
+use crate::rate_limit::moment::Moment;
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::state::{Ask, Feedback, Moment, Report, State, Verdict};
+use crate::rate_limit::state::{Ask, Feedback, Report, State, Verdict};
 use crate::response::retry_after::RateLimitHeaders;
 
 const LIMIT: Duration = Duration::from_secs(60);

@@ -4,7 +4,10 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::state::{HOLD, Moment, TICK};
+use crate::rate_limit::moment::{Moment, SECOND, TICK};
+
+/// A granted request must depart within this time, or renew its permit.
+pub(crate) const HOLD: Moment = SECOND;
 
 /// A request that counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

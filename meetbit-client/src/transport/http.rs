@@ -16,7 +16,8 @@ use crate::transport::body;
 use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
-use crate::transport::limited::{self, Exchange, Limits, Sent};
+use crate::transport::limited::{self, Exchange, Sent};
+use crate::transport::limits::Limits;
 use crate::transport::observer::AttemptObserver;
 
 /// The body of an error may take this long to arrive. Its status says enough.

@@ -9,10 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, sleep_until};
 
-use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::limiter::{Limiter, Turn};
+use crate::rate_limit::limiter::Limiter;
+use crate::rate_limit::moment::after;
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::state::after;
 use crate::transport::error::TransportError;
 use crate::transport::observer::AttemptObserver;
 
@@ -26,26 +25,6 @@ pub(crate) type Sent = Result<http::Response<Bytes>, TransportError>;
 pub(crate) trait Exchange: Sync {
     /// Sends it. `limit` is the end of its time.
     fn send(&self, permit: Arc<Permit>, limit: Instant) -> impl Future<Output = Sent> + Send;
-}
-
-/// What limits the requests of a client. A call can have stricter limits.
-#[derive(Clone, Debug)]
-pub(crate) struct Limits {
-    pub(crate) limiter: Limiter,
-    pub(crate) rate_limit: RateLimit,
-    /// The time limit of a whole call.
-    pub(crate) timeout: Duration,
-    /// The time limit of one request, from its permit to the last byte of the reply.
-    pub(crate) attempt_timeout: Duration,
-    /// The longest wait that the server may ask for.
-    pub(crate) max_wait: Duration,
-}
-
-impl Limits {
-    /// The turn of a call with these limits.
-    pub(crate) fn turn(&self) -> Turn {
-        Turn::new(self.rate_limit, after(Instant::now(), self.timeout), self.max_wait)
-    }
 }
 
 /// Waits for a permit and sends with it, until a request has departed or failed. If the permit ends before the departure, the

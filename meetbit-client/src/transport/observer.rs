@@ -10,7 +10,7 @@ use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
 use crate::rate_limit::permit::Permit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
-use crate::transport::limited::Limits;
+use crate::transport::limits::Limits;
 
 /// The limits of an attempt, and what has been seen of it.
 ///

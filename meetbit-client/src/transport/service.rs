@@ -16,7 +16,8 @@ use crate::rate_limit::permit::Permit;
 use crate::request::outgoing::OutgoingRequest;
 use crate::transport::error::TransportError;
 use crate::transport::http::{Http, ParsedUrl};
-use crate::transport::limited::{self, Exchange, Limits, Sent};
+use crate::transport::limited::{self, Exchange, Sent};
+use crate::transport::limits::Limits;
 use crate::transport::observer::AttemptObserver;
 
 /// Any error of a service.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::rate_limit::moment::SECOND as S;
 use crate::rate_limit::queue::Queue;
-use crate::rate_limit::state::{FORESIGHT, LOOK, SECOND as S};
+use crate::rate_limit::state::{FORESIGHT, LOOK};
 
 const MANY: u64 = 20_000;
 

@@ -4,7 +4,7 @@ use tokio::time::advance;
 
 use super::*;
 use crate::rate_limit::gate::{Gate, WARNING};
-use crate::rate_limit::state::{HOUR, MINUTE, SECOND as S};
+use crate::rate_limit::moment::{HOUR, MINUTE, SECOND as S};
 
 #[test]
 fn promise_8_a_wait_is_never_shortened() {

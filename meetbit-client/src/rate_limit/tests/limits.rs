@@ -1,8 +1,9 @@
 //! What a `RateLimit` says.
 
 use super::*;
+use crate::rate_limit::moment::SECOND as S;
 use crate::rate_limit::queue::PATIENCE;
-use crate::rate_limit::state::{SECOND as S, WaitReason};
+use crate::rate_limit::state::WaitReason;
 
 #[test]
 fn promise_9_limits_are_at_least_one_and_the_tenants_is_twice_the_keys() {

@@ -8,8 +8,9 @@ use std::ops::Range;
 use fastrand::Rng;
 
 use super::*;
+use crate::rate_limit::moment::{MINUTE, SECOND as S};
 use crate::rate_limit::queue::PATIENCE;
-use crate::rate_limit::state::{LOOK, MINUTE, SECOND as S};
+use crate::rate_limit::state::LOOK;
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 /// A live waiter is served within this time after the last call has come, because there are few of them.

@@ -3,20 +3,25 @@
 use tokio::time::advance;
 
 use super::*;
+use crate::rate_limit::key_handle::KeyHandle;
+use crate::rate_limit::moment::{HOUR, MINUTE, SECOND as S};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::registry::Registry;
-use crate::rate_limit::state::{HOUR, MINUTE, SECOND as S};
 
 /// A registry that no other test uses, because each has a clock of its own.
 fn registry() -> &'static Registry {
     Box::leak(Box::new(Registry::new()))
 }
 
+fn limiter_of(registry: &'static Registry, origin: &str, key: &str) -> Limiter {
+    Limiter::new(KeyHandle::shared(registry, origin, key))
+}
+
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_key_is_remembered_as_long_as_it_matters() {
     let registry = registry();
     let known = |origin: &str| registry.get(origin).is_some();
-    let limiter = |origin: &str| Limiter::of(registry, origin, "key");
+    let limiter = |origin: &str| limiter_of(registry, origin, "key");
     send(&limiter("closed"), RateLimit::default(), refusal(10)).await;
     send(&limiter("counted"), RateLimit::default(), Feedback::default()).await;
     let mut nothing_left = headers(9, 0, 10);
@@ -61,7 +66,7 @@ async fn promise_7_clients_with_the_same_key_share_its_state_and_others_do_not()
 #[tokio::test(start_paused = true)]
 async fn promise_9_a_permit_keeps_the_state_of_its_key() {
     let registry = registry();
-    let (tenant, limiter) = (|origin| registry.get(origin), |origin| Limiter::of(registry, origin, "key"));
+    let (tenant, limiter) = (|origin| registry.get(origin), |origin| limiter_of(registry, origin, "key"));
     let permit = acquire(&limiter("kept"), RateLimit::default()).await.unwrap();
     advance(SECOND / 2).await;
     assert!(tenant("kept").is_some() && permit.depart());
@@ -80,8 +85,8 @@ async fn promise_9_twenty_thousand_refused_tenants_and_keys_are_freed() {
     let tenant = |origin: &str| registry.get(origin);
     let mut kept = Vec::new();
     for n in 0..MANY {
-        let tenant = Limiter::of(registry, &format!("refused {n}"), "key");
-        let key = Limiter::of(registry, "refused keys", &format!("key {n}"));
+        let tenant = limiter_of(registry, &format!("refused {n}"), "key");
+        let key = limiter_of(registry, "refused keys", &format!("key {n}"));
         for limiter in [&tenant, &key] {
             send(limiter, limit, refusal(1)).await;
         }
@@ -92,7 +97,7 @@ async fn promise_9_twenty_thousand_refused_tenants_and_keys_are_freed() {
     let state_keys = || tenant("refused keys").map_or(0, |tenant| tenant.lock().state.keys_len());
     assert_eq!((state_keys(), registry.retired()), (MANY, 2 * (MANY - kept.len())));
     advance(Duration::from_micros(HOUR + MINUTE)).await;
-    Limiter::of(registry, "other", "key");
+    limiter_of(registry, "other", "key");
     assert_eq!((state_keys(), registry.retired()), (kept.len(), 0));
     assert!(tenant("refused 1").is_none() && tenant("refused 1000").is_some());
     drop(kept);
@@ -169,18 +174,18 @@ fn promise_9_a_key_that_was_dropped_comes_back_as_a_new_one() {
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_tenant_is_remembered_as_long_as_one_of_its_keys() {
     let registry = registry();
-    let refused = Limiter::of(registry, "tenant", "refused");
+    let refused = limiter_of(registry, "tenant", "refused");
     send(&refused, RateLimit::default(), refusal(10)).await;
     drop(refused);
-    drop(Limiter::of(registry, "tenant", "unused"));
-    let refused = Limiter::of(registry, "tenant", "refused");
+    drop(limiter_of(registry, "tenant", "unused"));
+    let refused = limiter_of(registry, "tenant", "refused");
     assert_eq!(refused.status(RateLimit::default()).closed_for, Some(10 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_tenant_lives_as_long_as_its_last_client() {
     let registry = registry();
-    let mut clients: Vec<_> = ["a", "a", "a", "b"].map(|key| Limiter::of(registry, "tenant", key)).into();
+    let mut clients: Vec<_> = ["a", "a", "a", "b"].map(|key| limiter_of(registry, "tenant", key)).into();
     while clients.pop().is_some() {
         assert_eq!(registry.get("tenant").is_some(), !clients.is_empty(), "{}", clients.len());
     }

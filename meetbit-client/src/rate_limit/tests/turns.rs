@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 use tokio::time::{advance, timeout};
 
 use super::*;
+use crate::rate_limit::moment::SECOND as S;
 use crate::rate_limit::queue::PATIENCE;
-use crate::rate_limit::state::{LOOK, SECOND as S, WaitReason};
+use crate::rate_limit::state::{LOOK, WaitReason};
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_the_queue_is_in_order_bounded_and_left_without_a_trace() {

@@ -1,7 +1,9 @@
 //! What counts, and until when.
 
 use super::*;
-use crate::rate_limit::state::{HOLD, LOOK, SECOND as S, TICK, WaitReason};
+use crate::rate_limit::moment::{SECOND as S, TICK};
+use crate::rate_limit::state::{LOOK, WaitReason};
+use crate::rate_limit::window::HOLD;
 use crate::rate_limit::window::{Slot, Window};
 
 const MS: Moment = S / 1000;
@@ -206,7 +208,7 @@ fn promise_10_nobody_is_told_a_moment_after_the_true_one() {
 
 #[test]
 fn promise_9_moments_never_wrap() {
-    use crate::rate_limit::state::{after, span};
+    use crate::rate_limit::moment::{after, span};
     assert_eq!((span(Duration::from_nanos(1_999)), span(Duration::MAX)), (1, Moment::MAX));
     let start = Instant::now();
     assert_eq!(after(start, SECOND), start + SECOND);

@@ -1,0 +1,58 @@
+//! The hold of a client on its key of a tenant.
+
+use std::sync::Arc;
+
+use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::moment::Moment;
+use crate::rate_limit::registry::{Registry, Shared, Tenant};
+use crate::rate_limit::state::Report;
+
+/// One key of one tenant. The state of the key is kept as long as a clone exists.
+#[derive(Clone, Debug)]
+pub(crate) struct KeyHandle(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    tenant: Arc<Tenant>,
+    key: Arc<str>,
+}
+
+impl KeyHandle {
+    /// The key of the tenant that all clients for one server share.
+    pub(crate) fn shared(registry: &'static Registry, origin: &str, key: &str) -> Self {
+        let key = Arc::from(key);
+        Self(Arc::new(Inner { tenant: registry.tenant(origin, &key), key }))
+    }
+
+    /// The key of a tenant that only one client and its clones use.
+    pub(crate) fn private(key: &str) -> Self {
+        Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
+    }
+
+    /// Reports, and wakes whom the report concerns.
+    pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
+        self.with(|shared, now, key| {
+            shared.state.tell(now, key, limit, report);
+            match report {
+                Report::Answered { feedback, .. } if feedback.is_429 => shared.wake(shared.state.waiters(key)),
+                Report::Answered { .. } => {}
+                Report::Released { .. } | Report::Withdrawn { .. } => {
+                    shared.wake(shared.state.next(key).into_iter().flatten());
+                }
+            }
+        });
+    }
+
+    /// Passes the state, the present moment and the key.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
+        let mut shared = self.0.tenant.lock();
+        let now = shared.now();
+        f(&mut shared, now, &self.0.key)
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.tenant.release(&self.key);
+    }
+}
