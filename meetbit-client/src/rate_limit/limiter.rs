@@ -47,8 +47,14 @@ impl Turn {
 }
 
 impl Limiter {
+    #[cfg(test)]
     pub(crate) fn new(key: KeyHandle) -> Self {
         Self(key)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn key(&self) -> &KeyHandle {
+        &self.0
     }
 
     /// The limiter of all clients of this process for one server and key.
