@@ -21,7 +21,7 @@ use crate::transport::observer::{AttemptObserver, ErrorHead};
 /// Sends a call until it succeeds or must not be sent again.
 pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     let client = &*call.client.0;
-    let policy = call.retry.unwrap_or(client.retry);
+    let policy = call.retry.as_ref().unwrap_or(&client.retry);
     let deadline = after(Instant::now(), call.timeout());
     let turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
     let mut observer = Arc::new(AttemptObserver::new(turn, client.limits.attempt_timeout));
@@ -38,7 +38,7 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         }
         attempts += 1;
         let error = error.with(|e| e.attempts(attempts));
-        match retry::decide(&policy, call.parts.endpoint.is_idempotent(), &error) {
+        match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
             RetryDecision::Requeue => {
                 // The limiter holds the call back. It knows nothing of a `429` that middleware has made.

@@ -45,7 +45,7 @@ impl Http {
     /// Sends the request of a call.
     pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
         let exchange = HttpExchange { http: self, head: Head::Call(outgoing), body: &outgoing.parts.body, observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+        limited::send(&self.limits.limiter, observer, &exchange).await
     }
 
     /// Sends a request that comes through middleware.
@@ -58,7 +58,7 @@ impl Http {
         };
         let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
         let exchange = HttpExchange { http: self, head: Head::Middleware(&parts, &url), body: &body, observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+        limited::send(&self.limits.limiter, observer, &exchange).await
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) trait Exchange: Sync {
 
 /// Waits for a permit and sends with it, until a request has departed or failed. If the permit ends before the departure, the
 /// request goes back into the queue with its ticket.
-pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: impl Exchange) -> Sent {
+pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: &impl Exchange) -> Sent {
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
         let _watch = observer.watch(permit.clone());

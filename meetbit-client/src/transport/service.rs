@@ -108,7 +108,7 @@ struct UserService {
 impl UserService {
     async fn send(&self, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
         let exchange = ServiceExchange { service: &self.service, request: &request, observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+        limited::send(&self.limits.limiter, observer, &exchange).await
     }
 }
 
