@@ -38,27 +38,15 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         }
         attempts += 1;
         let error = error.with(|e| e.attempts(attempts));
-        match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
+        let (wait, needs_budget) = match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
-            RetryDecision::Requeue => {
-                // The limiter holds the call back. It knows nothing of a `429` that middleware has made.
-                let closed_for = call.client.rate_limit_status().closed_for.unwrap_or_default();
-                let wait = error.retry_after().unwrap_or_default().saturating_sub(closed_for);
-                if wait > policy.max_wait || Instant::now() + wait >= deadline {
-                    return Err(error);
-                }
-                if !wait.is_zero() {
-                    sleep(wait).await;
-                }
-            }
-            RetryDecision::BackOff { at_least, jitter } => {
-                let wait = at_least + retry::jittered(jitter);
-                if Instant::now() + wait >= deadline || !client.budget.withdraw() {
-                    return Err(error);
-                }
-                sleep(wait).await;
-            }
+            RetryDecision::Requeue => (beyond_the_gate(&call, &error), false),
+            RetryDecision::BackOff { at_least, jitter } => (at_least + retry::jittered(jitter), true),
+        };
+        if Instant::now() + wait >= deadline || needs_budget && !client.budget.withdraw() {
+            return Err(error);
         }
+        sleep(wait).await;
         last = Some(error);
         observer = Arc::new(observer.next());
     }
@@ -132,6 +120,12 @@ fn is_temporary(status: StatusCode) -> bool {
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     )
+}
+
+/// The wait that the limiter does not know of, because middleware has made the `429`.
+fn beyond_the_gate(call: &Prepared, error: &Error) -> Duration {
+    let closed_for = call.client.rate_limit_status().closed_for.unwrap_or_default();
+    error.retry_after().unwrap_or_default().saturating_sub(closed_for)
 }
 
 /// States how long nothing may be sent. It may be longer than this reply asked for.
