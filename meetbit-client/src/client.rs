@@ -6,6 +6,7 @@ pub(crate) mod api;
 mod blocking;
 pub(crate) mod builder;
 pub(crate) mod call;
+pub(crate) mod call_builder;
 pub(crate) mod credentials;
 mod execute;
 mod http_client;

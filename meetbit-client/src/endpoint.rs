@@ -1,12 +1,14 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
 
 use crate::permission::Permission;
 
-/// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint).
+/// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint), or made by
+/// [`Client::call`](crate::Client::call).
 ///
 /// ```
 /// use meetbit_client::Customers;
@@ -31,7 +33,8 @@ impl Endpoint {
         Self { name, method, path, permissions: &[], idempotent: false, timeout: None }
     }
 
-    /// The name of the method that declares it, such as `create_customer`.
+    /// The name of the method that declares it, such as `create_customer`; `call` if it comes from
+    /// [`Client::call`](crate::Client::call).
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
@@ -95,6 +98,43 @@ where
     let declared: BTreeSet<_> = catalogues.into_iter().flatten().flat_map(|endpoint| endpoint.permissions()).collect();
     let covered = |needed: &Permission| declared.iter().any(|other| other != needed && other.covers(needed));
     declared.iter().filter(|permission| !covered(permission)).cloned().collect()
+}
+
+/// The endpoints of calls that nobody has declared, by path. Each is kept until the program ends. Their number is bounded by the
+/// program's text, because paths and permissions are `'static`.
+static UNDECLARED: Mutex<BTreeMap<&'static str, Vec<&'static Endpoint>>> = Mutex::new(BTreeMap::new());
+
+impl Endpoint {
+    /// The one endpoint with these properties that nobody has declared.
+    pub(crate) fn undeclared(
+        method: Method,
+        path: &'static str,
+        permissions: &[&'static str],
+        idempotent: bool,
+    ) -> &'static Self {
+        let mut known = UNDECLARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.entry(path).or_default();
+        let is_same = |e: &&&Self| e.method == method && e.permissions == permissions && e.idempotent == idempotent;
+        if let Some(endpoint) = known.iter().find(is_same) {
+            return endpoint;
+        }
+        let permissions = Box::leak(permissions.into());
+        let endpoint = Box::leak(Box::new(Self { permissions, idempotent, ..Self::new("call", method, path) }));
+        known.push(endpoint);
+        endpoint
+    }
+
+    /// The undeclared endpoint that needs one more permission.
+    pub(crate) fn with_permission(&self, permission: &'static str) -> &'static Self {
+        let new = (!self.permissions.contains(&permission)).then_some(permission);
+        let permissions: Vec<_> = self.permissions.iter().copied().chain(new).collect();
+        Self::undeclared(self.method.clone(), self.path, &permissions, self.idempotent)
+    }
+
+    /// The undeclared endpoint that may be repeated.
+    pub(crate) fn as_idempotent(&self) -> &'static Self {
+        Self::undeclared(self.method.clone(), self.path, self.permissions, true)
+    }
 }
 
 /// The steps in which generated code states an endpoint; each is evaluated at compile time.

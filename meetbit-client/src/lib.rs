@@ -86,6 +86,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! For one call in one place, [`Client::call`] needs no trait: `client.call::<Vec<i64>>(Method::GET, "/notes").await?`.
+//!
 //! # Fake the server
 //! The [`sandbox`] is an in-memory MeetBit server that can be told to fail. A fake of a trait needs no server: it returns
 //! [`Call::ready`], with values from constructors such as [`Customer::new`].
@@ -227,6 +229,7 @@ pub use crate::client::Client;
 pub use crate::client::api::Api;
 pub use crate::client::builder::ClientBuilder;
 pub use crate::client::call::{Call, Receiving, Response, Sending};
+pub use crate::client::call_builder::CallBuilder;
 pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::{Items, Pages};
 pub use crate::client::retry::RetryPolicy;

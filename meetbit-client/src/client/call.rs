@@ -180,11 +180,7 @@ impl<T> Call<T> {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let given = match (name.try_into(), value.try_into()) {
-            (Ok(name), Ok(value)) => headers::custom(name, value),
-            (Err(_), _) => Err(Error::invalid_request("invalid character in the name of a header")),
-            (_, Err(_)) => Err(Error::invalid_request("invalid character in the value of a header")),
-        };
+        let given = headers::given(name, value);
         self.change(|call| match given {
             Ok((name, value)) => call.parts.set_header(name, value),
             Err(error) => call.parts.record_error(error),
