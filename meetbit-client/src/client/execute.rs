@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::Budget;
 
+use crate::client::access_key::AccessKey;
 use crate::client::prepared::Prepared;
 use crate::client::retry::{self, RetryDecision};
 use crate::error::redact::Redactor;
@@ -22,13 +23,18 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     let client = &*call.client.0;
     let policy = call.retry.unwrap_or(client.retry);
     let deadline = after(Instant::now(), call.timeout());
-    let turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
-    let mut observer = Arc::new(AttemptObserver::new(turn, client.limits.attempt_timeout));
+    let mut turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
     client.budget.deposit();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let error = match attempt(&call, &observer).await {
+        let key = match client.keys.current() {
+            Ok(key) => key,
+            Err(error) => return Err(without_permit(error.with(|e| e.endpoint(call.parts.endpoint)), last, attempts)),
+        };
+        let observer = AttemptObserver::new(turn, client.limits.attempt_timeout, key.rotating_limiter());
+        let observer = Arc::new(observer);
+        let error = match attempt(&call, &key, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
             Err(error) => error,
         };
@@ -49,27 +55,30 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
             }
         }
         last = Some(error);
-        observer = Arc::new(observer.next());
+        turn = observer.turn.clone();
     }
 }
 
-async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Error> {
+async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserver>) -> Result<Reply, Error> {
     let client = &*call.client.0;
-    let response = client.transport.send(call.outgoing(), observer).await;
+    let response = client.transport.send(call.outgoing(key), observer).await;
     let (head, body) = match response.map(http::Response::into_parts) {
         Ok(parts) => parts,
-        Err(failure) => return Err(error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure))),
+        Err(failure) => {
+            return Err(error_head(call, key, observer, b"").unwrap_or_else(|| failed(call, observer, failure)));
+        }
     };
     if !head.status.is_success() {
         let timeout = || failed(call, observer, TransportError::timeout());
-        return Err(error_head(call, observer, &body).unwrap_or_else(timeout));
+        return Err(error_head(call, key, observer, &body).unwrap_or_else(timeout));
     }
     if body.len() > client.max_response_size {
         return Err(failed(call, observer, TransportError::too_large()));
     }
     let (status, mut headers) = (head.status, head.headers);
-    mark_secret(&mut headers, client.secret.as_bytes());
-    Ok(Reply { status, headers, body, rate_limit: observer.rate_limit(), attempts: 0 })
+    mark_secret(&mut headers, key.secret().as_bytes());
+    let (rate_limit, secret) = (observer.rate_limit(), key.rotating_secret());
+    Ok(Reply { status, headers, body, rate_limit, attempts: 0, secret })
 }
 
 /// Marks headers in which the server echoes the secret as sensitive, so that `Debug` does not show them.
@@ -79,18 +88,18 @@ fn mark_secret(headers: &mut HeaderMap, secret: &[u8]) {
 }
 
 /// The error for a status that is no success, once the head of such a reply has been read.
-fn error_head(call: &Prepared, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
+fn error_head(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
     let client = &*call.client.0;
     let ErrorHead { status, headers, retry_after } = observer.error_head()?;
     let context = ErrorContext {
         endpoint: call.parts.endpoint,
         permissions: call.parts.permissions().collect(),
-        redactor: Redactor::new(client.secret()),
+        redactor: Redactor::new(key.secret()),
         base_url: &client.base_url.url,
     };
     let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
     Some(match (error.kind(), retry_after) {
-        (ErrorKind::RateLimited, _) => rate_limited(call, error),
+        (ErrorKind::RateLimited, _) => rate_limited(call, key, error),
         (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
         (_, None) => error,
     })
@@ -107,8 +116,8 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// States how long nothing may be sent. It may be longer than this reply asked for.
-fn rate_limited(call: &Prepared, error: Error) -> Error {
-    let wait = call.client.rate_limit_status().closed_for.unwrap_or_default();
+fn rate_limited(call: &Prepared, key: &AccessKey, error: Error) -> Error {
+    let wait = key.limiter.status(call.client.0.limits.rate_limit).closed_for.unwrap_or_default();
     let message = format!("too many requests (429): nothing may be sent for {}", seconds(wait));
     error.with(|e| e.retry_after(wait).message(message))
 }
