@@ -233,7 +233,7 @@ pub use crate::client::call_builder::CallBuilder;
 pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::{Items, Pages};
 pub use crate::client::retry::RetryPolicy;
-pub use crate::endpoint::{Endpoint, permissions};
+pub use crate::endpoint::{Argument, ArgumentLocation, Endpoint, permissions};
 pub use crate::error::Error;
 pub use crate::error::kind::{ErrorKind, Outcome};
 pub use crate::error::validation::ValidationError;

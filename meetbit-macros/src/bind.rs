@@ -172,6 +172,12 @@ impl Binder<'_> {
 
 impl From<ParsedArg> for Argument {
     fn from(argument: ParsedArg) -> Self {
-        Self { name: argument.name, is_reference: argument.is_reference, cfgs: argument.cfgs }
+        Self {
+            name: argument.name,
+            is_reference: argument.is_reference,
+            is_optional: argument.is_optional,
+            is_scalar: argument.has_no_fields,
+            cfgs: argument.cfgs,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, Pat, PatType, Type};
+use syn::{Attribute, GenericArgument, Ident, Pat, PatType, PathArguments, Type};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, message};
@@ -20,6 +20,9 @@ pub(crate) struct ParsedArg {
     pub(crate) is_reference: bool,
     /// Whether the name of its type is that of a typical path argument.
     pub(crate) is_scalar: bool,
+    /// Whether a query has it under its own name: a scalar, or a list or `Option` of one.
+    pub(crate) has_no_fields: bool,
+    pub(crate) is_optional: bool,
     /// The predicates of its `#[cfg]`s, and the first attribute that has one.
     pub(crate) cfgs: Vec<TokenStream>,
     pub(crate) cfg: Option<Attribute>,
@@ -41,6 +44,8 @@ impl ParsedArg {
             marker,
             is_reference: matches!(bare(&argument.ty), Type::Reference(reference) if reference.mutability.is_none()),
             is_scalar: is_scalar(&argument.ty),
+            has_no_fields: has_no_fields(&argument.ty),
+            is_optional: optional(&argument.ty).is_some(),
             cfgs: Conditional::cfgs(&argument.attrs),
             cfg: argument.attrs.iter().find(|attribute| !Conditional::cfgs([*attribute]).is_empty()).cloned(),
             diagnostics,
@@ -79,4 +84,33 @@ fn is_scalar(ty: &Type) -> bool {
     };
     let name = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
     SCALARS.contains(&name.as_str()) || name.ends_with("Id")
+}
+
+/// Whether a type is a scalar, or a list or an `Option` of one, as far as its name says.
+fn has_no_fields(ty: &Type) -> bool {
+    const OTHERS: [&str; 5] = ["bool", "f32", "f64", "isize", "usize"];
+    match bare(ty) {
+        Type::Reference(reference) => has_no_fields(&reference.elem),
+        Type::Array(_) | Type::Slice(_) => true,
+        ty => {
+            let name = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let inner = || optional(ty).is_some_and(has_no_fields);
+            is_scalar(ty) || OTHERS.contains(&name.as_str()) || name == "Vec" || inner()
+        }
+    }
+}
+
+/// The type in an `Option`, or in a reference to one.
+fn optional(ty: &Type) -> Option<&Type> {
+    match bare(ty) {
+        Type::Reference(reference) => optional(&reference.elem),
+        ty => {
+            let option = last_segment(ty).filter(|segment| segment.ident == "Option")?;
+            let PathArguments::AngleBracketed(arguments) = &option.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+        }
+    }
 }
