@@ -175,8 +175,7 @@ impl From<ParsedArg> for Argument {
         Self {
             name: argument.name,
             is_reference: argument.is_reference,
-            is_optional: argument.is_optional,
-            is_scalar: argument.has_no_fields,
+            value_type: argument.value_type,
             cfgs: argument.cfgs,
         }
     }

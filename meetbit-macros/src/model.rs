@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Token, TraitItemFn};
 
-use crate::parse::{Args, Method, Reply, Template};
+use crate::parse::{Args, Method, Reply, Template, ValueType};
 
 /// A method of a trait that makes a request.
 pub(crate) struct Endpoint {
@@ -36,10 +36,7 @@ pub(crate) struct Metadata {
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) is_reference: bool,
-    /// Whether its type is an `Option`.
-    pub(crate) is_optional: bool,
-    /// Whether its type is surely no struct, so that a query has it under its own name.
-    pub(crate) is_scalar: bool,
+    pub(crate) value_type: ValueType,
     /// The predicates under which a query or header argument exists.
     pub(crate) cfgs: Vec<TokenStream>,
 }
@@ -73,9 +70,9 @@ impl Metadata {
 impl Location {
     /// The text that `Endpoint::arguments` of the client reads, such as `query? page`.
     fn text(&self, argument: &Argument) -> String {
-        let optional = if argument.is_optional { "?" } else { "" };
+        let optional = if argument.value_type.is_optional { "?" } else { "" };
         match self {
-            Self::Query(name) if argument.is_scalar || argument.name.unraw() != name => {
+            Self::Query(name) if !argument.value_type.may_have_fields || argument.name.unraw() != name => {
                 format!("query{optional} {name}")
             }
             Self::Query(name) => format!("fields{optional} {name}"),

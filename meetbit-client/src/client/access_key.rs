@@ -56,7 +56,7 @@ impl AccessKey {
     }
 
     /// The same client's next key.
-    fn replaced(&self, id: HeaderValue, secret: HeaderValue, limiter: Limiter) -> Self {
+    fn replaced(&self, id: &HeaderValue, secret: &HeaderValue, limiter: Limiter) -> Self {
         let (headers, headers_without_host) = (self.headers.clone(), self.headers_without_host.clone());
         let mut key = Self { headers, headers_without_host, limiter, secret: secret.clone(), is_rotating: true };
         for headers in [&mut key.headers, &mut key.headers_without_host] {
@@ -97,7 +97,7 @@ impl AccessKeys {
             Self::Rotating { source, rotation } => {
                 let credentials = source.credentials(); // the user's code, so not under the lock
                 let (id, secret) = credentials.header_values()?;
-                Ok(lock(rotation).next(credentials.id(), id, secret))
+                Ok(lock(rotation).next(credentials.id(), &id, &secret))
             }
         }
     }
@@ -112,9 +112,9 @@ impl AccessKeys {
 }
 
 impl Rotation {
-    fn next(&mut self, name: &str, id: HeaderValue, secret: HeaderValue) -> Arc<AccessKey> {
-        if !self.current.has(&id, &secret) {
-            let limiter = self.limiter(name, &id);
+    fn next(&mut self, name: &str, id: &HeaderValue, secret: &HeaderValue) -> Arc<AccessKey> {
+        if !self.current.has(id, secret) {
+            let limiter = self.limiter(name, id);
             self.current = Arc::new(self.current.replaced(id, secret, limiter));
         }
         self.current.clone()

@@ -11,6 +11,14 @@ use crate::parse::marker::{Marker, take_marker};
 use crate::parse::parsed::Parsed;
 use crate::parse::return_type::{bare, last_segment};
 
+/// What the name of a type says about its values.
+#[derive(Clone, Copy)]
+pub(crate) struct ValueType {
+    pub(crate) is_optional: bool,
+    /// Whether it may be a struct, whose fields a query has under their own names.
+    pub(crate) may_have_fields: bool,
+}
+
 /// An argument with its marker.
 pub(crate) struct ParsedArg {
     pub(crate) name: Ident,
@@ -20,9 +28,7 @@ pub(crate) struct ParsedArg {
     pub(crate) is_reference: bool,
     /// Whether the name of its type is that of a typical path argument.
     pub(crate) is_scalar: bool,
-    /// Whether a query has it under its own name: a scalar, or a list or `Option` of one.
-    pub(crate) has_no_fields: bool,
-    pub(crate) is_optional: bool,
+    pub(crate) value_type: ValueType,
     /// The predicates of its `#[cfg]`s, and the first attribute that has one.
     pub(crate) cfgs: Vec<TokenStream>,
     pub(crate) cfg: Option<Attribute>,
@@ -44,8 +50,10 @@ impl ParsedArg {
             marker,
             is_reference: matches!(bare(&argument.ty), Type::Reference(reference) if reference.mutability.is_none()),
             is_scalar: is_scalar(&argument.ty),
-            has_no_fields: has_no_fields(&argument.ty),
-            is_optional: optional(&argument.ty).is_some(),
+            value_type: ValueType {
+                is_optional: optional(&argument.ty).is_some(),
+                may_have_fields: !has_no_fields(&argument.ty),
+            },
             cfgs: Conditional::cfgs(&argument.attrs),
             cfg: argument.attrs.iter().find(|attribute| !Conditional::cfgs([*attribute]).is_empty()).cloned(),
             diagnostics,

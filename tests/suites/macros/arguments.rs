@@ -25,6 +25,11 @@ trait Kinds: Api {
         #[query] r#type: &Option<String>,
         #[query("filter[x]")] x: &Filter,
         #[query] filter: &Filter,
+    ) -> Call<()>;
+
+    #[api_endpoint(get, "/conditional")]
+    fn conditional(
+        &self,
         #[query] other: Option<Filter>,
         #[cfg(any())]
         #[query]
@@ -66,9 +71,9 @@ fn each_argument_has_its_name_and_its_location() {
         (Query, "type", true, false),
         (Query, "filter[x]", false, false),
         (Query, "filter", false, true),
-        (Query, "other", true, true),
     ];
     assert_eq!(rows("queries"), queries);
+    assert_eq!(rows("conditional"), [(Query, "other", true, true)]);
     assert_eq!(rows("headers"), [(Header, "x-trace", true, false), (Header, "x-b", false, false)]);
     assert_eq!(rows("json"), [(Path, "id", false, false), (Body, "application/json", false, false)]);
     assert_eq!(rows("form"), [(Body, "application/x-www-form-urlencoded", true, false)]);
