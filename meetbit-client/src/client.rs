@@ -1,11 +1,13 @@
 //! The client: set-up, calls, the retry loop, pages. It may import every room above it: `request`, `response`, `rate_limit`,
 //! `transport`, `error`, `endpoint` and `permission`.
 
+mod access_key;
 pub(crate) mod api;
 #[cfg(feature = "blocking")]
 mod blocking;
 pub(crate) mod builder;
 pub(crate) mod call;
+pub(crate) mod call_builder;
 pub(crate) mod credentials;
 mod execute;
 mod http_client;
@@ -18,9 +20,9 @@ mod task;
 use std::fmt;
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
 use tower::retry::budget::TpsBudget;
 
+use crate::client::access_key::AccessKeys;
 use crate::client::retry::RetryPolicy;
 use crate::rate_limit::config::RateLimitStatus;
 use crate::request::base_url::BaseUrl;
@@ -48,11 +50,7 @@ pub struct Client(pub(crate) Arc<ClientInner>);
 /// What all clones share.
 pub(crate) struct ClientInner {
     pub(crate) base_url: BaseUrl,
-    /// The headers of a request with a JSON body.
-    pub(crate) headers: HeaderMap,
-    pub(crate) headers_without_host: HeaderMap,
-    /// The secret header's value, in memory that is wiped.
-    pub(crate) secret: HeaderValue,
+    pub(crate) keys: AccessKeys,
     pub(crate) limits: Limits,
     pub(crate) retry: RetryPolicy,
     pub(crate) budget: TpsBudget,
@@ -61,16 +59,10 @@ pub(crate) struct ClientInner {
 }
 
 impl Client {
-    /// The current state of the rate limit of this client's key.
+    /// The current state of the rate limit of this client's key; if the key rotates, of the one that was used last.
     #[must_use]
     pub fn rate_limit_status(&self) -> RateLimitStatus {
-        self.0.limits.limiter.status(self.0.limits.rate_limit)
-    }
-}
-
-impl ClientInner {
-    pub(crate) fn secret(&self) -> &str {
-        self.secret.to_str().unwrap_or_default()
+        self.0.keys.last().limiter.status(self.0.limits.rate_limit)
     }
 }
 

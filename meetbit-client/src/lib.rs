@@ -86,6 +86,8 @@
 //! # fn main() {}
 //! ```
 //!
+//! For one call in one place, [`Client::call`] needs no trait: `client.call::<Vec<i64>>(Method::GET, "/notes").await?`.
+//!
 //! # Fake the server
 //! The [`sandbox`] is an in-memory MeetBit server that can be told to fail. A fake of a trait needs no server: it returns
 //! [`Call::ready`], with values from constructors such as [`Customer::new`].
@@ -115,6 +117,7 @@
 //! | `rustls-no-provider` | TLS by rustls and the provider that the application installs, without the C code of aws-lc-rs | `default-features = false`; `ring::default_provider().install_default()` |
 //! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
+//! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `tracing` | spans and events through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
 //! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
@@ -125,6 +128,11 @@
 #![cfg_attr(
     not(feature = "blocking"),
     doc = "\n\n[`Call::wait`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.Call.html#method.wait"
+)]
+#![cfg_attr(feature = "conformance", doc = "\n\n[`conformance`]: crate::conformance")]
+#![cfg_attr(
+    not(feature = "conformance"),
+    doc = "\n\n[`conformance`]: https://docs.rs/meetbit-client/latest/meetbit_client/conformance/"
 )]
 #![cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
 #![cfg_attr(
@@ -150,6 +158,8 @@ extern crate self as meetbit_client;
 pub mod guide {}
 #[doc = include_str!("promises.md")]
 pub mod promises {}
+#[cfg(feature = "conformance")]
+pub mod conformance;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "webhooks")]
@@ -227,10 +237,11 @@ pub use crate::client::Client;
 pub use crate::client::api::Api;
 pub use crate::client::builder::ClientBuilder;
 pub use crate::client::call::{Call, Receiving, Response, Sending};
+pub use crate::client::call_builder::CallBuilder;
 pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::{Items, Pages};
 pub use crate::client::retry::RetryPolicy;
-pub use crate::endpoint::{Endpoint, permissions};
+pub use crate::endpoint::{Argument, ArgumentLocation, Endpoint, permissions};
 pub use crate::error::Error;
 pub use crate::error::kind::{ErrorKind, Outcome};
 pub use crate::error::validation::ValidationError;

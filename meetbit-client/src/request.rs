@@ -9,6 +9,6 @@ pub(crate) mod framing;
 pub(crate) mod headers;
 pub(crate) mod outgoing;
 pub(crate) mod parts;
-mod path;
+pub(crate) mod path;
 pub(crate) mod precheck;
 mod urlencoded;

@@ -172,6 +172,11 @@ impl Binder<'_> {
 
 impl From<ParsedArg> for Argument {
     fn from(argument: ParsedArg) -> Self {
-        Self { name: argument.name, is_reference: argument.is_reference, cfgs: argument.cfgs }
+        Self {
+            name: argument.name,
+            is_reference: argument.is_reference,
+            value_type: argument.value_type,
+            cfgs: argument.cfgs,
+        }
     }
 }

@@ -4,6 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{ItemTrait, Path, TraitItem};
 
+use crate::bind::Bindings;
 use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, message};
 use crate::model::Metadata;
@@ -32,7 +33,8 @@ impl Catalogue {
                 let reported_later = Diagnostics::default();
                 let mut args = Args::parse(tokens, Span::call_site(), &reported_later, &reported_later);
                 args.krate = args.krate.or_else(|| krate.cloned());
-                if let Some(metadata) = Metadata::new(args, &method.sig.ident) {
+                let bindings = Bindings::new(&args, &mut method.clone(), &reported_later, &reported_later);
+                if let Some(metadata) = Metadata::new(args, method, &bindings.marked) {
                     let mut cfgs = Conditional::cfgs(&method.attrs);
                     cfgs.extend(predicate);
                     catalogue.add(Entry { cfgs, metadata }, diagnostics);

@@ -98,7 +98,7 @@ fn read(args: Args, method: &mut TraitItemFn, path: &Diagnostics, rest: &Diagnos
     let reply = signature::reply(method, &args, rest);
     signature::check_body(method, rest);
     Some(Endpoint {
-        metadata: Metadata::new(args, &method.sig.ident)?,
+        metadata: Metadata::new(args, method, &bindings.marked)?,
         receiver: receiver?,
         segments: bindings.segments,
         marked: bindings.marked,

@@ -15,6 +15,7 @@
 //!                         "/customers/{customer_id}/notes",
 //!                     )
 //!                     .requires(&["notes.list.*"])
+//!                     .takes(&["query? page"])
 //!             },
 //!         )
 //!         .path(&customer_id)
@@ -66,13 +67,19 @@ fn docs(metadata: &Metadata, attributes: &[Attribute]) -> TokenStream {
 
 /// The constant that describes an endpoint. The method and the catalogue contain it.
 pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
-    let Metadata { krate, name, permissions, .. } = metadata;
+    let Metadata { krate, name, permissions, arguments, .. } = metadata;
     let (method, path) = (Ident::new(metadata.method.constant(), Span::call_site()), &metadata.template.literal);
     let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
     let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
+    let deprecated = metadata.is_deprecated.then(|| quote!(.deprecated()));
+    let arguments = (!arguments.is_empty()).then(|| {
+        let texts = arguments.iter().map(|(cfgs, text)| quote!(#(#[cfg(#cfgs)])* #text));
+        quote!(.takes(&[#(#texts),*]))
+    });
     quote! {
-        #krate::__private::endpoint(#name, #krate::__private::Method::#method, #path) #permissions #idempotent #timeout
+        #krate::__private::endpoint(#name, #krate::__private::Method::#method, #path)
+            #permissions #idempotent #timeout #deprecated #arguments
     }
 }
 

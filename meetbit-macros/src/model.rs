@@ -3,9 +3,9 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
-use syn::{Ident, LitStr, Path, Token};
+use syn::{Ident, LitStr, Path, Token, TraitItemFn};
 
-use crate::parse::{Args, Method, Reply, Template};
+use crate::parse::{Args, Method, Reply, Template, ValueType};
 
 /// A method of a trait that makes a request.
 pub(crate) struct Endpoint {
@@ -27,12 +27,16 @@ pub(crate) struct Metadata {
     pub(crate) permissions: Vec<LitStr>,
     pub(crate) is_idempotent: bool,
     pub(crate) timeout_millis: Option<u64>,
+    pub(crate) is_deprecated: bool,
+    /// The arguments outside the path, such as `query page`, each with the predicates under which it exists.
+    pub(crate) arguments: Vec<(Vec<TokenStream>, String)>,
 }
 
 /// An argument of an endpoint.
 pub(crate) struct Argument {
     pub(crate) name: Ident,
     pub(crate) is_reference: bool,
+    pub(crate) value_type: ValueType,
     /// The predicates under which a query or header argument exists.
     pub(crate) cfgs: Vec<TokenStream>,
 }
@@ -47,16 +51,36 @@ pub(crate) enum Location {
 }
 
 impl Metadata {
-    pub(crate) fn new(args: Args, name: &Ident) -> Option<Self> {
+    pub(crate) fn new(args: Args, method: &TraitItemFn, marked: &[(Argument, Location)]) -> Option<Self> {
+        let arguments = marked.iter().map(|(argument, location)| (argument.cfgs.clone(), location.text(argument)));
         Some(Self {
             krate: krate(args.krate.as_ref()),
-            name: name.unraw().to_string(),
+            name: method.sig.ident.unraw().to_string(),
+            is_deprecated: method.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")),
+            arguments: arguments.collect(),
             method: args.method.valid()?,
             template: args.template.valid()?,
             permissions: args.permissions,
             is_idempotent: args.is_idempotent,
             timeout_millis: args.timeout_millis,
         })
+    }
+}
+
+impl Location {
+    /// The text that `Endpoint::arguments` of the client reads, such as `query? page`.
+    fn text(&self, argument: &Argument) -> String {
+        let optional = if argument.value_type.is_optional { "?" } else { "" };
+        match self {
+            Self::Query(name) if !argument.value_type.may_have_fields || argument.name.unraw() != name => {
+                format!("query{optional} {name}")
+            }
+            Self::Query(name) => format!("fields{optional} {name}"),
+            Self::Header(name) => format!("header{optional} {name}"),
+            Self::Body => format!("body{optional} application/json"),
+            Self::Form => format!("body{optional} application/x-www-form-urlencoded"),
+            Self::Bytes(media_type) => format!("body{optional} {}", media_type.value()),
+        }
     }
 }
 

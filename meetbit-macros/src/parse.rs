@@ -14,7 +14,7 @@ mod timeout;
 pub(crate) mod return_type;
 
 pub(crate) use args::{Args, krate};
-pub(crate) use argument::ParsedArg;
+pub(crate) use argument::{ParsedArg, ValueType};
 pub(crate) use marker::{Marker, take_marker};
 pub(crate) use method::Method;
 pub(crate) use parsed::Parsed;

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, header};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
+use crate::client::access_key::AccessKeys;
 use crate::client::credentials::Credentials;
 use crate::client::http_client::ConnectionSettings;
 use crate::client::retry::{self, RetryPolicy};
@@ -85,7 +86,8 @@ impl ClientBuilder {
         }
     }
 
-    /// The access key. MeetBit recommends to keep it in the environment and not in code.
+    /// The access key. MeetBit recommends to keep it in the environment and not in code. [`Credentials::rotating`] changes it
+    /// while the client is in use.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
         self
@@ -296,7 +298,7 @@ impl ClientBuilder {
             Some(_) => Limiter::private(credentials.id()),
             None => Limiter::shared(&base_url.origin, credentials.id()),
         };
-        let limits = self.limits(limiter);
+        let limits = self.limits(limiter.clone());
         let (retry, max_response_size) = (self.retry, self.max_response_size);
         let transport = match service {
             Some(service) => Transport::service(service, limits.clone()),
@@ -304,9 +306,7 @@ impl ClientBuilder {
         };
         Ok(Client(Arc::new(ClientInner {
             base_url,
-            headers,
-            headers_without_host,
-            secret,
+            keys: AccessKeys::new(credentials, secret, [headers, headers_without_host], limiter),
             limits,
             retry,
             budget: retry::budget(),

@@ -143,7 +143,8 @@ impl<T> Call<T> {
             return Err(Error::invalid_request("a ready call has no request"));
         };
         call.parts.check()?;
-        let request = call.outgoing().request();
+        let key = call.client.0.keys.current()?;
+        let request = call.outgoing(&key).request();
         request.map_err(|error| Error::invalid_request(error.to_string()))
     }
 
@@ -180,11 +181,7 @@ impl<T> Call<T> {
         N: TryInto<HeaderName>,
         V: TryInto<HeaderValue>,
     {
-        let given = match (name.try_into(), value.try_into()) {
-            (Ok(name), Ok(value)) => headers::custom(name, value),
-            (Err(_), _) => Err(Error::invalid_request("invalid character in the name of a header")),
-            (_, Err(_)) => Err(Error::invalid_request("invalid character in the value of a header")),
-        };
+        let given = headers::given(name, value);
         self.change(|call| match given {
             Ok((name, value)) => call.parts.set_header(name, value),
             Err(error) => call.parts.record_error(error),
@@ -315,15 +312,21 @@ impl<T> Sending<T> {
 
 fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
     let Decoded { message, data, raw } = value(&reply, call, decode)?;
-    let redactor = Redactor::new(call.client.0.secret());
-    let message = message.map(|message| redactor.redacted(&message).into_owned());
-    let Reply { status, headers, rate_limit, attempts, body } = reply;
+    let message = message.map(|message| with_redactor(&reply, call, |r| r.redacted(&message).into_owned()));
+    let Reply { status, headers, rate_limit, attempts, body, .. } = reply;
     Ok((Response { data, message, status, headers, rate_limit, attempts, body }, raw))
 }
 
 fn value<T>(reply: &Reply, call: &Prepared, decode: Decode<T>) -> Result<Decoded<T>, Error> {
-    let redactor = || Redactor::new(call.client.0.secret());
-    decode(reply).map_err(|error| error.into_error(call.parts.endpoint, redactor(), reply))
+    decode(reply).map_err(|error| with_redactor(reply, call, |r| error.into_error(call.parts.endpoint, r, reply)))
+}
+
+/// Passes a redactor of the secret that the request had.
+fn with_redactor<R>(reply: &Reply, call: &Prepared, use_it: impl FnOnce(Redactor<'_>) -> R) -> R {
+    match &reply.secret {
+        Some(secret) => use_it(Redactor::new(secret.to_str().unwrap_or_default())),
+        None => use_it(Redactor::new(call.client.0.keys.last().secret())),
+    }
 }
 
 fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<T, Error> {

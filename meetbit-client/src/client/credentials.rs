@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -20,19 +21,63 @@ use crate::request::headers;
 pub struct Credentials {
     id: String,
     secret: Zeroizing<String>,
+    source: Option<Source>,
+}
+
+/// Gives the credentials for each attempt.
+#[derive(Clone)]
+pub(crate) struct Source(Arc<dyn Fn() -> Credentials + Send + Sync>);
+
+impl Source {
+    pub(crate) fn credentials(&self) -> Credentials {
+        (self.0)()
+    }
 }
 
 impl Credentials {
     /// The id and the secret of an access key, as the MeetBit Admin Panel shows them. The secret is shown only once. Both must be
     /// visible ASCII without surrounding whitespace; the builder checks them.
     pub fn new(id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self { id: id.into(), secret: Zeroizing::new(secret.into()) }
+        Self { id: id.into(), secret: Zeroizing::new(secret.into()), source: None }
     }
 
-    /// The id, which names the key and is no secret.
+    /// Credentials that change while a client uses them. `source` is called now and before each attempt, and gives the access key
+    /// for that attempt.
+    ///
+    /// It runs inside the call, so it must return at once: let it read what another task has fetched. The rate limit follows the
+    /// id of the key. If it gives a key that cannot be a header, the call fails with [`Config`](crate::ErrorKind::Config) and
+    /// sends nothing. Middleware that makes requests of its own takes permits of the first key.
+    ///
+    /// ```
+    /// use std::sync::{Arc, RwLock};
+    ///
+    /// use meetbit_client::{Client, Credentials};
+    ///
+    /// # fn main() -> Result<(), meetbit_client::Error> {
+    /// let current = Arc::new(RwLock::new(Credentials::new("key-1", "secret-1")));
+    /// let read = current.clone();
+    /// let client = Client::builder("acme.example.com")
+    ///     .credentials(Credentials::rotating(move || read.read().unwrap().clone()))
+    ///     .build()?;
+    ///
+    /// // Later, while calls are under way:
+    /// *current.write().unwrap() = Credentials::new("key-2", "secret-2");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rotating(source: impl Fn() -> Credentials + Send + Sync + 'static) -> Self {
+        let now = source();
+        Self { source: Some(Source(Arc::new(source))), ..now }
+    }
+
+    /// The id, which names the key and is no secret. Of rotating credentials it is the first one.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    pub(crate) fn into_source(self) -> Option<Source> {
+        self.source
     }
 
     /// The values of the two key headers. They share buffers that wipe themselves: `http` would not.
@@ -59,7 +104,12 @@ fn shared(wiped: Zeroizing<Vec<u8>>) -> Option<HeaderValue> {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("id", &self.id).field("secret", &format_args!("[redacted]")).finish()
+        let mut shown = f.debug_struct("Credentials");
+        shown.field("id", &self.id).field("secret", &format_args!("[redacted]"));
+        if self.source.is_some() {
+            shown.field("rotating", &true);
+        }
+        shown.finish()
     }
 }
 

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::Budget;
 
+use crate::client::access_key::AccessKey;
 use crate::client::prepared::Prepared;
 use crate::client::retry::{self, RetryDecision};
 use crate::error::redact::Redactor;
@@ -23,13 +24,18 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     let client = &*call.client.0;
     let policy = call.retry.as_ref().unwrap_or(&client.retry);
     let deadline = after(Instant::now(), call.timeout());
-    let turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
-    let mut observer = Arc::new(AttemptObserver::new(turn, client.limits.attempt_timeout));
+    let mut turn = Turn::new(client.limits.rate_limit, deadline, policy.max_wait);
     client.budget.deposit();
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let Failed { error, tried } = match attempt(&call, &observer).await {
+        let key = match client.keys.current() {
+            Ok(key) => key,
+            Err(error) => return Err(without_permit(error.with(|e| e.endpoint(call.parts.endpoint)), last, attempts)),
+        };
+        let observer = AttemptObserver::new(turn, client.limits.attempt_timeout, key.rotating_limiter());
+        let observer = Arc::new(observer);
+        let Failed { error, tried } = match attempt(&call, &key, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
             Err(failed) => failed,
         };
@@ -40,7 +46,7 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         let error = error.with(|e| e.attempts(attempts));
         let (wait, needs_budget) = match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
-            RetryDecision::Requeue => (beyond_the_gate(&call, &error), false),
+            RetryDecision::Requeue => (beyond_the_gate(&call, &key, &error), false),
             RetryDecision::BackOff { at_least, jitter } => (at_least + retry::jittered(jitter), true),
         };
         if Instant::now() + wait >= deadline || needs_budget && !client.budget.withdraw() {
@@ -48,7 +54,7 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         }
         sleep(wait).await;
         last = Some(error);
-        observer = Arc::new(observer.next());
+        turn = observer.turn.clone();
     }
 }
 
@@ -58,28 +64,29 @@ struct Failed {
     tried: bool,
 }
 
-async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Failed> {
+async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserver>) -> Result<Reply, Failed> {
     let client = &*call.client.0;
-    let response = client.transport.send(call.outgoing(), observer).await;
+    let response = client.transport.send(call.outgoing(key), observer).await;
     let (head, body) = match response.map(http::Response::into_parts) {
         Ok(parts) => parts,
         Err(failure) => {
             let tried = observer.has_permit() || !failure.without_permit;
-            let error = error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure));
+            let error = error_head(call, key, observer, b"").unwrap_or_else(|| failed(call, observer, failure));
             return Err(Failed { error: as_far_as_known(error, observer), tried });
         }
     };
     if !head.status.is_success() {
         let timeout = || failed(call, observer, TransportError::timeout());
-        let error = error_head(call, observer, &body).unwrap_or_else(timeout);
+        let error = error_head(call, key, observer, &body).unwrap_or_else(timeout);
         return Err(Failed { error: as_far_as_known(error, observer), tried: true });
     }
     if body.len() > client.max_response_size {
         return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
     }
     let (status, mut headers) = (head.status, head.headers);
-    mark_secret(&mut headers, client.secret.as_bytes());
-    Ok(Reply { status, headers, body, rate_limit: observer.rate_limit(), attempts: 0 })
+    mark_secret(&mut headers, key.secret().as_bytes());
+    let (rate_limit, secret) = (observer.rate_limit(), key.rotating_secret());
+    Ok(Reply { status, headers, body, rate_limit, attempts: 0, secret })
 }
 
 /// Middleware may have sent several requests. If an earlier one may have been processed, the outcome of the last says too much.
@@ -95,18 +102,18 @@ fn mark_secret(headers: &mut HeaderMap, secret: &[u8]) {
 }
 
 /// The error for a status that is no success, once the head of such a reply has been read.
-fn error_head(call: &Prepared, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
+fn error_head(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
     let client = &*call.client.0;
     let ErrorHead { status, headers, retry_after } = observer.error_head()?;
     let context = ErrorContext {
         endpoint: call.parts.endpoint,
         permissions: call.parts.permissions().collect(),
-        redactor: Redactor::new(client.secret()),
+        redactor: Redactor::new(key.secret()),
         base_url: &client.base_url.url,
     };
     let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
     Some(match (error.kind(), retry_after) {
-        (ErrorKind::RateLimited, asked) => rate_limited(call, error, asked.unwrap_or_default()),
+        (ErrorKind::RateLimited, asked) => rate_limited(call, key, error, asked.unwrap_or_default()),
         (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
         (_, None) => error,
     })
@@ -123,14 +130,14 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// The wait that the limiter does not know of, because middleware has made the `429`.
-fn beyond_the_gate(call: &Prepared, error: &Error) -> Duration {
-    let closed_for = call.client.rate_limit_status().closed_for.unwrap_or_default();
+fn beyond_the_gate(call: &Prepared, key: &AccessKey, error: &Error) -> Duration {
+    let closed_for = key.limiter.status(call.client.0.limits.rate_limit).closed_for.unwrap_or_default();
     error.retry_after().unwrap_or_default().saturating_sub(closed_for)
 }
 
 /// States how long nothing may be sent. It may be longer than this reply asked for.
-fn rate_limited(call: &Prepared, error: Error, asked: Duration) -> Error {
-    let wait = call.client.rate_limit_status().closed_for.unwrap_or(asked);
+fn rate_limited(call: &Prepared, key: &AccessKey, error: Error, asked: Duration) -> Error {
+    let wait = key.limiter.status(call.client.0.limits.rate_limit).closed_for.unwrap_or(asked);
     let message = format!("too many requests (429): nothing may be sent for {}", seconds(wait));
     error.with(|e| e.retry_after(wait).message(message))
 }

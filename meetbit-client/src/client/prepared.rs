@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use crate::client::Client;
+use crate::client::access_key::AccessKey;
 use crate::client::retry::RetryPolicy;
 use crate::request::outgoing::OutgoingRequest;
 use crate::request::parts::RequestParts;
@@ -20,13 +21,13 @@ impl Prepared {
         self.timeout.or(self.parts.endpoint.timeout()).unwrap_or(self.client.0.limits.timeout)
     }
 
-    pub(crate) fn outgoing(&self) -> OutgoingRequest<'_> {
-        let client = &self.client.0;
+    /// The request with this key.
+    pub(crate) fn outgoing<'a>(&'a self, key: &'a AccessKey) -> OutgoingRequest<'a> {
         OutgoingRequest {
             parts: &self.parts,
-            base_url: &client.base_url,
-            headers: &client.headers,
-            headers_without_host: &client.headers_without_host,
+            base_url: &self.client.0.base_url,
+            headers: &key.headers,
+            headers_without_host: &key.headers_without_host,
         }
     }
 }

@@ -29,6 +29,12 @@ impl KeyHandle {
         Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
     }
 
+    /// Another key of the same tenant.
+    pub(crate) fn of_key(&self, key: &str) -> Self {
+        let key = Arc::from(key);
+        Self(Arc::new(Inner { tenant: self.0.tenant.join(&key), key }))
+    }
+
     /// Reports, and wakes the calls that the report concerns. It wakes them without the lock, because a waker can run any code.
     pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
         let woken = self.with(|shared, now, key| {

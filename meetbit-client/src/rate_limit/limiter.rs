@@ -67,6 +67,11 @@ impl Limiter {
         Self(KeyHandle::private(key))
     }
 
+    /// The limiter of another key of the same tenant.
+    pub(crate) fn of_key(&self, key: &str) -> Self {
+        Self(self.0.of_key(key))
+    }
+
     /// Waits for a permit to send one request, and says what it waited for.
     ///
     /// Dropping the future gives its place in the queue back.

@@ -71,6 +71,14 @@ impl Tenant {
         Arc::new(Self { home, shared: Mutex::new(shared) })
     }
 
+    /// The same tenant, with one more client of `key`.
+    pub(crate) fn join(self: &Arc<Self>, key: &Arc<str>) -> Arc<Self> {
+        match &self.home {
+            Some((registry, origin)) => registry.tenant(origin, key),
+            None => self.clone(),
+        }
+    }
+
     /// A client of `key` is gone.
     pub(crate) fn release(&self, key: &Arc<str>) {
         let Some((registry, origin)) = &self.home else { return };

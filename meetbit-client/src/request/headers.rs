@@ -27,6 +27,19 @@ const RESERVED: [HeaderName; 13] = [
     HeaderName::from_static("keep-alive"),
 ];
 
+/// A header that a caller gives in any form.
+pub(crate) fn given<N, V>(name: N, value: V) -> Result<(HeaderName, HeaderValue), Error>
+where
+    N: TryInto<HeaderName>,
+    V: TryInto<HeaderValue>,
+{
+    match (name.try_into(), value.try_into()) {
+        (Ok(name), Ok(value)) => custom(name, value),
+        (Err(_), _) => Err(Error::invalid_request("invalid character in the name of a header")),
+        (_, Err(_)) => Err(Error::invalid_request("invalid character in the value of a header")),
+    }
+}
+
 /// A header that a caller gives.
 pub(crate) fn custom(name: HeaderName, value: HeaderValue) -> Result<(HeaderName, HeaderValue), Error> {
     if RESERVED.contains(&name) || name.as_str().starts_with("proxy-") {

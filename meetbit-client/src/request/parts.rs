@@ -65,6 +65,18 @@ impl RequestParts {
         }
     }
 
+    /// The name of the next placeholder that has no value.
+    pub(crate) fn next_placeholder(&self) -> Option<&'static str> {
+        let (name, _) = self.rest.split_once('{')?.1.split_once('}')?;
+        Some(name)
+    }
+
+    /// Replaces the endpoint by one with the same method and path.
+    pub(crate) fn set_endpoint(&mut self, endpoint: &'static Endpoint) {
+        self.endpoint = endpoint;
+        self.error = self.error.take().map(|error| error.with(|e| e.endpoint(endpoint)));
+    }
+
     /// Appends what follows the last placeholder.
     pub(crate) fn finish_path(&mut self) {
         if !self.path.is_empty() {

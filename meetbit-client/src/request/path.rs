@@ -24,6 +24,49 @@ pub(crate) fn fill<'t>(
     Ok(rest)
 }
 
+/// Checks a template that the macro has not seen, by the macro's rules.
+///
+/// # Errors
+/// The reason why it cannot be used.
+pub(crate) fn check_template(template: &str) -> Result<(), String> {
+    let Some(rest) = template.strip_prefix('/') else {
+        return Err(format!("the path `{}` does not begin with a slash", template.escape_debug()));
+    };
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let refuse = |why: &str| format!("the path `{}` {why}", template.escape_debug());
+    let mut names = Vec::new();
+    for segment in rest.split('/') {
+        if let Some(name) = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            if name.is_empty() || name.contains(['{', '}']) || names.contains(&name) {
+                return Err(refuse("has a placeholder without a name of its own"));
+            }
+            names.push(name);
+            continue;
+        }
+        check_segment(segment).map_err(refuse)?;
+    }
+    Ok(())
+}
+
+fn check_segment(segment: &str) -> Result<(), &'static str> {
+    match segment {
+        "" => Err("has an empty segment"),
+        "." | ".." => Err("has the segment `.` or `..`, which would name another path"),
+        _ if segment.contains('?') => Err("has a query; use `.query(..)`"),
+        _ if segment.contains('%') => Err("has a percent-encoding; pass that segment to `.path(..)`"),
+        _ if segment.contains(['{', '}']) => Err("has braces that are not a whole segment"),
+        _ if segment.chars().all(is_legal) => Ok(()),
+        _ => Err("has a character that no path may have; pass that segment to `.path(..)`"),
+    }
+}
+
+/// True if RFC 3986 allows a character in a path segment without encoding.
+fn is_legal(character: char) -> bool {
+    character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(character)
+}
+
 /// Encoded more often than this, a value is no name of anything, and telling what it is costs time without end.
 const MOST_ENCODINGS: usize = 8;
 
@@ -49,7 +92,7 @@ fn check(segment: String) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::fill;
+    use super::{check_template, fill};
 
     fn filled(value: &str) -> Result<String, String> {
         let mut path = String::from("/v2");
@@ -93,5 +136,37 @@ mod tests {
         let values = ["a b", "a+b", "a%20b", "a%2520b", "a/b", "a%2Fb", "ä", "a\u{308}"];
         let paths: std::collections::BTreeSet<_> = values.iter().map(|value| filled(value).unwrap()).collect();
         assert_eq!(paths.len(), values.len());
+    }
+
+    #[test]
+    fn promise_21_a_template_that_could_name_another_path_is_refused() {
+        for template in ["/", "/notes", "/notes/{id}", "/a/{b}/{c}/d", "/.well-known/a:b@c", "/..."] {
+            assert_eq!(check_template(template), Ok(()), "{template}");
+        }
+        for template in [
+            "",
+            "notes",
+            "https://evil.example/",
+            "//evil.example",
+            "/a//b",
+            "/a/",
+            "/.",
+            "/a/../b",
+            "/%2e%2e/a",
+            "/a%2Fb",
+            "/a?b",
+            "/a#b",
+            "/a b",
+            "/a\\b",
+            "/a\nb",
+            "/ü",
+            "/a{b}",
+            "/{}",
+            "/{a/b}",
+            "/{a}/{a}",
+            "/{a",
+        ] {
+            assert!(check_template(template).is_err(), "{template}");
+        }
     }
 }

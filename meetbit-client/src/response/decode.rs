@@ -4,7 +4,7 @@ use std::any::type_name;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::endpoint::Endpoint;
@@ -26,6 +26,8 @@ pub(crate) struct Reply {
     pub(crate) body: Bytes,
     pub(crate) rate_limit: RateLimitHeaders,
     pub(crate) attempts: u32,
+    /// The secret that the request had, unless it is the client's only one.
+    pub(crate) secret: Option<HeaderValue>,
 }
 
 /// Reads the value of a call. It is the only step that is generic in the value's type.

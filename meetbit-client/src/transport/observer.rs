@@ -21,6 +21,8 @@ pub(crate) struct AttemptObserver {
     pub(crate) turn: Turn,
     /// The time limit of one request, from its permit to the last byte of the reply.
     pub(crate) attempt_timeout: Duration,
+    /// The limiter of the key of this attempt, if the transport's may be that of another key.
+    limiter: Option<Limiter>,
     observed: Mutex<Observed>,
 }
 
@@ -66,27 +68,22 @@ pub(crate) struct ErrorHead {
 }
 
 impl AttemptObserver {
-    pub(crate) fn new(turn: Turn, attempt_timeout: Duration) -> Self {
-        Self { turn, attempt_timeout, observed: Mutex::default() }
-    }
-
-    /// The observer of the next attempt of the same call.
-    pub(crate) fn next(&self) -> Self {
-        Self::new(self.turn.clone(), self.attempt_timeout)
+    pub(crate) fn new(turn: Turn, attempt_timeout: Duration, limiter: Option<Limiter>) -> Self {
+        Self { turn, attempt_timeout, limiter, observed: Mutex::default() }
     }
 
     /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
     /// observer; its request is limited as a call of its own.
     pub(crate) fn of(extensions: &http::Extensions, limits: &Limits) -> Arc<Self> {
         let known = extensions.get::<Arc<Self>>().cloned();
-        known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout)))
+        known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout, None)))
     }
 
-    /// Waits for a permit for one more request of this attempt.
+    /// Waits for a permit for one more request of this attempt: of its own limiter, else of the transport's.
     pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, AcquireError> {
         #[cfg(feature = "tracing")]
         let asked = tokio::time::Instant::now();
-        let (permit, waited_for) = limiter.acquire(&self.turn).await?;
+        let (permit, waited_for) = self.limiter.as_ref().unwrap_or(limiter).acquire(&self.turn).await?;
         #[cfg(feature = "tracing")]
         if let Some(reason) = waited_for {
             let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);

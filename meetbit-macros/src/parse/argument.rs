@@ -3,13 +3,21 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, Ident, Pat, PatType, Type};
+use syn::{Attribute, GenericArgument, Ident, Pat, PatType, PathArguments, Type};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, message};
 use crate::parse::marker::{Marker, take_marker};
 use crate::parse::parsed::Parsed;
 use crate::parse::return_type::{bare, last_segment};
+
+/// What the name of a type says about its values.
+#[derive(Clone, Copy)]
+pub(crate) struct ValueType {
+    pub(crate) is_optional: bool,
+    /// Whether it may be a struct, whose fields a query has under their own names.
+    pub(crate) may_have_fields: bool,
+}
 
 /// An argument with its marker.
 pub(crate) struct ParsedArg {
@@ -20,6 +28,7 @@ pub(crate) struct ParsedArg {
     pub(crate) is_reference: bool,
     /// Whether the name of its type is that of a typical path argument.
     pub(crate) is_scalar: bool,
+    pub(crate) value_type: ValueType,
     /// The predicates of its `#[cfg]`s, and the first attribute that has one.
     pub(crate) cfgs: Vec<TokenStream>,
     pub(crate) cfg: Option<Attribute>,
@@ -41,6 +50,10 @@ impl ParsedArg {
             marker,
             is_reference: matches!(bare(&argument.ty), Type::Reference(reference) if reference.mutability.is_none()),
             is_scalar: is_scalar(&argument.ty),
+            value_type: ValueType {
+                is_optional: optional(&argument.ty).is_some(),
+                may_have_fields: !has_no_fields(&argument.ty),
+            },
             cfgs: Conditional::cfgs(&argument.attrs),
             cfg: argument.attrs.iter().find(|attribute| !Conditional::cfgs([*attribute]).is_empty()).cloned(),
             diagnostics,
@@ -79,4 +92,33 @@ fn is_scalar(ty: &Type) -> bool {
     };
     let name = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
     SCALARS.contains(&name.as_str()) || name.ends_with("Id")
+}
+
+/// Whether a type is a scalar, or a list or an `Option` of one, as far as its name says.
+fn has_no_fields(ty: &Type) -> bool {
+    const OTHERS: [&str; 5] = ["bool", "f32", "f64", "isize", "usize"];
+    match bare(ty) {
+        Type::Reference(reference) => has_no_fields(&reference.elem),
+        Type::Array(_) | Type::Slice(_) => true,
+        ty => {
+            let name = last_segment(ty).map(|segment| segment.ident.to_string()).unwrap_or_default();
+            let inner = || optional(ty).is_some_and(has_no_fields);
+            is_scalar(ty) || OTHERS.contains(&name.as_str()) || name == "Vec" || inner()
+        }
+    }
+}
+
+/// The type in an `Option`, or in a reference to one.
+fn optional(ty: &Type) -> Option<&Type> {
+    match bare(ty) {
+        Type::Reference(reference) => optional(&reference.elem),
+        ty => {
+            let option = last_segment(ty).filter(|segment| segment.ident == "Option")?;
+            let PathArguments::AngleBracketed(arguments) = &option.arguments else { return None };
+            arguments.args.iter().find_map(|argument| match argument {
+                GenericArgument::Type(ty) => Some(ty),
+                _ => None,
+            })
+        }
+    }
 }

@@ -76,6 +76,12 @@ trait Files: Api {
     #[api_endpoint(put, \"/files/{name}\")]
     fn store(&self, name: &str, #[body(raw = \"text/csv\")] content: Vec<u8>) -> Call<bytes::Bytes>;
 }"
+    a_deprecated_endpoint: "
+trait Events: Api {
+    #[deprecated]
+    #[api_endpoint(get, \"/events\")]
+    fn list_events(&self, #[query] filter: Option<&Filter>) -> Call<Vec<Event>>;
+}"
     an_empty_reply: "
 trait Events: Api {
     #[api_endpoint(delete, \"/events/{id}\")]

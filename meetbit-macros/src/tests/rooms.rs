@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("attribute", &["parse", "diagnostics", "cfg"]),
     ("dyn_compat", &["attribute", "parse", "diagnostics"]),
     ("expand", &["model", "parse"]),
-    ("catalogue", &["attribute", "expand", "model", "parse", "diagnostics", "cfg"]),
+    ("catalogue", &["attribute", "bind", "expand", "model", "parse", "diagnostics", "cfg"]),
     ("fallback", &["signature", "parse", "diagnostics", "cfg"]),
     ("endpoint", &["attribute", "bind", "expand", "fallback", "model", "parse", "signature", "diagnostics"]),
     ("api", &["attribute", "catalogue", "cfg", "diagnostics", "dyn_compat", "endpoint", "fallback", "model", "parse"]),

@@ -3,4 +3,5 @@
 mod at_most_once;
 mod blocking;
 mod environment;
+mod rotation;
 mod time_limits;

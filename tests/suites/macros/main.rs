@@ -2,6 +2,8 @@
 #![deny(warnings, clippy::pedantic, clippy::nursery)]
 #![allow(clippy::unwrap_used, reason = "a client that cannot be built is a broken test")]
 
+mod arguments;
+
 use meetbit_client::{Client, Credentials};
 
 fn client() -> Client {

@@ -4,4 +4,5 @@ mod body_length;
 mod checks;
 mod create_customer;
 mod fuzz;
+mod undeclared;
 mod url_length;

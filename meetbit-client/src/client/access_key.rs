@@ -1,0 +1,141 @@
+//! The access key that a client sends with: one for good, or the current one of a source that rotates.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::{HeaderMap, HeaderValue};
+
+use crate::client::credentials::{Credentials, Source};
+use crate::error::Error;
+use crate::rate_limit::limiter::Limiter;
+use crate::request::headers::{KEY_ID, KEY_SECRET};
+
+/// A client keeps the limiters of this many of its latest keys, so that two keys that alternate do not make new ones.
+const KEPT_LIMITERS: usize = 16;
+
+/// An access key in the forms in which a client uses it.
+pub(crate) struct AccessKey {
+    /// The headers of a request with a JSON body.
+    pub(crate) headers: HeaderMap,
+    pub(crate) headers_without_host: HeaderMap,
+    pub(crate) limiter: Limiter,
+    /// The secret header's value, in memory that is wiped.
+    secret: HeaderValue,
+    is_rotating: bool,
+}
+
+/// The access keys of a client.
+pub(crate) enum AccessKeys {
+    Fixed(Arc<AccessKey>),
+    Rotating { source: Source, rotation: Mutex<Rotation> },
+}
+
+/// The key that was used last, and the limiters of its predecessors, the latest last.
+pub(crate) struct Rotation {
+    current: Arc<AccessKey>,
+    limiters: Vec<(HeaderValue, Limiter)>,
+}
+
+impl AccessKey {
+    /// The secret as text.
+    pub(crate) fn secret(&self) -> &str {
+        self.secret.to_str().unwrap_or_default()
+    }
+
+    /// The secret, if another key may have another one by the time when a reply is read.
+    pub(crate) fn rotating_secret(&self) -> Option<HeaderValue> {
+        self.is_rotating.then(|| self.secret.clone())
+    }
+
+    /// The limiter, if it may not be that of the transport.
+    pub(crate) fn rotating_limiter(&self) -> Option<Limiter> {
+        self.is_rotating.then(|| self.limiter.clone())
+    }
+
+    fn has(&self, id: &HeaderValue, secret: &HeaderValue) -> bool {
+        self.headers_without_host.get(KEY_ID) == Some(id) && self.secret == secret
+    }
+
+    /// The same client's next key.
+    fn replaced(&self, id: &HeaderValue, secret: &HeaderValue, limiter: Limiter) -> Self {
+        let (headers, headers_without_host) = (self.headers.clone(), self.headers_without_host.clone());
+        let mut key = Self { headers, headers_without_host, limiter, secret: secret.clone(), is_rotating: true };
+        for headers in [&mut key.headers, &mut key.headers_without_host] {
+            headers.insert(KEY_ID, id.clone());
+            headers.insert(KEY_SECRET, secret.clone());
+        }
+        key
+    }
+}
+
+impl AccessKeys {
+    /// The keys of a client whose first key has these headers and this limiter.
+    pub(crate) fn new(
+        credentials: Credentials,
+        secret: HeaderValue,
+        [headers, headers_without_host]: [HeaderMap; 2],
+        limiter: Limiter,
+    ) -> Self {
+        let source = credentials.into_source();
+        let is_rotating = source.is_some();
+        let first = Arc::new(AccessKey { headers, headers_without_host, limiter, secret, is_rotating });
+        match source {
+            None => Self::Fixed(first),
+            Some(source) => {
+                let rotation = Mutex::new(Rotation { current: first, limiters: Vec::new() });
+                Self::Rotating { source, rotation }
+            }
+        }
+    }
+
+    /// The key for the next attempt.
+    ///
+    /// # Errors
+    /// The source has given a key that cannot be a header.
+    pub(crate) fn current(&self) -> Result<Arc<AccessKey>, Error> {
+        match self {
+            Self::Fixed(key) => Ok(key.clone()),
+            Self::Rotating { source, rotation } => {
+                let credentials = source.credentials(); // the user's code, so not under the lock
+                let (id, secret) = credentials.header_values()?;
+                Ok(lock(rotation).next(credentials.id(), &id, &secret))
+            }
+        }
+    }
+
+    /// The key of the last attempt.
+    pub(crate) fn last(&self) -> Arc<AccessKey> {
+        match self {
+            Self::Fixed(key) => key.clone(),
+            Self::Rotating { rotation, .. } => lock(rotation).current.clone(),
+        }
+    }
+}
+
+impl Rotation {
+    fn next(&mut self, name: &str, id: &HeaderValue, secret: &HeaderValue) -> Arc<AccessKey> {
+        if !self.current.has(id, secret) {
+            let limiter = self.limiter(name, id);
+            self.current = Arc::new(self.current.replaced(id, secret, limiter));
+        }
+        self.current.clone()
+    }
+
+    /// The limiter of a key. A secret of its own makes no other key.
+    fn limiter(&mut self, name: &str, id: &HeaderValue) -> Limiter {
+        let current = &self.current;
+        let Some(last) = current.headers_without_host.get(KEY_ID).filter(|last| *last != id) else {
+            return current.limiter.clone();
+        };
+        self.limiters.push((last.clone(), current.limiter.clone()));
+        let known = self.limiters.iter().position(|(known, _)| known == id);
+        let limiter = known.map(|at| self.limiters.remove(at).1);
+        if self.limiters.len() > KEPT_LIMITERS {
+            self.limiters.remove(0);
+        }
+        limiter.unwrap_or_else(|| current.limiter.of_key(name))
+    }
+}
+
+fn lock(rotation: &Mutex<Rotation>) -> MutexGuard<'_, Rotation> {
+    rotation.lock().unwrap_or_else(PoisonError::into_inner)
+}

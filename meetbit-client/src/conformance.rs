@@ -1,0 +1,217 @@
+//! Compares declared endpoints with an OpenAPI document, in a test of one line.
+//!
+//! ```
+//! use meetbit_client::{Api, Call, api, api_endpoint, conformance};
+//!
+//! #[api]
+//! trait Notes: Api {
+//!     #[api_endpoint(get, "/notes", perm = "notes.read.*")]
+//!     fn list_notes(&self, #[query] page: Option<u32>) -> Call<Vec<String>>;
+//! }
+//!
+//! # fn main() -> Result<(), serde_json::Error> {
+//! let document = serde_json::from_str(
+//!     r#"{
+//!         "openapi": "3.1.0",
+//!         "paths": {
+//!             "/notes": {
+//!                 "get": {
+//!                     "x-permissions": ["notes.read.*"],
+//!                     "parameters": [{"name": "page", "in": "query", "schema": {"type": "integer"}}]
+//!                 }
+//!             },
+//!             "/notes/{id}/history": {
+//!                 "get": {"parameters": [{"name": "id", "in": "path", "required": true}]}
+//!             }
+//!         }
+//!     }"#,
+//! )?;
+//! conformance::assert_conforms(&document, [<dyn Notes>::ENDPOINTS])
+//!     .except("GET /notes/{id}/history", "not needed yet");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is compared
+//! OpenAPI 3.0 and 3.1, with local `$ref`s, `allOf` and parameters of paths:
+//! - methods and paths, in both directions, and the names of placeholders;
+//! - query parameters and headers in both directions, and whether they are required. The fields of an object in the query are
+//!   parameters of their own;
+//! - whether there is a body, its media type, and whether it is required;
+//! - permissions, if the document states them in `x-permissions` or as `resource.verb.*` in the description;
+//! - `deprecated`.
+//!
+//! The fields of a `#[query]` struct are not compared, because a macro cannot see them: an endpoint with an argument whose type
+//! may be a struct may have every documented parameter. A body that is always sent agrees with a document that requires none.
+//! The schemas of bodies and replies are not compared.
+
+// May import only from the crate root, as a user would.
+
+mod compare;
+mod document;
+
+use std::fmt;
+use std::panic::Location;
+use std::thread;
+
+use serde_json::Value;
+
+use crate::Endpoint;
+use crate::conformance::compare::{compare, shape};
+use crate::conformance::document::{Document, Finding, escaped};
+
+/// Compares catalogues with an OpenAPI document. The returned value panics when it is dropped if there are differences, with all
+/// of them at once, each with its JSON pointer in the document and the name of the method.
+///
+/// The [module](self) says what is compared.
+///
+/// ```should_panic
+/// use meetbit_client::{Customers, conformance};
+///
+/// let document = serde_json::json!({"openapi": "3.0.3", "paths": {}});
+/// // panics: #/paths: `create_customer`: POST /customers is not in the document
+/// conformance::assert_conforms(&document, [<dyn Customers>::ENDPOINTS]);
+/// ```
+#[track_caller]
+pub fn assert_conforms<C>(document: &Value, catalogues: C) -> Conformance
+where
+    C: IntoIterator<Item = &'static [&'static Endpoint]>,
+{
+    let endpoints: Vec<_> = catalogues.into_iter().flatten().copied().collect();
+    let differences = differences(Document(document), &endpoints);
+    Conformance { differences, exceptions: Vec::new(), is_partial: false, is_done: false, caller: Location::caller() }
+}
+
+/// The result of [`assert_conforms`], which panics when it is dropped.
+pub struct Conformance {
+    differences: Vec<Difference>,
+    exceptions: Vec<(String, String)>,
+    is_partial: bool,
+    is_done: bool,
+    caller: &'static Location<'static>,
+}
+
+/// One difference.
+struct Difference {
+    /// The operation, such as `GET /notes/{}`; `None` if it is not one of the client's methods.
+    operation: Option<String>,
+    is_undeclared: bool,
+    text: String,
+}
+
+#[expect(
+    clippy::must_use_candidate,
+    clippy::return_self_not_must_use,
+    reason = "a result that is dropped at once is how it is used"
+)]
+impl Conformance {
+    /// Accepts all differences of an operation, such as `GET /notes/{id}`, for a reason. An exception without a difference is a
+    /// difference itself, so that exceptions do not outlive their reasons.
+    pub fn except(mut self, operation: &str, reason: &str) -> Self {
+        self.exceptions.push((operation.to_owned(), reason.to_owned()));
+        self
+    }
+
+    /// Accepts that the document has operations that no catalogue declares.
+    pub fn partial(mut self) -> Self {
+        self.is_partial = true;
+        self
+    }
+
+    /// The differences that are not accepted, one line each; then nothing panics.
+    ///
+    /// ```
+    /// use meetbit_client::{Customers, conformance};
+    ///
+    /// let document = serde_json::json!({"openapi": "3.0.3", "paths": {}});
+    /// let differences = conformance::assert_conforms(&document, [<dyn Customers>::ENDPOINTS]).differences();
+    /// assert_eq!(differences, ["#/paths: `create_customer`: POST /customers is not in the document"]);
+    /// ```
+    #[must_use]
+    pub fn differences(mut self) -> Vec<String> {
+        self.is_done = true;
+        self.remaining()
+    }
+
+    fn remaining(&self) -> Vec<String> {
+        let exceptions: Vec<_> = self.exceptions.iter().map(|(operation, _)| key(operation)).collect();
+        let is_excepted = |d: &Difference| d.operation.as_ref().is_some_and(|o| exceptions.contains(o));
+        let counted = |d: &&Difference| !(self.is_partial && d.is_undeclared);
+        let (mut remaining, mut used) = (Vec::new(), Vec::new());
+        for difference in self.differences.iter().filter(counted) {
+            if is_excepted(difference) {
+                used.extend(&difference.operation);
+            } else {
+                remaining.push(difference.text.clone());
+            }
+        }
+        let unused = self.exceptions.iter().filter(|(operation, _)| !used.contains(&&key(operation)));
+        remaining.extend(unused.map(|(operation, reason)| {
+            format!("the exception `{operation}` ({reason}) is not needed: there is no difference")
+        }));
+        remaining
+    }
+}
+
+impl Drop for Conformance {
+    fn drop(&mut self) {
+        let differences = if self.is_done || thread::panicking() { Vec::new() } else { self.remaining() };
+        assert!(
+            differences.is_empty(),
+            "{}: the endpoints do not conform to the document ({}):\n  {}",
+            self.caller,
+            differences.len(),
+            differences.join("\n  ")
+        );
+    }
+}
+
+impl fmt::Debug for Conformance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Conformance").field(&self.remaining()).finish()
+    }
+}
+
+fn differences(document: Document<'_>, endpoints: &[&'static Endpoint]) -> Vec<Difference> {
+    let (operations, unreadable) = document.operations();
+    let mut differences: Vec<_> = unreadable.into_iter().map(|finding| Difference::new(None, None, finding)).collect();
+    for operation in &operations {
+        let key = key(&format!("{} {}", operation.method, operation.path));
+        let declared: Vec<_> = endpoints.iter().filter(|endpoint| endpoint_key(endpoint) == key).collect();
+        for endpoint in &declared {
+            let findings = compare(document, operation, endpoint).into_iter();
+            differences.extend(findings.map(|f| Difference::new(Some(endpoint.name()), Some(key.clone()), f)));
+        }
+        if declared.is_empty() {
+            let text = format!("{} {} is not declared", operation.method, operation.path);
+            let finding = Finding::new(&operation.pointer, text);
+            differences.push(Difference { is_undeclared: true, ..Difference::new(None, Some(key), finding) });
+        }
+    }
+    let is_documented =
+        |key: &str| operations.iter().any(|o| crate::conformance::key(&format!("{} {}", o.method, o.path)) == key);
+    for endpoint in endpoints.iter().filter(|endpoint| !is_documented(&endpoint_key(endpoint))) {
+        let same = operations.iter().find(|operation| shape(operation.path) == shape(endpoint.path()));
+        let pointer = same.map_or("#/paths".to_owned(), |same| format!("#/paths/{}", escaped(same.path)));
+        let finding = Finding::new(pointer, format!("{endpoint} is not in the document"));
+        differences.push(Difference::new(Some(endpoint.name()), Some(endpoint_key(endpoint)), finding));
+    }
+    differences
+}
+
+fn endpoint_key(endpoint: &Endpoint) -> String {
+    key(&endpoint.to_string())
+}
+
+/// An operation without the names of its placeholders.
+fn key(operation: &str) -> String {
+    let (method, path) = operation.trim().split_once(' ').unwrap_or((operation, ""));
+    format!("{} {}", method.to_uppercase(), shape(path.trim()))
+}
+
+impl Difference {
+    fn new(name: Option<&str>, operation: Option<String>, Finding { pointer, text }: Finding) -> Self {
+        let name = name.map(|name| format!("`{name}`: ")).unwrap_or_default();
+        Self { operation, is_undeclared: false, text: format!("{pointer}: {name}{text}") }
+    }
+}
