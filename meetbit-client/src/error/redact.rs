@@ -91,7 +91,7 @@ fn start(text: &str, max: usize) -> &str {
     &text[..end]
 }
 
-/// What remains of the work that a text is worth: the number of places in it that are compared with a character of the secret.
+/// The work that may still be spent on a text: the number of places that are compared with a character of the secret.
 struct Work(usize);
 
 impl Work {

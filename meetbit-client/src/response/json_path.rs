@@ -1,4 +1,4 @@
-//! Where in a JSON text an error is: people need a path, and `serde_json` gives line and column.
+//! Finds the path of an error in a JSON text, because `serde_json` gives only line and column.
 
 use std::fmt::Write;
 
@@ -93,7 +93,7 @@ struct Walk<'a> {
     before_value: bool,
 }
 
-/// What a byte begins, unless it is a blank.
+/// The kind of value that begins with a byte. `None` for a blank.
 fn begins(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b' ' | b'\t' | b'\r' | b'\n' => return None,
