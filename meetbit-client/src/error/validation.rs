@@ -105,7 +105,7 @@ mod tests {
     fn promise_13_long_names_are_not_joined_for_each_text() {
         let open = format!(r#"{{"{}":"#, "k".repeat(8_000)).repeat(90);
         let body = format!(r#"{{"errors":{{"a":"first","b":{open}{{{}"#, r#""":"x","#.repeat(300_000));
-        let found = ValidationError::from_body(&body, |text| text.to_owned());
+        let found = ValidationError::from_body(&body, str::to_owned);
         assert_eq!(found.get("a").unwrap(), ["first"]);
         let size = found.fields.iter().map(|(name, texts)| name.len() + texts.concat().len()).sum::<usize>();
         assert!(size <= super::KEPT, "{size} bytes");
