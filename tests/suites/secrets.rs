@@ -187,6 +187,30 @@ async fn promise_16_other_spellings_of_the_secret_are_not_quoted_either() {
     }
 }
 
+/// Without a bound on the work, each of these texts takes minutes.
+#[tokio::test]
+async fn promise_13_long_runs_of_escapes_are_redacted_in_linear_time() {
+    let (backslashes, percents) = ("\\".repeat(400_000), format!("%{}", "25".repeat(200_000)));
+    for (secret, runs) in [(SECRET, [&backslashes, &percents]), (r"\PLANTED\in-front", [&backslashes, &percents])] {
+        for run in runs {
+            let text = run.clone();
+            let service = tower::service_fn(move |request: http::Request<bytes::Bytes>| {
+                let status = if request.method() == http::Method::GET { 500 } else { 200 };
+                let body = serde_json::json!({"message": text}).to_string();
+                let reply = http::Response::builder().status(status).header("x-run", &*text);
+                std::future::ready(Ok::<_, std::convert::Infallible>(reply.body(bytes::Bytes::from(body)).unwrap()))
+            });
+            let credentials = Credentials::new("id", secret);
+            let client = builder("http://127.0.0.1:9").credentials(credentials).service(service).build().unwrap();
+            let message = client.delete_thing("1").send().await.unwrap().message.unwrap();
+            assert!(message == *run || message.ends_with("[redacted]") && secret != SECRET);
+            let error = client.get_thing("1").retry(RetryPolicy::never()).await.unwrap_err();
+            let header = &error.headers().unwrap()["x-run"];
+            assert!(header == run || header == "[redacted]" && secret != SECRET);
+        }
+    }
+}
+
 #[tokio::test]
 async fn promise_16_headers_of_an_error_do_not_show_the_secret() {
     let fields = [("x-request-id", "7"), ("x-echo", SECRET), ("x-part", "key=PLANTED#*S3CRET-0f-the-tests;")];

@@ -17,20 +17,23 @@ use crate::error::{Error, ErrorKind};
 /// Each page is a call of its own, sent when it is asked for and paced as any other; no more than one page is held. It is
 /// a [`Stream`] as well. [`items`](Self::items) gives the items one by one.
 ///
-/// It ends after a page that has fewer items than the ones before, at an empty one, and at one that has come before. After an
-/// error it ends too; [`page_number`](Self::page_number) then gives the page that failed, from which
+/// The list ends at an empty page, at a page that came before, and at a page that is not found although one before it was.
+/// After an error it ends too; [`page_number`](Self::page_number) then gives the page that failed, from which
 /// [`from_page`](Self::from_page) resumes.
 ///
-/// # What is inferred
+/// # Inferred facts
 /// The vendor documents no metadata about pages: neither how many there are, nor that a page is the last. The names
-/// `page_size` and `page_number` are inferred, and so is that the first page is 1. Limits are not documented either. So no
-/// server can keep a client asking, and none loses an item because its pages are smaller than asked for:
-/// - After a first page that is not full, the next page is asked for once more. If it is empty, the same or not found, the list
-///   has ended. If it has new items, the server's pages are smaller than asked for, and the list goes on.
+/// `page_size` and `page_number` are inferred, and so is that the first page is 1. Limits are not documented either. So the
+/// length of a page does not tell whether it is the last, and no item is lost because a page is smaller than asked for:
+/// - After each page, the next one is asked for. A server can have smaller pages than asked for, and it can filter the items of
+///   a page, so that a page is shorter than the one after it.
 /// - A page that came before ends the list. Pages are compared by a hash of `data`, of 8 bytes a page, and a page that comes
 ///   again is not given again.
 /// - A second page that is the same as a full first page shows that the server does not understand the number, and a page of
 ///   more items than asked for that it does not understand the size. Both are [`Decode`](ErrorKind::Decode) errors.
+///
+/// A server that ignores the number and gives other `data` in each reply cannot be recognized, because its pages look like
+/// those of a long list. Such a list does not end, so stop it yourself if you do not trust the server.
 #[derive(Debug)]
 #[must_use = "pages are not asked for until `next` is called"]
 pub struct Pages<T> {
@@ -84,13 +87,19 @@ impl<T> Call<Vec<T>> {
 }
 
 impl<T> Pages<T> {
-    /// Begins with another page than the first, to resume.
+    /// Continues with this page, also after the end or an error. A page that is under way is dropped.
+    ///
+    /// Pages that were given before are still known, so none of them is given again. If the number is smaller than
+    /// [`page_number`](Self::page_number), the list starts anew there.
     pub fn from_page(mut self, number: u32) -> Self {
-        self.number = number;
+        if number < self.number {
+            (self.longest, self.seen) = (0, HashSet::new());
+        }
+        (self.number, self.ended, self.under_way) = (number, false, None);
         self
     }
 
-    /// What the query calls the size and the number of a page, where it is not `page_size` and `page_number`.
+    /// The names of the size and the number of a page in the query, if they are not `page_size` and `page_number`.
     pub fn names(mut self, size: impl Into<Cow<'static, str>>, number: impl Into<Cow<'static, str>>) -> Self {
         (self.size_name, self.number_name) = (size.into(), number.into());
         self
@@ -150,7 +159,7 @@ impl<T> Pages<T> {
         })
     }
 
-    /// Whether there can be more is known by the pages alone. A ready call is a single page.
+    /// Only the pages tell whether there can be more. A ready call is a single page.
     fn received(&mut self, result: Result<(Response<Vec<T>>, Range<usize>), Error>) -> Result<Option<Vec<T>>, Error> {
         self.ended = true;
         let (Response { data: page, body, .. }, data) = match result {
@@ -162,7 +171,6 @@ impl<T> Pages<T> {
         let next = self.after(length, array(body.get(data).unwrap_or(&body)));
         match next.map_err(|why| Error::new(ErrorKind::Decode, why).with(|e| e.endpoint(endpoint)))? {
             Next::End => return Ok(None),
-            Next::Last => {}
             Next::More => {
                 if let Some(next) = self.number.checked_add(1) {
                     (self.number, self.ended) = (next, false);
@@ -172,16 +180,12 @@ impl<T> Pages<T> {
         Ok(Some(page))
     }
 
-    /// True if all pages so far had fewer items than asked for, so that there may be no further page.
-    fn may_have_ended(&self) -> bool {
-        self.longest > 0 && self.longest < self.size
-    }
-
+    /// True if a page was not found although one before it was. Some servers answer so for a page past the end.
     fn is_end(&self, error: &Error) -> bool {
-        self.may_have_ended() && error.kind() == ErrorKind::NotFound
+        self.longest > 0 && error.kind() == ErrorKind::NotFound
     }
 
-    /// What follows a page with so many items. `data` is the part of the reply that has them.
+    /// Decides what follows a page with `length` items. `data` is the part of the reply that has them.
     fn after(&mut self, length: u32, data: &[u8]) -> Result<Next, String> {
         let Self { size, size_name, number_name, longest, .. } = &*self;
         if length == 0 {
@@ -196,17 +200,16 @@ impl<T> Pages<T> {
         hasher.write(data);
         let hash = hasher.finish();
         if self.seen.contains(&hash) {
-            if self.seen.len() == 1 && !self.may_have_ended() {
+            if self.seen.len() == 1 && *longest == *size {
                 return Err(format!(
                     "the page is the same as the one before: this list does not understand `{number_name}`"
                 ));
             }
             return Ok(Next::End);
         }
-        let is_shorter = length < *longest;
         self.seen.insert(hash);
         self.longest = self.longest.max(length);
-        Ok(if is_shorter { Next::Last } else { Next::More })
+        Ok(Next::More)
     }
 }
 
@@ -217,12 +220,10 @@ fn array(bytes: &[u8]) -> &[u8] {
     bytes.get(start..end).unwrap_or(bytes)
 }
 
-/// What follows a page.
+/// The decision after a page.
 enum Next {
     /// The page is empty or has come before: it is past the end.
     End,
-    /// The page is the last.
-    Last,
     More,
 }
 

@@ -44,21 +44,21 @@ impl PartialData {
     pub(crate) fn read(text: &str, is_raw: bool, redactor: Redactor<'_>) -> Self {
         let (mut found, mut left, mut is_clear) = (Self::default(), KEPT, true);
         scalars(text, |path, scalar| {
-            let Some(name) = data_name(path, is_raw) else { return };
+            let Some(path) = inside_data(path, is_raw) else { return };
             let value = match scalar {
                 Scalar::Text { whole: true, text } => text,
                 Scalar::Text { whole: false, .. } => return,
                 Scalar::Other(text) => text.to_owned(),
             };
-            if name == "id" {
+            if matches!(path, [Step::Key(key)] if key == "id") {
                 let id = whole_number(&value);
                 is_clear &= id.is_some() && found.id.is_none_or(|known| Some(known) == id);
                 found.id = id.filter(|_| is_clear);
             }
-            if name.len() + value.len() < left {
-                left -= name.len() + value.len();
-                found.fields.push((name, redactor.shown(&value, KEPT)));
-            }
+            let room = left.saturating_sub(value.len() + 1); // + 1 bounds the number of empty fields
+            let Some(name) = field_name(path, room) else { return };
+            left -= name.len() + value.len() + 1;
+            found.fields.push((name, redactor.shown(&value, KEPT)));
         });
         found
     }
@@ -68,19 +68,34 @@ impl PartialData {
     }
 }
 
-/// The name of a field of `data`, with dots.
-fn data_name(path: &[Step], is_raw: bool) -> Option<String> {
-    let path = match path {
-        [Step::Key(data), inside @ ..] if !is_raw && data == "data" => inside,
-        _ if is_raw => path,
-        _ => return None,
-    };
-    let names = path.iter().map(|step| match step {
-        Step::Key(name) => Some(&**name),
-        Step::Element => None,
-    });
-    let names = names.collect::<Option<Vec<_>>>()?;
-    (!names.is_empty()).then(|| names.join("."))
+/// The part of a path that is inside of `data`.
+fn inside_data(path: &[Step], is_raw: bool) -> Option<&[Step]> {
+    match path {
+        _ if is_raw => Some(path),
+        [Step::Key(data), inside @ ..] if data == "data" => Some(inside),
+        _ => None,
+    }
+}
+
+/// The name of a field, with dots. `None` if it has `room` bytes or more, or if the field is in an array.
+fn field_name(path: &[Step], room: usize) -> Option<String> {
+    let mut length = path.len().checked_sub(1)?;
+    for step in path {
+        let Step::Key(name) = step else { return None };
+        length += name.len();
+        if length >= room {
+            return None;
+        }
+    }
+    let mut joined = String::with_capacity(length);
+    for (index, step) in path.iter().enumerate() {
+        let Step::Key(name) = step else { return None };
+        if index > 0 {
+            joined.push('.');
+        }
+        joined.push_str(name);
+    }
+    Some(joined)
 }
 
 /// `7`, `7.0` and `"7"` are the same number.
@@ -293,6 +308,25 @@ mod tests {
         }
         let raw = PartialData::read(r#"{"id":7,"a":{"b":"c"}}"#, true, Redactor::new("PLANTED-secret"));
         assert_eq!((raw.id, raw.field("a.b"), raw.field("x")), (Some(7), Some("c"), None));
+    }
+
+    #[test]
+    fn promise_13_the_fields_that_are_kept_are_bounded() {
+        let entries = |entry: &str| format!(r#"{{"data":{{{}"id":7}}}}"#, entry.repeat(100_000));
+        for entry in [r#""":"","#, r#""a":"","#, r#""":"a","#] {
+            let read = PartialData::read(&entries(entry), false, Redactor::new("PLANTED-secret"));
+            assert!(read.fields.len() <= super::KEPT, "{entry}: {} fields", read.fields.len());
+            assert_eq!(read.id, Some(7), "the id is read although there is no room for a field");
+        }
+    }
+
+    /// To join a name of 700 KB for each of 300,000 values would take minutes.
+    #[test]
+    fn promise_13_long_names_are_not_joined_for_each_value() {
+        let open = format!(r#"{{"{}":"#, "k".repeat(8_000)).repeat(90);
+        let text = format!(r#"{{"data":{{"a":1,"b":{open}{{{}"#, r#""":0,"#.repeat(300_000));
+        let read = PartialData::read(&text, false, Redactor::new("PLANTED-secret"));
+        assert_eq!(read.fields, [("a".to_owned(), "1".to_owned())]);
     }
 
     #[test]

@@ -8,6 +8,13 @@ use http::{HeaderMap, HeaderValue};
 /// The longest text of a reply that an error keeps, in bytes.
 pub(crate) const KEPT: usize = 8 * 1024;
 
+/// The longest run of backslashes, or of `25` behind a percent sign, that an escape can have behind its first character: JSON in
+/// JSON doubles the backslashes, and 31 are five levels.
+const MAX_RUN: usize = 31;
+
+/// The longest spelling of a character of the secret: `%25..2525XX`.
+const LONGEST: usize = 1 + 2 * MAX_RUN + 2;
+
 /// Replaces the secret in a text.
 const REDACTED: &str = "[redacted]";
 
@@ -23,11 +30,20 @@ impl<'a> Redactor<'a> {
     }
 
     /// The text without the secret.
+    ///
+    /// The work is linear in the length of the text. A text that costs more, because nearly each character of it may begin the
+    /// secret in several spellings, is not compared to its end: the rest of it is replaced.
     pub(crate) fn redacted(self, text: &str) -> Cow<'_, str> {
         let spellings = Spelling::all(self.secret, text.len());
+        let mut work = Work::new(text);
         let (mut redacted, mut kept, mut at) = (String::new(), 0, 0);
         while at < text.len() {
-            let end = spellings.iter().find_map(|spelling| spelling.end(text.as_bytes(), at));
+            let meaning = Meaning::at(text.as_bytes(), at);
+            let mut begun = spellings.iter().filter(|spelling| meaning.is_some_and(|it| it.begins(spelling)));
+            let mut end = begun.find_map(|spelling| spelling.end(text.as_bytes(), at, &mut work));
+            if work.is_used_up() && text.is_char_boundary(at) {
+                end = Some(text.len());
+            }
             if let Some(end) = end {
                 redacted = redacted + &text[kept..at] + REDACTED;
                 (kept, at) = (end, end);
@@ -40,8 +56,7 @@ impl<'a> Redactor<'a> {
 
     /// The start of the text, redacted and escaped, at most `max` bytes.
     pub(crate) fn shown(self, text: &str, max: usize) -> String {
-        // No spelling of a character of the secret is longer than 16 bytes.
-        let start = start(text, max + 16 * self.secret.len());
+        let start = start(text, max + LONGEST * self.secret.len());
         truncate_escaped(&self.redacted(start), max)
     }
 
@@ -76,6 +91,23 @@ fn start(text: &str, max: usize) -> &str {
     &text[..end]
 }
 
+/// The work that may still be spent on a text: the number of places that are compared with a character of the secret.
+struct Work(usize);
+
+impl Work {
+    fn new(text: &str) -> Self {
+        Self(16 * text.len() + 64 * 1024)
+    }
+
+    fn add(&mut self, places: usize) {
+        self.0 = self.0.saturating_sub(places);
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// A secret as an echo may spell it.
 ///
 /// Each character can be escaped: for JSON (`\/`, `\u003C`), HTML (`&lt;`, `&#60;`), a URL (`%3C`) or a form (`+`). The whole can be
@@ -83,7 +115,7 @@ fn start(text: &str, max: usize) -> &str {
 struct Spelling<'a> {
     bytes: Cow<'a, [u8]>,
     equals: fn(u8, u8) -> bool,
-    /// So many bytes are redacted at the end of a text, although the rest is missing.
+    /// The number of bytes that are redacted at the end of a text, although the rest is missing.
     prefix: usize,
 }
 
@@ -109,32 +141,33 @@ impl<'a> Spelling<'a> {
         spellings
     }
 
-    /// The end of the secret in a text, if it begins at `at`.
-    fn end(&self, text: &[u8], at: usize) -> Option<usize> {
-        let first = *self.bytes.first()?;
-        let here = *text.get(at)?;
-        if !(self.equals)(here, first) && !matches!(here, b'\\' | b'%' | b'&' | b'+') {
-            return None;
-        }
-        let mut ends = vec![at];
+    /// The end of the secret in a text, if it begins at `at`. `None` if the work is used up before.
+    fn end(&self, text: &[u8], at: usize, work: &mut Work) -> Option<usize> {
+        let (mut ends, mut next) = (vec![at], Vec::new());
         for (matched, &byte) in self.bytes.iter().enumerate() {
-            let mut next = Vec::new();
             for &at in &ends {
-                each_character(text, at, |character, end| {
-                    if (self.equals)(character, byte) && !next.contains(&end) {
-                        next.push(end);
-                    }
-                });
+                if let Some(meaning) = Meaning::at(text, at) {
+                    meaning.add_ends(at, |character| (self.equals)(character, byte), &mut next);
+                }
             }
+            work.add(ends.len() + next.len());
             if next.is_empty() {
                 return self.broken_off(text, matched, ends.into_iter().max()?);
             }
-            ends = next;
+            if work.is_used_up() {
+                return None;
+            }
+            if next.len() > 1 {
+                next.sort_unstable();
+                next.dedup();
+            }
+            std::mem::swap(&mut ends, &mut next);
+            next.clear();
         }
         ends.into_iter().max()
     }
 
-    /// The end of so many bytes of the secret, if they are enough: half of it, or less at the end of a text.
+    /// The end of the first `matched` bytes of the secret, if they are enough: half of it, or less at the end of a text.
     fn broken_off(&self, text: &[u8], matched: usize, end: usize) -> Option<usize> {
         let rest = &text[end..];
         if matched < self.prefix {
@@ -159,44 +192,66 @@ fn is_rest_of_escape(text: &[u8]) -> bool {
     }
 }
 
-/// Calls `each` with every character that the text can mean at `at`, and its end: the byte itself, and what an escape stands for.
-fn each_character(text: &[u8], at: usize, mut each: impl FnMut(u8, usize)) {
-    let Some((&byte, rest)) = text.get(at..).and_then(<[u8]>::split_first) else { return };
-    each(byte, at + 1);
-    match byte {
-        b'+' => each(b' ', at + 1),
-        b'%' => {
-            // `%25` is a percent sign that is encoded again
-            let percents = rest.chunks(2).take_while(|two| *two == b"25").count();
-            for skipped in 0..=percents {
-                let digits = rest.get(2 * skipped..2 * skipped + 2);
-                if let Some(character) = digits.and_then(hexadecimal) {
-                    each(character, at + 3 + 2 * skipped);
-                }
+/// The characters that a place in a text can mean.
+#[derive(Clone, Copy)]
+struct Meaning {
+    /// The byte itself.
+    byte: u8,
+    /// The number of times that an escape of the byte can be escaped again, each time in `width` further bytes.
+    repeats: usize,
+    width: usize,
+    /// The character of an escape, and its end.
+    escaped: Option<(u8, usize)>,
+}
+
+impl Meaning {
+    fn at(text: &[u8], at: usize) -> Option<Self> {
+        let (&byte, rest) = text.get(at..)?.split_first()?;
+        let (mut repeats, mut width) = (0, 1);
+        let escaped = match byte {
+            b'+' => Some((b' ', at + 1)),
+            b'%' => {
+                // `%25` is a percent sign that is encoded again
+                (repeats, width) = (rest.chunks_exact(2).take(MAX_RUN).take_while(|two| *two == b"25").count(), 2);
+                let digits = rest.get(2 * repeats..2 * repeats + 2);
+                digits.and_then(hexadecimal).map(|character| (character, at + 3 + 2 * repeats))
             }
-        }
-        b'\\' => {
-            // JSON in JSON escapes again
-            let more = rest.iter().take_while(|byte| **byte == b'\\').count();
-            (1..=more).for_each(|more| each(b'\\', at + 1 + more));
-            match rest.get(more) {
-                Some(b'u') => {
-                    let digits = rest.get(more + 1..more + 5).filter(|digits| digits.starts_with(b"00"));
-                    if let Some(character) = digits.and_then(|digits| hexadecimal(&digits[2..])) {
-                        each(character, at + more + 6);
-                    }
-                }
-                Some(&character) if character.is_ascii_punctuation() => each(character, at + more + 2),
-                _ => {}
+            b'\\' => {
+                // JSON in JSON escapes again
+                repeats = rest.iter().take(MAX_RUN).take_while(|byte| **byte == b'\\').count();
+                json_escape(&rest[repeats..]).map(|(character, length)| (character, at + 1 + repeats + length))
             }
-        }
-        b'&' => {
-            let Some(length) = rest.iter().take(10).position(|byte| *byte == b';') else { return };
-            if let Some(character) = entity(&rest[..length]) {
-                each(character, at + length + 2);
+            b'&' => {
+                let length = rest.iter().take(10).position(|byte| *byte == b';');
+                length.and_then(|length| Some((entity(&rest[..length])?, at + length + 2)))
             }
+            _ => None,
+        };
+        Some(Self { byte, repeats, width, escaped })
+    }
+
+    /// True if the secret in this spelling can begin here.
+    fn begins(&self, spelling: &Spelling<'_>) -> bool {
+        spelling.bytes.first().is_some_and(|first| {
+            (spelling.equals)(self.byte, *first) || self.escaped.is_some_and(|(it, _)| (spelling.equals)(it, *first))
+        })
+    }
+
+    /// Adds the ends of the wanted character, if this can mean it. `at` is the place in the text.
+    fn add_ends(&self, at: usize, wanted: impl Fn(u8) -> bool, ends: &mut Vec<usize>) {
+        if wanted(self.byte) {
+            ends.extend((0..=self.repeats).map(|repeats| at + 1 + repeats * self.width));
         }
-        _ => {}
+        ends.extend(self.escaped.filter(|(character, _)| wanted(*character)).map(|(_, end)| end));
+    }
+}
+
+/// The character and the length of an escape behind its backslash.
+fn json_escape(text: &[u8]) -> Option<(u8, usize)> {
+    match text {
+        [b'u', b'0', b'0', digits @ ..] => Some((hexadecimal(digits.get(..2)?)?, 5)),
+        [character, ..] if character.is_ascii_punctuation() => Some((*character, 1)),
+        _ => None,
     }
 }
 
@@ -239,7 +294,7 @@ fn entity(name: &[u8]) -> Option<u8> {
     })
 }
 
-/// What base64 makes of these bytes behind so many others, as far as the bytes around them do not change it.
+/// The base64 of these bytes behind `before` others, as far as the bytes around them do not change it.
 fn base64(bytes: &[u8], before: usize) -> Vec<u8> {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let bits = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| usize::from(byte >> bit & 1)));
@@ -299,6 +354,8 @@ fn is_invisible(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::{Escaped, Redactor, truncate_escaped};
 
     const SECRET: &str = r#"PLANTED</"\& s3cret+%#*"#;
@@ -367,10 +424,36 @@ mod tests {
         for text in
             ["", "Customer created.", "100 % of a+b &amp; \\u003c", "PLANTED", "é%", "%", "&", "\\", "PLANTEX</", "\\u"]
         {
-            assert!(matches!(Redactor::new(SECRET).redacted(text), std::borrow::Cow::Borrowed(_)), "{text}");
+            assert!(matches!(Redactor::new(SECRET).redacted(text), Cow::Borrowed(_)), "{text}");
         }
         assert_eq!(Redactor::new("short").redacted("a short SHORT shor"), "a [redacted] SHORT shor");
-        let many = "\\".repeat(10_000);
-        assert_eq!(Redactor::new(r"\\\\\\\\\\").redacted(&many[..5]), &many[..5], "it ends in time");
+        assert_eq!(Redactor::new(r"\\\\\\\\\\").redacted(r"\\\\\"), r"\\\\\");
+    }
+
+    /// Without a bound, each run of 100 KB takes minutes.
+    #[test]
+    fn promise_13_the_work_is_linear_in_a_run_of_escapes() {
+        for text in ["\\".repeat(100_000), format!("%{}", "25".repeat(50_000))] {
+            assert!(matches!(Redactor::new(SECRET).redacted(&text), Cow::Borrowed(_)), "the text has no secret");
+            for secret in [r"\tail-of-it", r"\\\\\\\\\\\\tail-of-it", "%%%%%%%%tail-of-it"] {
+                let redacted = Redactor::new(secret).redacted(&text);
+                assert!(redacted.len() <= text.len(), "{secret}");
+            }
+        }
+    }
+
+    #[test]
+    fn promise_16_the_rest_of_a_text_that_is_too_much_work_is_redacted() {
+        let secret = r"\\\\\\\\\\\\\\\\tail-of-it";
+        let text = format!("é {}é {secret}", "\\".repeat(100_000));
+        let redacted = Redactor::new(secret).redacted(&text);
+        assert!(redacted.starts_with("é ") && redacted.ends_with("[redacted]"), "{}", redacted.len());
+        assert!(!redacted.contains("tail"));
+    }
+
+    #[test]
+    fn promise_16_five_levels_of_json_in_json_are_read() {
+        let text = format!(r#"PLANTED<\u002f{}"{}& s3cret+%#*"#, "\\".repeat(31), "\\".repeat(32));
+        assert_eq!(Redactor::new(SECRET).redacted(&text), "[redacted]");
     }
 }

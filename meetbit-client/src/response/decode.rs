@@ -78,7 +78,7 @@ pub(crate) fn bytes(reply: &Reply) -> Result<Decoded<Bytes>, DecodeError> {
     Ok(Decoded { message: None, data: reply.body.clone(), raw: 0..reply.body.len() })
 }
 
-/// True for a `202` or `204` without a value: a blank body, or for `202` a text such as `Accepted.`
+/// True for a `202` or `204` without a value: the body is blank, or the status is `202` and the body a text such as `Accepted.`
 fn is_no_content(reply: &Reply) -> bool {
     let accepted = || {
         let first = reply.body.trim_ascii_start().first();
@@ -91,7 +91,7 @@ fn is_no_content(reply: &Reply) -> bool {
     }
 }
 
-/// True if the body can be meant as JSON: a reply that breaks off is no text.
+/// True if the body begins as JSON does. JSON that breaks off is no text such as `Accepted.`
 fn is_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii_start();
     matches!(body.first(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'))

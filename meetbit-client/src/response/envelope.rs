@@ -43,8 +43,8 @@ fn decode_without_message<T: DeserializeOwned>(
     *decoded = strict::from_str(envelope.text, Envelope { skip_message: true, ..envelope }, context);
 }
 
-/// By hand: what serde derives takes an array for the fields in their order, and is compiled for each type anew at twice the
-/// cost.
+/// It is written by hand, because a derived one accepts an array of the fields in their order, and is compiled for each type anew
+/// at twice the cost.
 struct Envelope<'e, T> {
     text: &'e str,
     offset: usize,

@@ -1,13 +1,19 @@
-//! Where in a JSON text an error is: people need a path, and `serde_json` gives line and column.
+//! Finds the path of an error in a JSON text, because `serde_json` gives only line and column.
+
+use std::fmt::Write;
 
 use crate::response::fault;
+
+/// A path names no more levels than this. `serde_json` skips a value of any depth, so a server could make the path as long as
+/// its reply.
+const MAX_STEPS: usize = 128;
 
 /// A place in a JSON text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Position {
-    /// As in `data.attendees[2].email`; empty at the top level.
+    /// As in `data.attendees[2].email`; empty at the top level. It ends with `..` if the value is nested deeper than that.
     pub(crate) path: String,
-    /// What stands there: `a string`, `null` and so on.
+    /// The kind of the value: `a string`, `null` and so on.
     pub(crate) found: &'static str,
 }
 
@@ -16,7 +22,7 @@ pub(crate) fn find(text: &str, line: usize, column: usize) -> Position {
     let line_start = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
     let end = (line_start + column).min(text.len());
     let (read, rest) = text.as_bytes().split_at(end);
-    let mut walk = Walk { steps: Vec::new(), found: "nothing", key: None, before_value: true };
+    let mut walk = Walk { steps: Vec::new(), deeper: 0, found: "nothing", key: None, before_value: true };
     walk.run(read);
     if walk.before_value {
         walk.found = rest.iter().find_map(|byte| begins(*byte)).unwrap_or(walk.found);
@@ -36,12 +42,11 @@ pub(crate) fn resolve(text: &str, steps: impl Iterator<Item = fault::Step>) -> P
         at = (0..number).fold(value_start(bytes, at + 1), |at, _| value_start(bytes, entry_end(bytes, at) + 1));
         if is_object {
             let end = string_end(bytes, at + 1);
-            let dot = if path.is_empty() { "" } else { "." };
             let key = bytes.get(at + 1..end.saturating_sub(1)).filter(|_| is_shown);
-            path = format!("{path}{dot}{}", key.map_or("*".to_owned(), key_name));
+            push_key(&mut path, key.map_or("*", key_name));
             at = value_start(bytes, value_start(bytes, end) + 1);
         } else {
-            path = format!("{path}[{number}]");
+            push_index(&mut path, number);
         }
     }
     Position { path, found: bytes.get(at).and_then(|byte| begins(*byte)).unwrap_or("nothing") }
@@ -72,20 +77,23 @@ fn entry_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-enum Step {
-    Key(String),
+enum Step<'a> {
+    Key(&'a str),
     Index(usize),
 }
 
-struct Walk {
-    steps: Vec<Step>,
+struct Walk<'a> {
+    /// The outermost levels, at most [`MAX_STEPS`].
+    steps: Vec<Step<'a>>,
+    /// The number of open levels inside of them.
+    deeper: usize,
     found: &'static str,
-    key: Option<String>,
+    key: Option<&'a str>,
     /// A value that serde does not expect is reported at its first byte, which it has not read.
     before_value: bool,
 }
 
-/// What a byte begins, unless it is a blank.
+/// The kind of value that begins with a byte. `None` for a blank.
 fn begins(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b' ' | b'\t' | b'\r' | b'\n' => return None,
@@ -99,8 +107,8 @@ fn begins(byte: u8) -> Option<&'static str> {
     })
 }
 
-impl Walk {
-    fn run(&mut self, bytes: &[u8]) {
+impl<'a> Walk<'a> {
+    fn run(&mut self, bytes: &'a [u8]) {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
@@ -109,7 +117,7 @@ impl Walk {
                 _ => matches!(byte, b':' | b'[' | b','),
             };
             match byte {
-                b'{' => self.open(Step::Key(String::new()), "an object"),
+                b'{' => self.open(Step::Key(""), "an object"),
                 b'[' => self.open(Step::Index(0), "an array"),
                 b'}' => self.close("an object"),
                 b']' => self.close("an array"),
@@ -137,38 +145,68 @@ impl Walk {
         }
     }
 
-    fn open(&mut self, step: Step, found: &'static str) {
-        self.steps.push(step);
+    fn open(&mut self, step: Step<'a>, found: &'static str) {
+        if self.steps.len() < MAX_STEPS {
+            self.steps.push(step);
+        } else {
+            self.deeper += 1;
+        }
         self.found = found;
     }
 
     fn close(&mut self, found: &'static str) {
-        self.steps.pop();
+        if self.deeper == 0 {
+            self.steps.pop();
+        }
+        self.deeper = self.deeper.saturating_sub(1);
         self.found = found;
     }
 
     fn enter_key(&mut self) {
-        if let (Some(Step::Key(name)), Some(key)) = (self.steps.last_mut(), self.key.take()) {
+        let key = self.key.take();
+        if let (Some(Step::Key(name)), Some(key)) = (self.innermost(), key) {
             *name = key;
         }
     }
 
     fn next(&mut self) {
-        match self.steps.last_mut() {
+        match self.innermost() {
             Some(Step::Index(index)) => *index += 1,
-            Some(Step::Key(name)) => name.clear(),
+            Some(Step::Key(name)) => *name = "",
             None => {}
         }
     }
 
-    fn path(&self) -> String {
-        self.steps.iter().fold(String::new(), |path, step| match step {
-            Step::Key(name) if name.is_empty() => path,
-            Step::Key(name) if path.is_empty() => name.clone(),
-            Step::Key(name) => format!("{path}.{name}"),
-            Step::Index(index) => format!("{path}[{index}]"),
-        })
+    /// The innermost open level, if the path names it.
+    fn innermost(&mut self) -> Option<&mut Step<'a>> {
+        self.steps.last_mut().filter(|_| self.deeper == 0)
     }
+
+    fn path(&self) -> String {
+        let mut path = String::new();
+        for step in &self.steps {
+            match step {
+                Step::Key("") => {}
+                Step::Key(name) => push_key(&mut path, name),
+                Step::Index(index) => push_index(&mut path, *index),
+            }
+        }
+        if self.deeper > 0 {
+            path.push_str("..");
+        }
+        path
+    }
+}
+
+fn push_key(path: &mut String, name: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(name);
+}
+
+fn push_index(path: &mut String, index: usize) {
+    let _ = write!(path, "[{index}]"); // a `String` takes any text
 }
 
 /// The index behind the closing quote.
@@ -183,9 +221,9 @@ fn string_end(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// Field names are shown; a key that looks like data (a map by e-mail address, say) is not.
-fn key_name(bytes: &[u8]) -> String {
-    let name = bytes.len() <= 64 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
-    if name { String::from_utf8_lossy(bytes).into_owned() } else { "*".to_owned() }
+fn key_name(bytes: &[u8]) -> &str {
+    let is_name = bytes.len() <= 64 && bytes.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    std::str::from_utf8(bytes).ok().filter(|_| is_name).unwrap_or("*")
 }
 
 #[cfg(test)]
@@ -216,6 +254,15 @@ mod tests {
         assert_eq!(find(text, 99, 99).path, "");
         assert_eq!(find("", 1, 1).path, "");
         assert_eq!(find("\"\\", 1, 2).path, "");
+    }
+
+    #[test]
+    fn promise_14_a_path_has_a_bounded_number_of_levels() {
+        let text = "[".repeat(8 << 20);
+        assert_eq!(find(&text, 1, text.len()).path, "[0]".repeat(128) + "..");
+        let text = format!("{}[2,{{\"a\":[1,{{\"b\":3}}]}},4]", "[".repeat(127));
+        assert_eq!(path_at(&text, "4"), "[0]".repeat(127) + "[2]", "deeper levels that are closed do not count");
+        assert_eq!(path_at(&text, "3"), "[0]".repeat(127) + "[1]..");
     }
 
     #[test]

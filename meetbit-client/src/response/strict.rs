@@ -1,7 +1,7 @@
 //! Deserializes JSON with `serde_json`, but takes an object where a struct is expected and nothing else.
 //!
 //! What serde derives for a struct accepts an array of the field values as well, so `[[1, null]]` could pass for a list of
-//! users. [`Strict`] stands between a type and `serde_json`, at each level, and
+//! users. [`Strict`] is between a type and `serde_json`, at each level, and
 //! - refuses an array in place of a struct;
 //! - reads an empty array in place of an optional object as `None`, because PHP writes an empty object so;
 //! - notes why and where a value does not fit, without the value, because the texts of errors quote it.
@@ -24,6 +24,10 @@ use crate::response::fault::{Fault, Reason, Step};
 /// A string in a reply that is longer than this, in bytes, is never quoted by `serde_json`, not even for a moment.
 const LONG: usize = 128 * 1024;
 
+/// A value of this depth is refused, as by `serde_json`. If the text has a long string, the count of `serde_json` begins anew at
+/// each object and array, so it is counted here as well.
+const MAX_DEPTH: usize = 128;
+
 /// Reads a whole JSON text. An empty array for an optional object is `None`.
 pub(crate) fn from_str<'de, S>(text: &'de str, seed: S, context: &Context) -> Result<S::Value, serde_json::Error>
 where
@@ -42,11 +46,13 @@ pub(crate) fn null<'de, T: Deserialize<'de>>() -> Result<T, serde_json::Error> {
     from_str("null", PhantomData, &Context::new("null"))
 }
 
-/// What all levels of one text share. Errors of `serde_json` pass through them as they are, because converting the results at
-/// each level costs more than the rest; why and where is noted here.
+/// The state that all levels of one text share. Errors of `serde_json` pass through them as they are, because converting the results at
+/// each level costs more than the rest; the reason and the path are noted here.
 pub(crate) struct Context {
     /// The text has a string that is longer than [`LONG`].
     long: bool,
+    /// The number of objects and arrays that are open. It is counted only if the text has a long string.
+    depth: Cell<usize>,
     reason: Cell<Option<Reason>>,
     /// The type that `serde_json` asked for while it made an error.
     expected: Cell<Option<String>>,
@@ -58,6 +64,7 @@ impl Context {
     pub(crate) fn new(text: &str) -> Self {
         Self {
             long: has_long_string(text),
+            depth: Cell::new(0),
             reason: Cell::new(None),
             expected: Cell::new(None),
             steps: RefCell::default(),
@@ -75,6 +82,22 @@ impl Context {
         self.reason.take();
         self.expected.take();
         self.steps.take();
+    }
+
+    /// Enters an object or an array, until the result is dropped.
+    #[inline]
+    fn enter<E: Error>(&self) -> Result<Option<Level<'_>>, E> {
+        if self.long { self.enter_counted().map(Some) } else { Ok(None) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn enter_counted<E: Error>(&self) -> Result<Level<'_>, E> {
+        if self.depth.get() + 1 >= MAX_DEPTH {
+            return Err(self.refuse(Reason::Custom { wanted: None }));
+        }
+        self.depth.set(self.depth.get() + 1);
+        Ok(Level(&self.depth))
     }
 
     /// Notes the reason of an error, at the value.
@@ -162,6 +185,15 @@ impl fmt::Write for Start {
     }
 }
 
+/// An open object or array.
+struct Level<'c>(&'c Cell<usize>);
+
+impl Drop for Level<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
 /// True if the text has a string that is longer than [`LONG`]. Such a string covers a whole block without a quote; any other
 /// text has one near the start of each block, so that hardly any of it is read.
 fn has_long_string(text: &str) -> bool {
@@ -172,7 +204,7 @@ fn has_long_string(text: &str) -> bool {
 
 /// A deserializer of `serde_json`, made strict: of a value in an `Option`, of the key of a map, or of any other value.
 ///
-/// What is known at compile time is a parameter, so that no more than two pointers pass from level to level.
+/// Facts that are known at compile time are parameters, so that no more than two pointers pass from level to level.
 struct Strict<'c, D, const OPTIONAL: bool, const KEY: bool> {
     json: D,
     context: &'c Context,
@@ -391,11 +423,13 @@ where
         if OBJECT {
             return Err(refuse_array(&self.visitor, elements, OPTIONAL, self.context));
         }
+        let _level = self.context.enter()?;
         self.visitor.visit_seq(StrictSeq { elements, context: self.context, index: 0 })
     }
 
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
+        let _level = self.context.enter()?;
         self.visitor.visit_map(StrictMap::<_, STRUCT> { entries, context: self.context, index: 0 })
     }
 
@@ -426,7 +460,7 @@ fn of_type<T>(reason: Reason) -> Reason {
     }
 }
 
-/// What a visitor expects, as text.
+/// The type that a visitor expects, as text.
 struct Expecting<'v, V>(&'v V);
 
 impl<'de, V: Visitor<'de>> Display for Expecting<'_, V> {
@@ -578,6 +612,7 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for StrictEnum<'_, A> {
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
         let context = self.context;
+        let _level = context.enter()?;
         let read = self.variant.newtype_variant_seed(StrictSeed::<_, false> { seed, context });
         if let Err(error) = &read {
             context.leave(error, Step::Number(0));

@@ -51,14 +51,18 @@ async fn lengths(pages: &mut Pages<User>) -> Vec<usize> {
 }
 
 #[tokio::test]
-async fn pages_end_at_a_short_one() {
+async fn pages_end_after_a_short_one() {
     let (client, sent) = users(5);
     let mut pages = client.list_users(&ListUsers::new()).pages(2);
     assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
     assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [3, 4]);
     assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [5]);
     assert!(pages.next().await.is_none() && pages.next().await.is_none());
-    assert_eq!(queries(&sent), ["page_size=2&page_number=1", "page_size=2&page_number=2", "page_size=2&page_number=3"]);
+    assert_eq!(
+        queries(&sent),
+        [1, 2, 3, 4].map(|number| format!("page_size=2&page_number={number}")),
+        "it asks once more"
+    );
 }
 
 #[tokio::test]
@@ -114,15 +118,15 @@ async fn pages_resume_from_a_number() {
 async fn an_error_ends_the_pages_and_names_the_one_that_failed() {
     let (client, sent) = answered_by(|request| match asked(request, "page_number") {
         2 => {
-            let mut response = Response::new(Bytes::from_static(b"Resource object does not exist."));
-            *response.status_mut() = StatusCode::NOT_FOUND;
+            let mut response = Response::new(Bytes::from_static(b"{}"));
+            *response.status_mut() = StatusCode::BAD_REQUEST;
             response
         }
         number => page(number * 2..number * 2 + 2),
     });
     let mut pages = client.list_users(&ListUsers::new()).pages(2);
     assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [2, 3]);
-    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::Validation);
     assert!(pages.next().await.is_none());
     assert_eq!((pages.page_number(), sent.lock().unwrap().len()), (2, 2));
 }
@@ -202,7 +206,7 @@ async fn promise_29_a_page_that_comes_again_after_others_is_the_end() {
         (&[&[1, 2], &[3, 4], &[3, 4]], &[1, 2, 3, 4], 3),
         (&[&[1, 2], &[3, 4], &[1, 2], &[3, 4]], &[1, 2, 3, 4], 3),
         (&[&[1, 2], &[3, 4], &[5, 6], &[1, 2]], &[1, 2, 3, 4, 5, 6], 4),
-        (&[&[1, 2], &[3, 4], &[5]], &[1, 2, 3, 4, 5], 3),
+        (&[&[1, 2], &[3, 4], &[5]], &[1, 2, 3, 4, 5], 4),
     ];
     for (pages, items, requests) in table {
         let (client, sent) = pages_of(pages);
@@ -221,11 +225,11 @@ async fn promise_29_a_page_that_comes_again_after_others_is_the_end() {
 #[tokio::test]
 async fn promise_29_smaller_pages_than_asked_for_lose_nothing() {
     let table: [(Served, &[i64], usize); 6] = [
-        (&[&[1, 2], &[3, 4], &[5], &[]], &[1, 2, 3, 4, 5], 3),
+        (&[&[1, 2], &[3, 4], &[5], &[]], &[1, 2, 3, 4, 5], 4),
         (&[&[1, 2], &[3, 4], &[]], &[1, 2, 3, 4], 3),
         (&[&[1, 2], &[]], &[1, 2], 2),
         (&[&[1, 2], &[1, 2]], &[1, 2], 2),
-        (&[&[1, 2], &[3]], &[1, 2, 3], 2),
+        (&[&[1, 2], &[3]], &[1, 2, 3], 3),
         (&[&[]], &[], 1),
     ];
     for (pages, items, requests) in table {
@@ -238,7 +242,7 @@ async fn promise_29_smaller_pages_than_asked_for_lose_nothing() {
 
 /// Some servers answer a page past the end with a `404`.
 #[tokio::test]
-async fn promise_29_no_page_after_a_short_first_one_is_the_end() {
+async fn promise_29_a_page_that_is_not_found_after_another_is_the_end() {
     let (client, sent) = answered_by(|request| {
         let mut response = page(1..=2);
         if asked(request, "page_number") > 1 {
@@ -246,10 +250,64 @@ async fn promise_29_no_page_after_a_short_first_one_is_the_end() {
         }
         response
     });
-    let (found, error) = read(&client, 100).await;
-    assert!(error.is_none() && found == [1, 2] && sent.lock().unwrap().len() == 2, "{error:?}");
-    let (found, error) = read(&client, 2).await;
-    assert_eq!((found, error.unwrap().kind()), (vec![1, 2], ErrorKind::NotFound), "the first page was full");
+    for (size, requests) in [(100, 2), (2, 4)] {
+        let (found, error) = read(&client, size).await;
+        assert!(error.is_none() && found == [1, 2] && sent.lock().unwrap().len() == requests, "{size}: {error:?}");
+    }
+    let mut pages = client.list_users(&ListUsers::new()).pages(2).from_page(2);
+    assert_eq!(pages.next().await.unwrap().unwrap_err().kind(), ErrorKind::NotFound, "no page was found before");
+}
+
+/// A server that removes items from its pages after it has counted them.
+#[tokio::test]
+async fn promise_29_a_page_that_is_shorter_than_the_next_one_loses_nothing() {
+    let (client, sent) = answered_by(|request| {
+        let number = asked(request, "page_number");
+        page((number * 15 - 14..=(number * 15).min(45)).filter(|id| *id != 20))
+    });
+    let (found, error) = read(&client, 15).await;
+    assert!(error.is_none(), "{error:?}");
+    assert_eq!(found, (1..=45).filter(|id| *id != 20).collect::<Vec<_>>());
+    assert_eq!(sent.lock().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn pages_resume_after_an_error_and_after_the_end() {
+    let fails = Arc::new(AtomicUsize::new(1));
+    let failing = fails.clone();
+    let (client, _) = answered_by(move |request| match asked(request, "page_number") {
+        2 if failing.swap(0, Ordering::Relaxed) == 1 => {
+            Response::builder().status(400).body(Bytes::from_static(b"{}")).unwrap()
+        }
+        number => page(2 * number - 1..=(2 * number).min(5)),
+    });
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(ids(&pages.next().await.unwrap().unwrap()), [1, 2]);
+    pages.next().await.unwrap().unwrap_err();
+    let number = pages.page_number();
+    let mut pages = pages.from_page(number);
+    assert_eq!(lengths(&mut pages).await, [2, 1], "it goes on with the page that failed");
+    let number = pages.page_number();
+    assert_eq!(lengths(&mut pages.from_page(number)).await, [0; 0], "there is still nothing after the end");
+
+    let mut pages = client.list_users(&ListUsers::new()).pages(2);
+    assert_eq!(lengths(&mut pages).await, [2, 2, 1]);
+    assert_eq!(lengths(&mut pages.from_page(1)).await, [2, 2, 1], "the list starts anew");
+}
+
+#[tokio::test]
+async fn another_page_replaces_the_one_that_is_under_way() {
+    let service = tower::service_fn(|request: Request<Bytes>| async move {
+        tokio::task::yield_now().await;
+        let number = asked(&request, "page_number");
+        Ok::<_, Infallible>(page(number..=number))
+    });
+    let builder = Client::builder("example.com").credentials(Credentials::new("pages-replaced", "secret"));
+    let client = builder.rate_limit(RateLimit::unlimited()).service(service).build().unwrap();
+    let mut pages = client.list_users(&ListUsers::new()).pages(1);
+    let polled = poll_fn(|context| std::task::Poll::Ready(Pin::new(&mut pages).poll_next(context).is_pending())).await;
+    assert!(polled, "page 1 is under way");
+    assert_eq!(ids(&pages.from_page(3).next().await.unwrap().unwrap()), [3]);
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ async fn all_users_come_page_by_page() {
         ids.extend(page.unwrap().iter().map(|user| user.id.0));
     }
     assert_eq!(ids, [1, 2, 3]);
-    assert_eq!(sandbox.requests().len(), 2);
+    assert_eq!(sandbox.requests().len(), 3);
 }
 
 #[tokio::test]

@@ -32,6 +32,38 @@ trait Shapes: Api {
     fn draw(&self) -> Call<()>;
     #[api_endpoint(get, "/any", perm = "shapes.read.*")]
     fn any(&self) -> Call<serde_json::Value>;
+    #[api_endpoint(get, "/nested", perm = "shapes.read.*")]
+    fn nested(&self) -> Call<Nested>;
+    #[api_endpoint(get, "/tree", perm = "shapes.read.*")]
+    fn tree(&self) -> Call<Tree>;
+}
+
+/// It is as deep as the text.
+#[derive(Debug, Deserialize)]
+struct Nested(Vec<Nested>);
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Tree {
+    Leaf,
+    Inner(Box<Tree>),
+    Many(Vec<Tree>),
+}
+
+impl Nested {
+    fn depth(&self) -> usize {
+        1 + self.0.first().map_or(0, Self::depth)
+    }
+}
+
+impl Tree {
+    fn depth(&self) -> usize {
+        match self {
+            Self::Leaf => 0,
+            Self::Inner(tree) => 1 + tree.depth(),
+            Self::Many(trees) => 2 + trees.first().map_or(0, Self::depth),
+        }
+    }
 }
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
@@ -318,6 +350,25 @@ async fn promise_14_no_text_of_a_foreign_error_is_shown() {
     let error = shape(r#""by_number":{"PLANTED":1}"#).await.unwrap_err().to_string();
     assert!(error.contains("`Shape`") && !error.contains("Decoded") && !error.contains("PLANTED"), "{error}");
     assert!(!error.contains("::"), "no module is named: {error}");
+}
+
+/// A long string in the reply makes the decoder read each level by a deserializer of its own.
+#[tokio::test]
+async fn promise_14_a_value_that_is_nested_too_deep_is_refused_beside_any_text() {
+    let arrays = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    let enums = |levels: usize| {
+        r#"{"many":[{"inner":"#.repeat(levels) + "\"leaf\"" + &"}]}".repeat(levels) // three levels each
+    };
+    for padding in [0, 200_000] {
+        let client = |data: String| answering(200, format!(r#"{{"data":{data},"padding":"{}"}}"#, "x".repeat(padding)));
+        assert_eq!(client(arrays(126)).nested().await.unwrap().depth(), 126, "{padding}");
+        assert_eq!(client(enums(42)).tree().await.unwrap().depth(), 126, "{padding}");
+        for depth in [127, 128, 1_000, 60_000] {
+            let error = client(arrays(depth)).nested().await.expect_err("it is too deep");
+            assert!(error.kind() == ErrorKind::Decode && error.to_string().contains("`data[0][0]"), "{error}");
+            client(enums(depth)).tree().await.expect_err("it is too deep");
+        }
+    }
 }
 
 /// Values that imitate serde's own texts.
