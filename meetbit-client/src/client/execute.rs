@@ -8,6 +8,7 @@ use tower::retry::budget::Budget;
 
 use crate::client::prepared::Prepared;
 use crate::client::retry::{self, RetryDecision};
+use crate::client::trace;
 use crate::error::redact::Redactor;
 use crate::error::{Error, ErrorBuilder, ErrorKind};
 use crate::rate_limit::limiter::Turn;
@@ -39,12 +40,13 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         let error = error.with(|e| e.attempts(attempts));
         match retry::decide(&policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
-            RetryDecision::Requeue => {}
+            RetryDecision::Requeue => trace::retry(&error, error.retry_after().unwrap_or_default()),
             RetryDecision::BackOff { at_least, jitter } => {
                 let wait = at_least + retry::jittered(jitter);
                 if Instant::now() + wait >= deadline || !client.budget.withdraw() {
                     return Err(error);
                 }
+                trace::retry(&error, wait);
                 sleep(wait).await;
             }
         }
