@@ -200,6 +200,9 @@ mod transport;
 /// Without the attribute, write the implementation by hand; everything except the catalogue works. The error "method not found
 /// in `Client`" means that the implementation is missing, or that the trait is not imported.
 ///
+/// Attributes that copy the methods of a trait, such as mockall's `#[automock]`, go below `#[api]`, so that they see complete
+/// methods. A mock needs `impl Api for MockRooms`, as any fake does. `#[async_trait]` goes above or below.
+///
 /// ```
 /// use meetbit_client::{Api, Call, api, api_endpoint};
 ///
