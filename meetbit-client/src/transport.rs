@@ -2,6 +2,7 @@
 //! response heads. It may import `request`, `response`, `rate_limit` and `error`.
 
 mod body;
+mod capped;
 pub(crate) mod connections;
 pub(crate) mod error;
 mod gated_body;

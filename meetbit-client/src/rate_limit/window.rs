@@ -1,5 +1,6 @@
 //! The requests that count toward a limit.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -81,18 +82,31 @@ impl Window {
 
     /// Adds a request, or replaces the one with its id.
     pub(crate) fn set(&mut self, slot: Slot) {
-        self.remove(slot.id);
-        let (Ok(index) | Err(index)) = self.position(slot.id);
-        self.slots.insert(index, slot);
+        match self.position(slot.id) {
+            Ok(index) => {
+                let old = std::mem::replace(&mut self.slots[index], slot);
+                self.remove_end((old.earliest_end, old.id));
+            }
+            Err(index) => self.slots.insert(index, slot),
+        }
         let end = (slot.earliest_end, slot.id);
-        let (Ok(index) | Err(index)) = self.ends.binary_search(&end);
+        let index =
+            if self.ends.back() < Some(&end) { self.ends.len() } else { self.ends.partition_point(|e| *e < end) };
         self.ends.insert(index, end);
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Option<Slot> {
         let slot = self.slots.remove(self.position(id).ok()?)?;
-        self.ends.remove(self.ends.binary_search(&(slot.earliest_end, id)).ok()?);
+        self.remove_end((slot.earliest_end, id));
         Some(slot)
+    }
+
+    fn remove_end(&mut self, end: (Moment, u64)) {
+        if self.ends.back() == Some(&end) {
+            self.ends.pop_back();
+        } else if let Ok(index) = self.ends.binary_search(&end) {
+            self.ends.remove(index);
+        }
     }
 
     /// Remembers the moment if no place of `limit` is free.
@@ -127,7 +141,12 @@ impl Window {
         Some(own.max(first.saturating_add(life.saturating_mul((behind / most) as u64))))
     }
 
+    /// Nearly every look-up is for the last request, or for one after it, so these come first.
     fn position(&self, id: u64) -> Result<usize, usize> {
-        self.slots.binary_search_by_key(&id, |slot| slot.id)
+        match self.slots.back().map(|last| last.id.cmp(&id)) {
+            None | Some(Ordering::Less) => Err(self.slots.len()),
+            Some(Ordering::Equal) => Ok(self.slots.len() - 1),
+            Some(Ordering::Greater) => self.slots.binary_search_by_key(&id, |slot| slot.id),
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::error::kind::{ErrorKind, Outcome};
 use crate::rate_limit::limiter::AcquireError;
 use crate::request::outgoing::UrlError;
-use crate::transport::body::BodyError;
+use crate::transport::capped::BodyError;
 
 /// A failed attempt. It is cheap to clone, because middleware passes it on inside its own errors.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::io;
 use flate2::{Decompress, FlushDecompress, Status};
 use tokio::task::yield_now;
 
-use crate::transport::body::{BodyError, Capped};
+use crate::transport::capped::{BodyError, Capped};
 
 /// The most that is read or written in one step, and about as much work as is done without a pause.
 const SLICE: usize = 16 * 1024;

