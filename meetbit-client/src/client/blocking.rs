@@ -13,7 +13,7 @@ use crate::client::call::Call;
 use crate::error::Error;
 
 /// Runs all blocking calls, so that their connections are reused.
-static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 impl<T> Call<T> {
     /// Sends the call and blocks the thread until it is done, for code without an async runtime. It works on any thread that
@@ -42,13 +42,21 @@ impl<T> Call<T> {
                  `tokio::task::spawn_blocking`",
             ));
         }
-        let build = || Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build().ok();
-        let Some(runtime) = RUNTIME.get_or_init(build) else {
-            return Err(Error::invalid_request("the system has no thread left to send a blocking call on"));
-        };
-        let _context = runtime.enter();
+        let _context = runtime()?.enter();
         block_on(self.into_future())
     }
+}
+
+fn runtime() -> Result<&'static Runtime, Error> {
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let built = Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build();
+    let built = built.map_err(|error| {
+        let message = "the system has no thread left to send a blocking call on";
+        Error::invalid_request(message).with(|e| e.source(Arc::new(error)))
+    })?;
+    Ok(RUNTIME.get_or_init(|| built))
 }
 
 /// True inside the poll of a task. tokio has no public question for it, but only there it limits how often a task goes on

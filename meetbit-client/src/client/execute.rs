@@ -1,6 +1,7 @@
 //! Carries out a call: an attempt, the retry decision, and again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::time::{Instant, sleep};
@@ -10,7 +11,7 @@ use crate::client::prepared::Prepared;
 use crate::client::retry::{self, RetryDecision};
 use crate::client::trace;
 use crate::error::redact::Redactor;
-use crate::error::{Error, ErrorBuilder, ErrorKind};
+use crate::error::{Error, ErrorBuilder, ErrorKind, Outcome};
 use crate::rate_limit::limiter::Turn;
 use crate::rate_limit::moment::after;
 use crate::response::decode::Reply;
@@ -29,18 +30,29 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     let mut attempts = 0;
     let mut last: Option<Error> = None;
     loop {
-        let error = match attempt(&call, &observer).await {
+        let Failed { error, tried } = match attempt(&call, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
-            Err(error) => error,
+            Err(failed) => failed,
         };
-        if !observer.has_permit() {
+        if !tried {
             return Err(without_permit(error, last, attempts));
         }
         attempts += 1;
         let error = error.with(|e| e.attempts(attempts));
         match retry::decide(&policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
-            RetryDecision::Requeue => trace::retry(&error, error.retry_after().unwrap_or_default()),
+            RetryDecision::Requeue => {
+                // The limiter holds the call back. It knows nothing of a `429` that middleware has made.
+                let closed_for = call.client.rate_limit_status().closed_for.unwrap_or_default();
+                let wait = error.retry_after().unwrap_or_default().saturating_sub(closed_for);
+                if wait > policy.max_wait || Instant::now() + wait >= deadline {
+                    return Err(error);
+                }
+                trace::retry(&error, wait.max(closed_for));
+                if !wait.is_zero() {
+                    sleep(wait).await;
+                }
+            }
             RetryDecision::BackOff { at_least, jitter } => {
                 let wait = at_least + retry::jittered(jitter);
                 if Instant::now() + wait >= deadline || !client.budget.withdraw() {
@@ -55,23 +67,40 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
     }
 }
 
-async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Error> {
+/// An attempt that failed, and whether a request was tried at all.
+struct Failed {
+    error: Error,
+    tried: bool,
+}
+
+async fn attempt(call: &Prepared, observer: &Arc<AttemptObserver>) -> Result<Reply, Failed> {
     let client = &*call.client.0;
     let response = client.transport.send(call.outgoing(), observer).await;
     let (head, body) = match response.map(http::Response::into_parts) {
         Ok(parts) => parts,
-        Err(failure) => return Err(error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure))),
+        Err(failure) => {
+            let tried = observer.has_permit() || !failure.without_permit;
+            let error = error_head(call, observer, b"").unwrap_or_else(|| failed(call, observer, failure));
+            return Err(Failed { error: as_far_as_known(error, observer), tried });
+        }
     };
     if !head.status.is_success() {
         let timeout = || failed(call, observer, TransportError::timeout());
-        return Err(error_head(call, observer, &body).unwrap_or_else(timeout));
+        let error = error_head(call, observer, &body).unwrap_or_else(timeout);
+        return Err(Failed { error: as_far_as_known(error, observer), tried: true });
     }
     if body.len() > client.max_response_size {
-        return Err(failed(call, observer, TransportError::too_large()));
+        return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
     }
     let (status, mut headers) = (head.status, head.headers);
     mark_secret(&mut headers, client.secret.as_bytes());
     Ok(Reply { status, headers, body, rate_limit: observer.rate_limit(), attempts: 0 })
+}
+
+/// Middleware may have sent several requests. If an earlier one may have been processed, the outcome of the last says too much.
+fn as_far_as_known(error: Error, observer: &AttemptObserver) -> Error {
+    let is_certain = matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected);
+    if is_certain && observer.may_have_acted() { error.with(|e| e.outcome(Outcome::Unknown)) } else { error }
 }
 
 /// Marks headers in which the server echoes the secret as sensitive, so that `Debug` does not show them.
@@ -92,7 +121,7 @@ fn error_head(call: &Prepared, observer: &AttemptObserver, body: &[u8]) -> Optio
     };
     let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
     Some(match (error.kind(), retry_after) {
-        (ErrorKind::RateLimited, _) => rate_limited(call, error),
+        (ErrorKind::RateLimited, asked) => rate_limited(call, error, asked.unwrap_or_default()),
         (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
         (_, None) => error,
     })
@@ -109,14 +138,14 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// States how long nothing may be sent. It may be longer than this reply asked for.
-fn rate_limited(call: &Prepared, error: Error) -> Error {
-    let wait = call.client.rate_limit_status().closed_for.unwrap_or_default();
+fn rate_limited(call: &Prepared, error: Error, asked: Duration) -> Error {
+    let wait = call.client.rate_limit_status().closed_for.unwrap_or(asked);
     let message = format!("too many requests (429): nothing may be sent for {}", seconds(wait));
     error.with(|e| e.retry_after(wait).message(message))
 }
 
 fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) -> Error {
-    let TransportError { kind, outcome, temporary, message, retry_after, source } = failure;
+    let TransportError { kind, outcome, temporary, message, retry_after, source, .. } = failure;
     Error::new(kind, message).with(|e| {
         let e = e.outcome(outcome).temporary(temporary).endpoint(call.parts.endpoint).status(observer.status());
         let e = source.into_iter().fold(e, ErrorBuilder::source);

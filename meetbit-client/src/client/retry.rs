@@ -90,7 +90,8 @@ pub(crate) fn decide(policy: &RetryPolicy, idempotent: bool, error: &Error) -> R
     if error.attempts() >= policy.max_attempts {
         return RetryDecision::Stop;
     }
-    if error.kind() == ErrorKind::RateLimited {
+    let is_rejected = error.outcome() != Outcome::Unknown;
+    if error.kind() == ErrorKind::RateLimited && (is_rejected || idempotent) {
         return RetryDecision::Requeue;
     }
     let asked = error.retry_after().unwrap_or_default();
@@ -156,8 +157,8 @@ mod tests {
                 for temporary in [true, false] {
                     let decision = decide(&RetryPolicy::default(), false, &failed(kind, outcome, temporary, 1));
                     let kept_back = matches!(kind, ErrorKind::Connect | ErrorKind::Timeout);
-                    let repeated =
-                        kind == ErrorKind::RateLimited || kept_back && outcome == Outcome::NotSent && temporary;
+                    let rejected = kind == ErrorKind::RateLimited && outcome != Outcome::Unknown;
+                    let repeated = rejected || kept_back && outcome == Outcome::NotSent && temporary;
                     assert_eq!(decision != RetryDecision::Stop, repeated, "{kind:?} {outcome:?}");
                 }
             }

@@ -63,8 +63,8 @@ impl Future for CallTask {
             Some(task) => task,
             None => this.task.insert(this.start()?),
         };
+        // The handle stays, so that another poll panics, as for every future, instead of sending the request again.
         let result = ready!(Pin::new(task).poll(context));
-        this.task = None;
         Poll::Ready(result.unwrap_or_else(|error| Err(this.interrupted(error))))
     }
 }

@@ -1,7 +1,5 @@
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 
 /// How fast a client may send: a number of requests in any period of one second, as the server sees them.
@@ -20,7 +18,7 @@ use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 ///
 /// assert_eq!(RateLimit::default(), RateLimit::per_second(5).tenant(10));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     pub(crate) key: usize,
     pub(crate) tenant: usize,

@@ -29,18 +29,21 @@ impl KeyHandle {
         Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
     }
 
-    /// Reports, and wakes whom the report concerns.
+    /// Reports, and wakes the calls that the report concerns. It wakes them without the lock, because a waker can run any code.
     pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        self.with(|shared, now, key| {
+        let woken = self.with(|shared, now, key| {
             shared.state.tell(now, key, limit, report);
             match report {
-                Report::Answered { feedback, .. } if feedback.is_429 => shared.wake(shared.state.waiters(key)),
-                Report::Answered { .. } => {}
+                Report::Answered { feedback, .. } if feedback.is_429 => shared.waiters(shared.state.waiters(key)),
+                Report::Answered { .. } => Vec::new(),
                 Report::Released { .. } | Report::Withdrawn { .. } => {
-                    shared.wake(shared.state.next(key).into_iter().flatten());
+                    shared.waiters(shared.state.next(key).into_iter().flatten())
                 }
             }
         });
+        for waiter in woken {
+            waiter.notify_one();
+        }
     }
 
     /// Passes the state, the present moment and the key.

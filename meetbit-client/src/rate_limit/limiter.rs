@@ -76,7 +76,11 @@ impl Limiter {
         loop {
             let granted_at = Instant::now();
             match self.ask(turn, &mut waiting, granted_at)? {
-                Next::Go { id } => {
+                Next::Go { id, next } => {
+                    // They were told a moment that assumed a later grant.
+                    for waiter in next {
+                        waiter.notify_one();
+                    }
                     return Ok((Permit::new(self.0.clone(), id, turn.limit, granted_at), waited_for));
                 }
                 Next::Wait { wait, waiter, reason } => {
@@ -103,11 +107,12 @@ impl Limiter {
             let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
                 Verdict::Go { ticket } => {
                     turn.ticket.get_or_init(|| ticket);
+                    let mut next = Vec::new();
                     if waiting.waiter.take().is_some() {
                         shared.waiting.remove(&ticket);
-                        shared.wake(shared.state.next(key).into_iter().flatten()); // they were told a moment that assumed a later grant
+                        next = shared.waiters(shared.state.next(key).into_iter().flatten());
                     }
-                    return Ok(Next::Go { id });
+                    return Ok(Next::Go { id, next });
                 }
                 Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
                 Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
@@ -130,7 +135,7 @@ impl Limiter {
 }
 
 enum Next {
-    Go { id: u64 },
+    Go { id: u64, next: Vec<Arc<Notify>> },
     Wait { wait: Moment, waiter: Arc<Notify>, reason: WaitReason },
 }
 

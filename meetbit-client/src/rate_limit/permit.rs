@@ -19,11 +19,13 @@ pub(crate) struct Permit {
     granted_at: Instant,
     /// Set when the request asks to depart; `None` in it says that it must not.
     departed_at: OnceLock<Option<Instant>>,
+    /// Set if the server answered with a `4xx`.
+    rejected: OnceLock<()>,
 }
 
 impl Permit {
     pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
-        Self { key, id, limit, granted_at, departed_at: OnceLock::new() }
+        Self { key, id, limit, granted_at, departed_at: OnceLock::new(), rejected: OnceLock::new() }
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
@@ -37,8 +39,22 @@ impl Permit {
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
 
+    /// Withdraws the permit of a request that ends. False if the request has departed already.
+    pub(crate) fn cancel(&self) -> bool {
+        self.departed_at.get_or_init(|| None).is_none()
+    }
+
     pub(crate) fn has_departed(&self) -> bool {
         matches!(self.departed_at.get(), Some(Some(_)))
+    }
+
+    /// The server rejected the request, so it did not act.
+    pub(crate) fn reject(&self) {
+        self.rejected.get_or_init(|| ());
+    }
+
+    pub(crate) fn is_rejected(&self) -> bool {
+        self.rejected.get().is_some()
     }
 
     /// True if the request asked to depart and must not be sent.

@@ -47,6 +47,7 @@ pub(crate) struct Queue {
     round: u64,
     last_order: u64,
     /// Not slower than the limit of any waiter since the queue was last empty.
+    #[serde(skip)] // without it a call is told to ask again sooner than necessary
     pub(crate) fastest: Option<RateLimit>,
 }
 

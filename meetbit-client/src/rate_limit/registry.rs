@@ -136,8 +136,9 @@ impl Shared {
         self.next_id
     }
 
-    pub(crate) fn wake(&self, tickets: impl Iterator<Item = u64>) {
-        tickets.filter_map(|ticket| self.waiting.get(&ticket)).for_each(|waiter| waiter.notify_one());
+    /// The calls that wait with these tickets.
+    pub(crate) fn waiters(&self, tickets: impl Iterator<Item = u64>) -> Vec<Arc<Notify>> {
+        tickets.filter_map(|ticket| self.waiting.get(&ticket).cloned()).collect()
     }
 }
 

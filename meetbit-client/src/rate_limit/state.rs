@@ -227,7 +227,8 @@ impl State {
     pub(crate) fn drop_key(&mut self, now: Moment, key: &str) -> Option<Moment> {
         self.expire(now, key);
         let state = &self.keys[key];
-        let matters_until = state.window.last_end().max(state.gate.matters_until());
+        let stated_until = state.server_limit.map_or(0, |stated| stated.until);
+        let matters_until = state.window.last_end().max(state.gate.matters_until()).max(stated_until);
         if self.queue.len(key) > 0 || matters_until > now {
             return Some(matters_until.max(now + PATIENCE));
         }

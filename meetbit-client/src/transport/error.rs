@@ -23,12 +23,22 @@ pub(crate) struct TransportError {
     pub(crate) message: Cow<'static, str>,
     /// The wait that the limiter asks for.
     pub(crate) retry_after: Option<Duration>,
+    /// The limiter gave no permit, so no request was tried.
+    pub(crate) without_permit: bool,
     pub(crate) source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl TransportError {
     fn new(kind: ErrorKind, outcome: Outcome, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, outcome, temporary: false, message: message.into(), retry_after: None, source: None }
+        Self {
+            kind,
+            outcome,
+            temporary: false,
+            message: message.into(),
+            retry_after: None,
+            without_permit: false,
+            source: None,
+        }
     }
 
     /// No reply came within the time limit.
@@ -41,7 +51,8 @@ impl TransportError {
     }
 
     pub(crate) fn url(error: UrlError) -> Self {
-        Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, error.to_string())
+        let failure = Self::new(ErrorKind::InvalidRequest, Outcome::NotSent, error.to_string());
+        Self { without_permit: true, ..failure }
     }
 
     /// The same for a request that has not departed.
@@ -119,7 +130,10 @@ impl TransportError {
 
 impl From<AcquireError> for TransportError {
     fn from(error: AcquireError) -> Self {
-        let not_sent = |kind, message: Cow<'static, str>| Self::new(kind, Outcome::NotSent, message);
+        let not_sent = |kind, message: Cow<'static, str>| Self {
+            without_permit: true,
+            ..Self::new(kind, Outcome::NotSent, message)
+        };
         match error {
             AcquireError::RetryAfter { wait, repeated } => {
                 let seconds = seconds(wait);

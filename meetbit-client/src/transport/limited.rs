@@ -32,11 +32,13 @@ pub(crate) trait Exchange: Sync {
 pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: impl Exchange) -> Sent {
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
+        let _watch = observer.watch(permit.clone());
         let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
         let result = until(limit, &permit, pin!(request.send(permit.clone(), limit))).await;
         match result {
             Err(_) if permit.is_revoked() => {}
-            Err(error) if !permit.has_departed() => return Err(error.not_sent()),
+            // Whoever decides first, the request or this call, decides for both: a request that is not sent yet never departs.
+            Err(error) if permit.cancel() => return Err(error.not_sent()),
             result => return result,
         }
     }

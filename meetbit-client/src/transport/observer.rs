@@ -28,7 +28,25 @@ pub(crate) struct AttemptObserver {
 struct Observed {
     /// A permit was granted, so a request was tried.
     has_permit: bool,
+    /// The head of the last reply. A further request of the attempt resets it.
     head: Option<Head>,
+    /// A request departed, and its reply is not a rejection, so the server may have acted.
+    may_have_acted: bool,
+}
+
+/// Watches one request until it ends, even if middleware or the caller drops it. A request that has not departed by then never
+/// does.
+pub(crate) struct Watch<'a> {
+    observer: &'a AttemptObserver,
+    permit: Arc<Permit>,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.permit.cancel() && !self.permit.is_rejected() {
+            self.observer.observed().may_have_acted = true;
+        }
+    }
 }
 
 /// The part of a response head that outlives the response.
@@ -75,8 +93,20 @@ impl AttemptObserver {
             tracing::info!(target: "meetbit_client", waited_ms, ?reason, "waited for the rate limit");
         }
         let _ = waited_for;
-        self.observed().has_permit = true;
+        let mut observed = self.observed();
+        (observed.has_permit, observed.head) = (true, None);
+        drop(observed);
         Ok(permit)
+    }
+
+    /// Watches a request that takes this permit.
+    pub(crate) fn watch(&self, permit: Arc<Permit>) -> Watch<'_> {
+        Watch { observer: self, permit }
+    }
+
+    /// True if a request of this attempt departed and was not rejected with a `4xx`. Middleware may have sent several.
+    pub(crate) fn may_have_acted(&self) -> bool {
+        self.observed().may_have_acted
     }
 
     /// True if a permit was granted, so that the attempt counts.
@@ -103,6 +133,9 @@ impl AttemptObserver {
         let head = Head::new(status, headers);
         #[cfg(feature = "tracing")]
         let closed_for = permit.closed_for();
+        if status.is_client_error() {
+            permit.reject();
+        }
         permit.answered(Feedback {
             is_429: status == StatusCode::TOO_MANY_REQUESTS,
             retry_after: head.error.as_ref().and_then(|error| error.retry_after),

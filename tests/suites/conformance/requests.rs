@@ -138,7 +138,7 @@ fn read_as_laravel_reads(value: &mut Value) -> bool {
             let fits = |(name, value): (&String, &mut Value)| {
                 read_as_laravel_reads(value) && !(name == "email" && value.as_str().is_some_and(is_left))
             };
-            entries.iter_mut().all(|entry| fits(entry))
+            entries.iter_mut().all(fits)
         }
         _ => true,
     }
