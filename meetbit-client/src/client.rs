@@ -16,6 +16,7 @@ mod prepared;
 pub(crate) mod request_builder;
 pub(crate) mod retry;
 mod task;
+mod trace;
 
 use std::fmt;
 use std::sync::Arc;

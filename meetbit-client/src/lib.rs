@@ -119,8 +119,30 @@
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
-//! | `tracing` | spans and events through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
+//! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
 //! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
+//!
+//! # Traces
+//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events tell what the client does with the
+//! call. The target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field
+//! has a secret, a body or a text of the server.
+//!
+//! | event | level | fields | meaning |
+//! |---|---|---|---|
+//! | `reply received` | INFO | `call`, `attempts`, `elapsed_ms` | MeetBit has answered with a success |
+//! | `call failed` | WARN | `call`, `attempts`, `elapsed_ms`, `error.type` (an [`ErrorKind`]), `outcome` (an [`Outcome`]) | the call returns an error |
+//! | `retry` | WARN | `call`, `attempt` (the one that failed), `reason` (an [`ErrorKind`]), `http.response.status_code`, `wait_ms` | the request is sent again after the wait |
+//! | `waited for the rate limit` | INFO | `waited_ms`, `reason` | the request had to wait for the limit of its key (`Key`) or tenant (`Tenant`), for earlier calls (`Queue`), or until the gate opened (`Gate`) |
+//! | `gate closed` | WARN | `wait_ms` | MeetBit answered `429`, or stated that the limit is used up: nothing is sent with this key before the wait is over |
+//!
+//! `call` and the span's `otel.name` are the name of the method. The span also has `otel.kind`, `http.request.method`,
+//! `url.template`, `server.address` and `server.port`; when the call ends, it gets `http.response.status_code`,
+//! `http.request.resend_count` and `error.type`. A call that is dropped has no last event. A subscriber can write spans too:
+//! ```text
+//! use tracing_subscriber::fmt::{self, format::FmtSpan};
+//!
+//! fmt().with_span_events(FmtSpan::CLOSE).init();
+//! ```
 //!
 //! # Guarantees
 //! [`promises`] lists the guarantees and a test of each.
@@ -187,6 +209,9 @@ mod transport;
 ///
 /// Without the attribute, write the implementation by hand; everything except the catalogue works. The error "method not found
 /// in `Client`" means that the implementation is missing, or that the trait is not imported.
+///
+/// Attributes that copy the methods of a trait, such as mockall's `#[automock]`, go below `#[api]`, so that they see complete
+/// methods. A mock needs `impl Api for MockRooms`, as any fake does. `#[async_trait]` goes above or below.
 ///
 /// ```
 /// use meetbit_client::{Api, Call, api, api_endpoint};

@@ -4,6 +4,10 @@ use crate::client::Client;
 ///
 /// Every trait of declared endpoints has it as a supertrait, `trait Rooms: Api`. `Client` implements it; a fake or a
 /// wrapper of your own does by handing out the client it holds.
+///
+/// To send a trait object to another task, write `Arc<dyn Customers + Send + Sync>`. A function that takes `&impl Customers`
+/// accepts `&client`; one that takes `impl Customers` accepts `client.clone()`, which is cheap. Methods can be called on a
+/// `&Client` and on an `Arc<Client>` as well.
 #[diagnostic::on_unimplemented(
     message = "endpoints are sent through a client, which `{Self}` does not have",
     label = "does not implement `meetbit_client::Api`",

@@ -9,7 +9,7 @@ use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service};
 
 use crate::client::access_key::AccessKeys;
-use crate::client::credentials::Credentials;
+use crate::client::credentials::{Credentials, key_value};
 use crate::client::http_client::ConnectionSettings;
 use crate::client::retry::{self, RetryPolicy};
 use crate::client::{Client, ClientInner};
@@ -69,17 +69,19 @@ impl ClientBuilder {
     /// set, `MEETBIT_BASE_URL`. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), naming every variable that is missing or not Unicode.
+    /// [`Config`](crate::ErrorKind::Config), naming every variable that is missing or whose value cannot be used.
     pub fn from_env() -> Result<Self, Error> {
-        let required = ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET"].map(required_variable);
-        let base_url = variable("MEETBIT_BASE_URL");
-        match (required, base_url) {
-            ([Ok(domain), Ok(id), Ok(secret)], Ok(base_url)) => {
+        let domain = required_variable("MEETBIT_DOMAIN", |text| BaseUrl::new(text, None).map(drop));
+        let id = required_variable("MEETBIT_ACCESS_KEY_ID", |text| key_value("id", text).map(drop));
+        let secret = required_variable("MEETBIT_ACCESS_KEY_SECRET", |text| key_value("secret", text).map(drop));
+        let base_url = variable("MEETBIT_BASE_URL", |text| BaseUrl::parse(text).map(drop));
+        match (domain, id, secret, base_url) {
+            (Ok(domain), Ok(id), Ok(secret), Ok(base_url)) => {
                 let builder = Self::new(domain).credentials(Credentials::new(id, secret));
                 Ok(base_url.into_iter().fold(builder, Self::base_url))
             }
-            (required, base_url) => {
-                let wrong = required.into_iter().filter_map(Result::err).chain(base_url.err());
+            (domain, id, secret, base_url) => {
+                let wrong = [domain.err(), id.err(), secret.err(), base_url.err()].into_iter().flatten();
                 let wrong: Vec<_> = wrong.map(|why| format!("the environment variable {why}")).collect();
                 Err(Error::config(wrong.join("; ")))
             }
@@ -385,17 +387,24 @@ impl Client {
     }
 }
 
-fn required_variable(name: &'static str) -> Result<String, String> {
+/// Tells whether the value of a variable can be used. The error has no secret.
+type Check = fn(&str) -> Result<(), Error>;
+
+fn required_variable(name: &'static str, check: Check) -> Result<String, String> {
     match env::var_os(name) {
         Some(value) if value.is_empty() => Err(format!("{name} is empty")),
-        _ => variable(name)?.ok_or_else(|| format!("{name} is not set")),
+        _ => variable(name, check)?.ok_or_else(|| format!("{name} is not set")),
     }
 }
 
-/// The value of a variable that is set and not empty. An error names the variable, not the value.
-fn variable(name: &'static str) -> Result<Option<String>, String> {
+/// The value of a variable that is set and not empty.
+fn variable(name: &'static str, check: Check) -> Result<Option<String>, String> {
     match env::var(name) {
-        Ok(value) => Ok(Some(value).filter(|value| !value.is_empty())),
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => match check(&value) {
+            Ok(()) => Ok(Some(value)),
+            Err(error) => Err(format!("{name} cannot be used: {error}")),
+        },
         Err(VarError::NotPresent) => Ok(None),
         Err(VarError::NotUnicode(_)) => Err(format!("{name} is not Unicode")),
     }

@@ -58,7 +58,7 @@ use crate::response::retry_after::RateLimitHeaders;
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
 ///
 /// The compiler's errors "is not a future", "no field `id` on type `Call<..>`" and "the `?` operator can only be applied .."
-/// mean that a call is not awaited.
+/// mean that a call is not awaited. "No method named `wait`" means that the feature `blocking` is off.
 ///
 /// # Examples
 /// ```no_run

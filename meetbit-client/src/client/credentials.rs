@@ -86,7 +86,8 @@ impl Credentials {
     }
 }
 
-fn key_value(half: &str, text: &str) -> Result<HeaderValue, Error> {
+/// The value of the header of one half of a key.
+pub(crate) fn key_value(half: &str, text: &str) -> Result<HeaderValue, Error> {
     let refuse = |why: &str| Error::config(format!("the {half} of the access key {why}"));
     headers::check_text(text).map_err(refuse)?;
     if !text.is_ascii() {

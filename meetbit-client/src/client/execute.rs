@@ -10,6 +10,7 @@ use tower::retry::budget::Budget;
 use crate::client::access_key::AccessKey;
 use crate::client::prepared::Prepared;
 use crate::client::retry::{self, RetryDecision};
+use crate::client::trace;
 use crate::error::redact::Redactor;
 use crate::error::{Error, ErrorBuilder, ErrorKind, Outcome};
 use crate::rate_limit::limiter::Turn;
@@ -52,6 +53,7 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         if Instant::now() + wait >= deadline || needs_budget && !client.budget.withdraw() {
             return Err(error);
         }
+        trace::retry(&error, wait.max(error.retry_after().unwrap_or_default()));
         sleep(wait).await;
         last = Some(error);
         turn = observer.turn.clone();

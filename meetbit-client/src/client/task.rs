@@ -14,6 +14,8 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::client::execute::execute;
 use crate::client::prepared::Prepared;
+#[cfg(feature = "tracing")]
+use crate::client::trace;
 use crate::error::{Error, ErrorKind};
 use crate::response::decode::Reply;
 
@@ -92,39 +94,6 @@ fn boxed(call: Arc<Prepared>) -> Execution {
 fn spawn(runtime: &Handle, call: Arc<Prepared>) -> JoinHandle<Result<Reply, Error>> {
     use tracing::Instrument;
     use tracing::instrument::WithSubscriber;
-    runtime.spawn(in_span(call).in_current_span().with_current_subscriber())
-}
-
-/// Runs the call in a span with the field names of OpenTelemetry's HTTP semantic conventions.
-#[cfg(feature = "tracing")]
-async fn in_span(call: Arc<Prepared>) -> Result<Reply, Error> {
-    use tracing::{Instrument, field};
-    let (endpoint, url) = (call.parts.endpoint, &call.client.0.base_url.url);
-    let span = tracing::info_span!(
-        "meetbit",
-        otel.name = endpoint.name(),
-        otel.kind = "client",
-        http.request.method = %endpoint.method(),
-        url.template = endpoint.path(),
-        server.address = url.host_str(),
-        server.port = url.port_or_known_default(),
-        http.response.status_code = field::Empty,
-        http.request.resend_count = field::Empty,
-        error.r#type = field::Empty,
-    );
-    let result = boxed(call).instrument(span.clone()).await;
-    let (status, attempts) = match &result {
-        Ok(reply) => (Some(reply.status), reply.attempts),
-        Err(error) => {
-            span.record("error.type", field::debug(error.kind()));
-            (error.status(), error.attempts())
-        }
-    };
-    if let Some(status) = status {
-        span.record("http.response.status_code", status.as_u16());
-    }
-    if attempts > 1 {
-        span.record("http.request.resend_count", attempts - 1);
-    }
-    result
+    let execution = async move { trace::in_span(&call, boxed(call.clone())).await };
+    runtime.spawn(execution.in_current_span().with_current_subscriber())
 }

@@ -73,6 +73,12 @@ impl Permit {
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
         self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
     }
+
+    /// How long the gate of the key is still closed, if it is.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
+        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
+    }
 }
 
 impl Drop for Permit {

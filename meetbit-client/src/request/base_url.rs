@@ -73,12 +73,13 @@ impl BaseUrl {
         Self::parse(text)
     }
 
-    fn parse(text: &str) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
         let refuse = |why: &str| Error::config(format!("the base URL {why}"));
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(refuse("has a blank, a control character or a backslash"));
         }
-        let url = Url::parse(text).map_err(|error| refuse(&format!("is not a URL ({error})")))?;
+        let url =
+            Url::parse(text).map_err(|_| refuse("is not a URL such as `https://acme.example.com/api/public/v2.0`"))?;
         check_base(&url).map_err(refuse)?;
         check_host_text(text, &url).map_err(|host| {
             refuse(&format!("has a host that is read as `{host}`; write it like this, so that nothing is hidden"))

@@ -86,8 +86,8 @@ impl AttemptObserver {
         let (permit, waited_for) = self.limiter.as_ref().unwrap_or(limiter).acquire(&self.turn).await?;
         #[cfg(feature = "tracing")]
         if let Some(reason) = waited_for {
-            let waited_ms = u64::try_from(asked.elapsed().as_millis()).unwrap_or(u64::MAX);
-            tracing::debug!(waited_ms, ?reason, "waited for the rate limit");
+            let waited_ms = millis(asked.elapsed());
+            tracing::info!(target: "meetbit_client", waited_ms, ?reason, "waited for the rate limit");
         }
         let _ = waited_for;
         let mut observed = self.observed();
@@ -128,6 +128,8 @@ impl AttemptObserver {
     /// Records the head of a reply to a request with a permit, and tells the limiter about it.
     pub(crate) fn on_response_head(&self, permit: &Permit, status: StatusCode, headers: &HeaderMap) {
         let head = Head::new(status, headers);
+        #[cfg(feature = "tracing")]
+        let closed_for = permit.closed_for();
         if status.is_client_error() {
             permit.reject();
         }
@@ -137,6 +139,11 @@ impl AttemptObserver {
             // A gateway between answers 5xx with limits of its own.
             headers: if status.is_server_error() { RateLimitHeaders::default() } else { head.rate_limit },
         });
+        #[cfg(feature = "tracing")]
+        if let Some(wait) = permit.closed_for().filter(|wait| Some(*wait) > closed_for) {
+            let wait_ms = millis(wait);
+            tracing::warn!(target: "meetbit_client", wait_ms, "gate closed");
+        }
         self.observed().head = Some(head);
     }
 
@@ -159,4 +166,9 @@ impl Head {
         });
         Self { status, rate_limit: RateLimitHeaders::parse(headers), error }
     }
+}
+
+#[cfg(feature = "tracing")]
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

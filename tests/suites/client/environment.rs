@@ -66,6 +66,23 @@ fn promise_19_all_missing_variables_are_told_at_once() {
 }
 
 #[test]
+fn promise_19_every_variable_that_cannot_be_used_is_named_without_its_value() {
+    const TEST: &str = "promise_19_every_variable_that_cannot_be_used_is_named_without_its_value";
+    const SECRET: &str = " planted-5ecret";
+    let url = "nonsense.planted-5ecret";
+    let Some(all) = from_env(TEST, [Some("acme example"), Some(" id"), Some(SECRET), Some(url)]) else { return };
+    for (variable, setting) in VARIABLES.into_iter().zip([
+        "the tenant's domain has a character other than",
+        "the id of the access key has",
+        "the secret of the access key has",
+        "the base URL is not a URL such as `https://acme.example.com/api/public/v2.0`",
+    ]) {
+        assert!(all.contains(&format!("the environment variable {variable} cannot be used: {setting}")), "{all}");
+    }
+    leak::assert_absent(&all, SECRET.trim());
+}
+
+#[test]
 fn promise_16_debug_of_a_builder_shows_no_part_of_a_base_url_that_may_be_secret() {
     const SECRET: &str = "t0psecret-9876";
     let urls = [
