@@ -25,7 +25,7 @@ pub struct RateLimit {
     pub(crate) key: usize,
     pub(crate) tenant: usize,
     pub(crate) period: Moment,
-    credit: Moment,
+    pub(crate) credit: Moment,
     pub(crate) queue: usize,
 }
 

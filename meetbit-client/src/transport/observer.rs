@@ -6,10 +6,11 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
-use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
+use crate::rate_limit::limiter::{Limiter, Turn};
 use crate::rate_limit::permit::Permit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
+use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 
 /// The limits of an attempt, and what has been seen of it.
@@ -65,9 +66,12 @@ impl AttemptObserver {
     }
 
     /// Waits for a permit for one more request of this attempt.
-    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, AcquireError> {
+    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, TransportError> {
         #[cfg(feature = "tracing")]
         let asked = tokio::time::Instant::now();
+        #[cfg(feature = "shared-limit")]
+        let (permit, waited_for) = limiter.acquire_shared(&self.turn).await?;
+        #[cfg(not(feature = "shared-limit"))]
         let (permit, waited_for) = limiter.acquire(&self.turn).await?;
         #[cfg(feature = "tracing")]
         if let Some(reason) = waited_for {

@@ -5,3 +5,4 @@ mod fairness;
 mod gate;
 mod isolation;
 mod pacing;
+mod shared;
