@@ -104,10 +104,10 @@ impl Permit {
         self.granted_at = Instant::now();
     }
 
-    /// Waits until the store knows of a `429`.
-    pub(crate) async fn reported(&self) {
+    /// Waits until the store knows of a `429`, at most until `deadline`.
+    pub(crate) async fn reported(&self, deadline: Instant) {
         if let Some(shared) = &self.shared {
-            shared.reported().await;
+            shared.reported(deadline).await;
         }
     }
 }

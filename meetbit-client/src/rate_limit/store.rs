@@ -10,7 +10,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::span;
@@ -86,9 +86,9 @@ impl Store {
         Ask { tenant, key, id: new_id(), again: false, ticket: None, rate, within: Duration::ZERO }
     }
 
-    /// Asks once, and waits for the answer for a limited time.
+    /// Asks once, and waits for the answer for a limited time, at most as long as the caller waits.
     pub(crate) async fn ask(&self, ask: &Ask) -> Result<Verdict, StoreFailure> {
-        match timeout(ANSWER, self.0.store.ask(ask)).await {
+        match timeout(ANSWER.min(ask.within), self.0.store.ask(ask)).await {
             Ok(answer) => answer.map_err(StoreFailure::from),
             Err(_) => Err(Arc::new(NoAnswer)),
         }
@@ -134,7 +134,7 @@ pub(crate) struct StorePermit {
 impl StorePermit {
     /// The permit that the store granted after it was asked at `asked_at`.
     pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, asked_at: Instant) -> Self {
-        let question = Ask { again: true, ..question };
+        let question = Ask { again: true, within: ANSWER, ..question };
         let end = Arc::new(Mutex::new(asked_at + HOLD));
         Self { store, question, local, end, report: Mutex::default() }
     }
@@ -171,11 +171,12 @@ impl StorePermit {
         self.store.tell(self.question.rate, Event::Released { id: self.question.id });
     }
 
-    /// Waits until the report of a `429` has arrived, because the process may end with the call.
-    pub(crate) async fn reported(&self) {
+    /// Waits until the report of a `429` has arrived, because the process may end with the call. It does not wait longer than
+    /// for an answer, nor beyond `deadline`.
+    pub(crate) async fn reported(&self, deadline: Instant) {
         let report = lock(&self.report).take();
         if let Some(report) = report {
-            let _arrived = timeout(ANSWER, report).await;
+            let _arrived = timeout_at(deadline.min(Instant::now() + ANSWER), report).await;
         }
     }
 }
@@ -209,7 +210,7 @@ impl fmt::Debug for Store {
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no answer within {ANSWER:?}")
+        f.write_str("no answer in time")
     }
 }
 

@@ -35,7 +35,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
         let result = until(limit, &permit, pin!(request.send(permit.clone(), limit))).await;
         #[cfg(feature = "shared-limit")]
-        permit.reported().await;
+        permit.reported(observer.turn.deadline).await;
         match result {
             Err(_) if permit.is_revoked() => {}
             Err(error) if !permit.has_departed() => return Err(error.not_sent()),
