@@ -6,11 +6,14 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
+#[cfg(not(feature = "shared-limit"))]
+use crate::rate_limit::limiter::AcquireError as NoPermit;
 use crate::rate_limit::limiter::{Limiter, Turn};
 use crate::rate_limit::permit::Permit;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
-use crate::transport::error::TransportError;
 use crate::transport::limits::Limits;
 
 /// The limits of an attempt, and what has been seen of it.
@@ -66,7 +69,7 @@ impl AttemptObserver {
     }
 
     /// Waits for a permit for one more request of this attempt.
-    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, TransportError> {
+    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, NoPermit> {
         #[cfg(feature = "tracing")]
         let asked = tokio::time::Instant::now();
         #[cfg(feature = "shared-limit")]

@@ -132,7 +132,7 @@ fn promise_27_two_processes_keep_the_limit_of_a_key() {
 
 #[test]
 fn promise_27_four_processes_keep_the_limits_of_keys_and_tenant() {
-    kept_at_full_load(&["one", "one", "two", "three"], 8, 4);
+    kept_at_full_load(&["one", "one", "two", "three"], 7, 4);
 }
 
 #[test]
