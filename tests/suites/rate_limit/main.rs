@@ -6,3 +6,4 @@ mod gate;
 mod isolation;
 mod pacing;
 mod shared;
+mod store;
