@@ -34,16 +34,18 @@ const GO: Result<Verdict, &str> = Ok(Verdict::Go { ticket: 0 });
 /// `None` is no answer at all.
 type Answer = Option<Result<Verdict, &'static str>>;
 
+/// The answer to a question. It depends on the number of questions before, too.
+type Answers = dyn Fn(&Ask, usize) -> Answer + Send + Sync;
+
 /// A store with scripted answers.
 #[derive(Clone)]
 struct Scripted {
-    answer: Arc<dyn Fn(&Ask, usize) -> Answer + Send + Sync>,
+    answer: Arc<Answers>,
     asks: Arc<Mutex<Vec<Ask>>>,
     reports: Arc<Mutex<Vec<Report>>>,
 }
 
 impl Scripted {
-    /// The answer depends on the question and on the number of questions before.
     fn new(answer: impl Fn(&Ask, usize) -> Answer + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), asks: Arc::default(), reports: Arc::default() }
     }
