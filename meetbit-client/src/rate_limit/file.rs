@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use fs4::fs_std::FileExt;
+use fs4::{FileExt, TryLockError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
@@ -225,13 +225,17 @@ impl LimitFile {
             .open(self.sibling(".lock"))
             .map_err(failure)?;
         let started = Instant::now();
-        while !FileExt::try_lock_exclusive(&file).map_err(failure)? {
-            if started.elapsed() > LOCK {
-                return Err(self.failure("is locked by another process for too long"));
+        loop {
+            // std's method of the same name needs a newer compiler.
+            match FileExt::try_lock(&file) {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(failure(error)),
+                Err(TryLockError::WouldBlock) if started.elapsed() > LOCK => {
+                    return Err(self.failure("is locked by another process for too long"));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
             }
-            thread::sleep(Duration::from_millis(1));
         }
-        Ok(file)
     }
 
     /// `None` if there is no file.
