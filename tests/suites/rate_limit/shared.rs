@@ -104,7 +104,7 @@ fn assert_kept(record: &Record, keys: &[&str]) {
     }
 }
 
-/// Processes at full load, each with one of these keys. At least `least` requests a second arrive, and no process sends less
+/// Processes at full load, each with one of these keys. At least `least` requests arrive in ten seconds, and no process sends less
 /// than the `part`-th part of an even share.
 fn kept_at_full_load(keys: &[&str], least: usize, part: usize) {
     let (server, directory) = (server(), Directory::new());
@@ -120,19 +120,19 @@ fn kept_at_full_load(keys: &[&str], least: usize, part: usize) {
     assert_kept(&server.finish(), keys);
     let (arrived, seconds) = (record.requests.len() - before, usize::try_from(soak_time().as_secs()).unwrap());
     println!("{arrived} in {seconds} s, {creates:?}");
-    assert!(arrived >= least * seconds, "{arrived} in {seconds} s");
+    assert!(10 * arrived >= least * seconds, "{arrived} in {seconds} s");
     let even = creates.iter().sum::<usize>() / creates.len();
     assert!(creates.iter().all(|creates| *creates >= even / part), "{creates:?}");
 }
 
 #[test]
 fn promise_27_two_processes_keep_the_limit_of_a_key() {
-    kept_at_full_load(&["one", "one"], 4, 2);
+    kept_at_full_load(&["one", "one"], 35, 2);
 }
 
 #[test]
 fn promise_27_four_processes_keep_the_limits_of_keys_and_tenant() {
-    kept_at_full_load(&["one", "one", "two", "three"], 7, 4);
+    kept_at_full_load(&["one", "one", "two", "three"], 70, 4);
 }
 
 #[test]
