@@ -119,6 +119,7 @@
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
+//! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |
 //! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
 //! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
 //!
@@ -161,6 +162,11 @@
     not(feature = "sandbox"),
     doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
 )]
+#![cfg_attr(feature = "shared-limit", doc = "\n\n[`FileLimit`]: crate::FileLimit\n[`rate_limit`]: crate::rate_limit")]
+#![cfg_attr(
+    not(feature = "shared-limit"),
+    doc = "\n\n[`FileLimit`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.FileLimit.html\n[`rate_limit`]: https://docs.rs/meetbit-client/latest/meetbit_client/rate_limit/"
+)]
 #![cfg_attr(feature = "webhooks", doc = "\n\n[`webhook`]: crate::webhook")]
 #![cfg_attr(
     not(feature = "webhooks"),
@@ -182,6 +188,8 @@ pub mod guide {}
 pub mod promises {}
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "shared-limit")]
+pub mod rate_limit;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 #[cfg(feature = "webhooks")]
@@ -192,6 +200,7 @@ mod endpoint;
 mod error;
 mod permission;
 mod private;
+#[cfg(not(feature = "shared-limit"))]
 mod rate_limit;
 mod request;
 mod resources;
@@ -272,6 +281,10 @@ pub use crate::error::kind::{ErrorKind, Outcome};
 pub use crate::error::validation::ValidationError;
 pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
+#[cfg(feature = "shared-limit")]
+pub use crate::rate_limit::file::FileLimit;
+#[cfg(feature = "shared-limit")]
+pub use crate::rate_limit::shared::SharedLimit;
 pub use crate::request::checks::{Checks, Validate};
 pub use crate::resources::customers::{Address, Customer, Customers, NewCustomer};
 pub use crate::resources::events::{AttendeeStatus, CancelEvent, Event, EventAttendee, Events, ListEvents};

@@ -1,9 +1,17 @@
-//! Decides who may send to a tenant, and when.
+//! Decides who may send to a tenant, and when. With the feature `shared-limit`, several processes can share one limit:
+//! [`ClientBuilder::shared_limit`](crate::ClientBuilder::shared_limit) takes a [`SharedLimit`], such as
+//! [`FileLimit`](crate::FileLimit).
 //!
-//! The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
-//! each tenant, behind a lock. Only `limiter` waits. The room may import `response` and `error`.
+//! To write a store of your own, implement [`SharedLimit`] with the functions [`ask()`] and [`tell()`], which decide, and
+//! [`State`], which is plain data.
+
+// The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
+// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`
+// and `file`. The room may import `response` and `error`.
 
 pub(crate) mod config;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod file;
 pub(crate) mod gate;
 mod key_handle;
 pub(crate) mod limiter;
@@ -11,10 +19,21 @@ pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
 mod registry;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod shared;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod shared_limiter;
 pub(crate) mod state;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod store;
 pub(crate) mod window;
 
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+
+#[cfg(feature = "shared-limit")]
+pub use shared::{
+    Ask, BoxFuture, Event, Feedback, HOLD, Rate, Report, SharedLimit, State, Verdict, WaitReason, ask, tell,
+};

@@ -30,6 +30,12 @@ pub fn client(server: &RawServer) -> Client {
     builder(&server.url()).build().expect("the settings are fine")
 }
 
+/// The credentials with this id.
+#[must_use]
+pub fn credentials(id: &str) -> Credentials {
+    Credentials::new(id, SECRET)
+}
+
 /// A client for a server at this origin, with this key and these limits.
 ///
 /// # Panics

@@ -16,6 +16,10 @@ use crate::client::{Client, ClientInner};
 use crate::error::Error;
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::limiter::Limiter;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::shared::SharedLimit;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::store::Store;
 use crate::request::base_url::{BaseUrl, is_domain};
 use crate::request::headers::{KEY_ID, KEY_SECRET, check_text};
 use crate::request::parts::JSON;
@@ -42,6 +46,9 @@ pub struct ClientBuilder {
     http_client: Option<reqwest::ClientBuilder>,
     service: Option<BoxCloneSyncService<http::Request<Bytes>, http::Response<Bytes>, BoxError>>,
     layers: Vec<Box<dyn FnOnce(Transport) -> Transport + Send>>,
+    /// The store, and the name of its type.
+    #[cfg(feature = "shared-limit")]
+    shared_limit: Option<(Arc<dyn SharedLimit>, &'static str)>,
 }
 
 impl ClientBuilder {
@@ -62,6 +69,8 @@ impl ClientBuilder {
             http_client: None,
             service: None,
             layers: Vec::new(),
+            #[cfg(feature = "shared-limit")]
+            shared_limit: None,
         }
     }
 
@@ -144,6 +153,31 @@ impl ClientBuilder {
     /// How fast requests are sent; MeetBit's default limits unless set.
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = limit;
+        self
+    }
+
+    /// Shares the rate limit with all processes that use the same store, such as a [`FileLimit`](crate::FileLimit) with the
+    /// same path. Each request then also needs a permit of the store, after the one of this process.
+    ///
+    /// If the store gives no answer, nothing is sent: the client asks again until the call's deadline, and the call then fails
+    /// with [`RateLimited`](crate::ErrorKind::RateLimited) and the outcome [`NotSent`](crate::Outcome::NotSent).
+    /// [`rate_limit_status`](Client::rate_limit_status) shows the state of this process only.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # fn example() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{ClientBuilder, FileLimit};
+    ///
+    /// let limit = FileLimit::open("/var/lib/crm/meetbit-limit.json")?;
+    /// let client = ClientBuilder::from_env()?.shared_limit(limit).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "shared-limit")]
+    pub fn shared_limit<S: SharedLimit>(mut self, store: S) -> Self {
+        let name = std::any::type_name::<S>();
+        let name = name.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or(name);
+        self.shared_limit = Some((Arc::new(store), name));
         self
     }
 
@@ -299,6 +333,14 @@ impl ClientBuilder {
         let limiter = match service {
             Some(_) => Limiter::private(credentials.id()),
             None => Limiter::shared(&base_url.origin, credentials.id()),
+        };
+        #[cfg(feature = "shared-limit")]
+        let limiter = Limiter {
+            store: self
+                .shared_limit
+                .take()
+                .map(|(store, name)| Store::new(store, name, &base_url.origin, credentials.id())),
+            ..limiter
         };
         let limits = self.limits(limiter.clone());
         let (retry, max_response_size) = (self.retry, self.max_response_size);

@@ -6,8 +6,8 @@ use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 ///
 /// MeetBit allows each Client (the owner of access keys) 5 requests a second by default, and the whole tenant 10. All
 /// clients of the process that talk to the same server share the count: clients with the same key id share the key's
-/// part, and all of them share the tenant's. Processes do not coordinate: divide the limit between them with
-/// [`shared_by`](Self::shared_by).
+/// part, and all of them share the tenant's. Processes do not coordinate without a shared limit (feature `shared-limit`): divide
+/// the limit between them with [`shared_by`](Self::shared_by).
 ///
 /// A request counts from the moment it may be sent until one second after its answer, so the rate under load is
 /// `limit / (1 s + mean answer time - min_round_trip)`: 99 % of the limit if answers take 5 ms, 87 % if they take 150 ms.
@@ -23,7 +23,7 @@ pub struct RateLimit {
     pub(crate) key: usize,
     pub(crate) tenant: usize,
     pub(crate) period: Moment,
-    credit: Moment,
+    pub(crate) credit: Moment,
     pub(crate) queue: usize,
 }
 

@@ -54,6 +54,16 @@ impl Gate {
         self.close(now, if reset <= MINUTE { reset } else { period });
     }
 
+    /// Closes as long as another state of the same key is closed, and takes over its refusals.
+    #[cfg(feature = "shared-limit")]
+    pub(crate) fn adopt(&mut self, now: Moment, wait: Moment, refusals: u32) {
+        self.close(now, wait);
+        if refusals > self.refusals(now) {
+            self.refusals = refusals;
+            self.refused_until = self.refused_until.max(now.saturating_add(wait));
+        }
+    }
+
     fn close(&mut self, now: Moment, wait: Moment) {
         self.open_at = self.open_at.max(now.saturating_add(wait));
     }

@@ -1,4 +1,4 @@
-//! Waits for permits. It is the only file of the room that awaits.
+//! Waits for permits. Only this file and those of a store that several processes share await.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,10 +13,17 @@ use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
 use crate::rate_limit::registry::REGISTRY;
 use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::store::{Store, StoreTicket};
 
 /// Hands out permits to send with one key of one tenant. Clones share the state.
 #[derive(Clone, Debug)]
-pub(crate) struct Limiter(KeyHandle);
+pub(crate) struct Limiter {
+    pub(crate) key: KeyHandle,
+    /// The store that other processes share. It is asked after the state of this process.
+    #[cfg(feature = "shared-limit")]
+    pub(crate) store: Option<Store>,
+}
 
 /// What a call may wait for, and its place in the order of arrival, which it keeps for all its attempts.
 #[derive(Clone, Debug)]
@@ -26,6 +33,9 @@ pub(crate) struct Turn {
     /// The longest wait that the server may ask for.
     pub(crate) max_wait: Duration,
     ticket: OnceLock<u64>,
+    /// Its place in the store's order.
+    #[cfg(feature = "shared-limit")]
+    pub(crate) shared_ticket: StoreTicket,
 }
 
 /// The reason why there is no permit.
@@ -42,34 +52,48 @@ pub(crate) enum AcquireError {
 
 impl Turn {
     pub(crate) fn new(limit: RateLimit, deadline: Instant, max_wait: Duration) -> Self {
-        Self { limit, deadline, max_wait, ticket: OnceLock::new() }
+        Self {
+            limit,
+            deadline,
+            max_wait,
+            ticket: OnceLock::new(),
+            #[cfg(feature = "shared-limit")]
+            shared_ticket: StoreTicket::default(),
+        }
     }
 }
 
 impl Limiter {
-    #[cfg(test)]
     pub(crate) fn new(key: KeyHandle) -> Self {
-        Self(key)
+        Self {
+            key,
+            #[cfg(feature = "shared-limit")]
+            store: None,
+        }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "shared-limit"))]
     pub(crate) fn key(&self) -> &KeyHandle {
-        &self.0
+        &self.key
     }
 
     /// The limiter of all clients of this process for one server and key.
     pub(crate) fn shared(origin: &str, key: &str) -> Self {
-        Self(KeyHandle::shared(&REGISTRY, origin, key))
+        Self::new(KeyHandle::shared(&REGISTRY, origin, key))
     }
 
     /// A limiter that only one client and its clones use.
     pub(crate) fn private(key: &str) -> Self {
-        Self(KeyHandle::private(key))
+        Self::new(KeyHandle::private(key))
     }
 
     /// The limiter of another key of the same tenant.
     pub(crate) fn of_key(&self, key: &str) -> Self {
-        Self(self.0.of_key(key))
+        Self {
+            key: self.key.of_key(key),
+            #[cfg(feature = "shared-limit")]
+            store: self.store.as_ref().map(|store| store.of_key(key)),
+        }
     }
 
     /// Waits for a permit to send one request, and says what it waited for.
@@ -86,7 +110,7 @@ impl Limiter {
                     for waiter in next {
                         waiter.notify_one();
                     }
-                    return Ok((Permit::new(self.0.clone(), id, turn.limit, granted_at), waited_for));
+                    return Ok((Permit::new(self.key.clone(), id, turn.limit, granted_at), waited_for));
                 }
                 Next::Wait { wait, waiter, reason } => {
                     waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
@@ -98,7 +122,7 @@ impl Limiter {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        self.0.with(|shared, now, key| shared.state.status(now, key, limit))
+        self.key.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
     fn ask(&self, turn: &Turn, waiting: &mut Waiting<'_>, asked_at: Instant) -> Result<Next, AcquireError> {
@@ -106,7 +130,7 @@ impl Limiter {
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
-        self.0.with(|shared, now, key| {
+        self.key.with(|shared, now, key| {
             let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
             let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
@@ -153,8 +177,8 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some((ticket, _)) = self.waiter.take() {
-            self.limiter.0.with(|shared, _, _| shared.waiting.remove(&ticket));
-            self.limiter.0.tell(RateLimit::default(), &Report::Withdrawn { ticket });
+            self.limiter.key.with(|shared, _, _| shared.waiting.remove(&ticket));
+            self.limiter.key.tell(RateLimit::default(), &Report::Withdrawn { ticket });
         }
     }
 }

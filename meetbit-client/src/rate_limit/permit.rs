@@ -1,6 +1,8 @@
 //! The permission to send one request.
 
 use std::sync::OnceLock;
+#[cfg(feature = "shared-limit")]
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -8,6 +10,8 @@ use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::span;
 use crate::rate_limit::state::{Feedback, Report};
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::store::StorePermit;
 
 /// The permission to send one request. It ends by itself, so a task that does not run cannot keep it. Dropping it gives it
 /// back unless the request has departed.
@@ -21,11 +25,23 @@ pub(crate) struct Permit {
     departed_at: OnceLock<Option<Instant>>,
     /// Set if the server answered with a `4xx`.
     rejected: OnceLock<()>,
+    /// The permit of the store that other processes share.
+    #[cfg(feature = "shared-limit")]
+    shared: Option<StorePermit>,
 }
 
 impl Permit {
     pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
-        Self { key, id, limit, granted_at, departed_at: OnceLock::new(), rejected: OnceLock::new() }
+        Self {
+            key,
+            id,
+            limit,
+            granted_at,
+            departed_at: OnceLock::new(),
+            rejected: OnceLock::new(),
+            #[cfg(feature = "shared-limit")]
+            shared: None,
+        }
     }
 
     pub(crate) fn granted_at(&self) -> Instant {
@@ -35,7 +51,9 @@ impl Permit {
     /// Asks to depart, as late as possible before the first byte leaves. The first answer stands. False means that the
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
-        let depart = || self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit));
+        let depart = || {
+            self.may_depart() && self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
+        };
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
 
@@ -65,6 +83,10 @@ impl Permit {
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
         self.key.with(|shared, now, key| shared.state.renew(now, key, self.id));
+        #[cfg(feature = "shared-limit")]
+        if let Some(shared) = &self.shared {
+            shared.renew();
+        }
     }
 
     /// Reports the head of the reply. It must be called at once, because nothing may be sent after a `429`.
@@ -72,6 +94,38 @@ impl Permit {
         let departed_at = self.departed_at.get().copied().flatten();
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
         self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
+        #[cfg(feature = "shared-limit")]
+        if let Some(shared) = &self.shared {
+            shared.answered(Duration::from_micros(after), feedback.into());
+        }
+    }
+
+    /// True unless the store's permit has ended.
+    #[cfg_attr(
+        not(feature = "shared-limit"),
+        allow(clippy::unused_self, reason = "without the feature there is no store")
+    )]
+    fn may_depart(&self) -> bool {
+        #[cfg(feature = "shared-limit")]
+        return self.shared.as_ref().is_none_or(StorePermit::holds);
+        #[cfg(not(feature = "shared-limit"))]
+        true
+    }
+}
+
+#[cfg(feature = "shared-limit")]
+impl Permit {
+    /// Adds the store's permit. The time limits of the request start now.
+    pub(crate) fn join(&mut self, shared: StorePermit) {
+        self.shared = Some(shared);
+        self.granted_at = Instant::now();
+    }
+
+    /// Waits until the store knows of a `429`, at most until `deadline`.
+    pub(crate) async fn reported(&self, deadline: Instant) {
+        if let Some(shared) = &self.shared {
+            shared.reported(deadline).await;
+        }
     }
 
     /// How long the gate of the key is still closed, if it is.
@@ -85,6 +139,10 @@ impl Drop for Permit {
     fn drop(&mut self) {
         if !self.has_departed() {
             self.key.tell(self.limit, &Report::Released { id: self.id });
+            #[cfg(feature = "shared-limit")]
+            if let Some(shared) = &self.shared {
+                shared.release();
+            }
         }
     }
 }

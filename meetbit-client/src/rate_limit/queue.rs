@@ -67,6 +67,12 @@ impl Queue {
         self.waiters.contains_key(&ticket)
     }
 
+    /// True if no waiter of another key has this ticket.
+    #[cfg(feature = "shared-limit")]
+    pub(crate) fn is_free_for(&self, ticket: u64, key: &str) -> bool {
+        self.waiters.get(&ticket).is_none_or(|waiter| waiter.key == key)
+    }
+
     /// The waiters of a key, in order of their tickets.
     pub(crate) fn tickets(&self, key: &str) -> impl Iterator<Item = u64> {
         self.keys.get(key).into_iter().flat_map(|queue| queue.tickets.iter().copied())

@@ -25,6 +25,8 @@ use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::Gate;
 use crate::rate_limit::moment::{MINUTE, Moment, SECOND, TICK, span};
 use crate::rate_limit::queue::{PATIENCE, Queue};
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::window::HOLD;
 use crate::rate_limit::window::{Slot, Window};
 use crate::response::retry_after::RateLimitHeaders;
 
@@ -346,6 +348,39 @@ impl State {
 
     fn key_mut(&mut self, key: &str) -> &mut KeyState {
         self.keys.get_mut(key).expect("`expire` has made it")
+    }
+}
+
+/// What a state needs that several processes share.
+#[cfg(feature = "shared-limit")]
+impl State {
+    /// Counts a permit that is held as long as its request could count if it departed at the end of the hold, because the
+    /// keeper of this state does not learn of departures.
+    pub(crate) fn hold_unobserved(&mut self, key: &str, id: u64, limit: RateLimit) {
+        let slot = self.keys.get(key).and_then(|state| state.window.get(id));
+        if let Some(slot) = slot.filter(|slot| !slot.has_departed) {
+            self.set(key, Slot { end: slot.since + HOLD + ASSUMED_DELIVERY + limit.period, ..slot });
+        }
+    }
+
+    /// Closes the gate of a key as long as another state of the same key is closed.
+    pub(crate) fn adopt_gate(&mut self, now: Moment, key: &str, wait: Moment, refusals: u32) {
+        self.expire(now, key);
+        self.key_mut(key).gate.adopt(now, wait, refusals);
+    }
+
+    /// True if no waiter of another key has this ticket.
+    pub(crate) fn is_free_for(&self, ticket: u64, key: &str) -> bool {
+        self.queue.is_free_for(ticket, key)
+    }
+
+    /// Drops the state of all keys that no longer matters. True if nothing is left.
+    pub(crate) fn drop_idle(&mut self, now: Moment) -> bool {
+        let keys: Vec<String> = self.keys.keys().cloned().collect();
+        for key in keys {
+            self.drop_key(now, &key);
+        }
+        self.is_empty()
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::error::kind::{ErrorKind, Outcome};
 use crate::rate_limit::limiter::AcquireError;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::shared_limiter::SharedError;
 use crate::request::outgoing::UrlError;
 use crate::transport::capped::BodyError;
 
@@ -154,6 +156,21 @@ impl From<AcquireError> for TransportError {
             }
             AcquireError::QueueFull => {
                 not_sent(ErrorKind::RateLimited, "too many calls are already waiting for the rate limit".into())
+            }
+        }
+    }
+}
+
+#[cfg(feature = "shared-limit")]
+impl From<SharedError> for TransportError {
+    fn from(error: SharedError) -> Self {
+        match error {
+            SharedError::Acquire(error) => error.into(),
+            SharedError::Store { name, failure } => {
+                let message = format!(
+                    "the store of the shared rate limit, `{name}`, gave no answer, so nothing was sent: {failure}"
+                );
+                Self::new(ErrorKind::RateLimited, Outcome::NotSent, message)
             }
         }
     }

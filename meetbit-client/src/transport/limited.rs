@@ -35,6 +35,8 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         let _watch = observer.watch(permit.clone());
         let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
         let result = until(limit, &permit, pin!(request.send(permit.clone(), limit))).await;
+        #[cfg(feature = "shared-limit")]
+        permit.reported(observer.turn.deadline).await;
         match result {
             Err(_) if permit.is_revoked() => {}
             // Whoever decides first, the request or this call, decides for both: a request that is not sent yet never departs.

@@ -6,8 +6,12 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
-use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
+#[cfg(not(feature = "shared-limit"))]
+use crate::rate_limit::limiter::AcquireError as NoPermit;
+use crate::rate_limit::limiter::{Limiter, Turn};
 use crate::rate_limit::permit::Permit;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
 use crate::transport::limits::Limits;
@@ -80,10 +84,14 @@ impl AttemptObserver {
     }
 
     /// Waits for a permit for one more request of this attempt: of its own limiter, else of the transport's.
-    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, AcquireError> {
+    pub(crate) async fn acquire(&self, limiter: &Limiter) -> Result<Permit, NoPermit> {
         #[cfg(feature = "tracing")]
         let asked = tokio::time::Instant::now();
-        let (permit, waited_for) = self.limiter.as_ref().unwrap_or(limiter).acquire(&self.turn).await?;
+        let limiter = self.limiter.as_ref().unwrap_or(limiter);
+        #[cfg(feature = "shared-limit")]
+        let (permit, waited_for) = limiter.acquire_shared(&self.turn).await?;
+        #[cfg(not(feature = "shared-limit"))]
+        let (permit, waited_for) = limiter.acquire(&self.turn).await?;
         #[cfg(feature = "tracing")]
         if let Some(reason) = waited_for {
             let waited_ms = millis(asked.elapsed());

@@ -5,3 +5,5 @@ mod fairness;
 mod gate;
 mod isolation;
 mod pacing;
+mod shared;
+mod store;

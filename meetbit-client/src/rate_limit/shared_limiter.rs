@@ -1,0 +1,134 @@
+//! Asks the store for each request that has a permit of this process. It waits, as `limiter` does.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
+use crate::rate_limit::permit::Permit;
+use crate::rate_limit::shared::{Ask, Event, Verdict};
+use crate::rate_limit::state::WaitReason;
+use crate::rate_limit::store::{Store, StoreFailure, StorePermit, close};
+
+/// The permit of this process is renewed this often while the store is asked.
+const RENEWAL: Duration = Duration::from_millis(400);
+/// A store is asked at least this often.
+const LOOK: Duration = Duration::from_secs(1);
+/// The pause after a first failure of the store. Each further failure doubles it, up to [`LOOK`].
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// The reason why there is no permit.
+#[derive(Debug)]
+pub(crate) enum SharedError {
+    Acquire(AcquireError),
+    /// The store gave no answer until the call's deadline.
+    Store {
+        name: &'static str,
+        failure: StoreFailure,
+    },
+}
+
+impl Limiter {
+    /// Waits for a permit of this process, and then for one of the store, if there is a store.
+    pub(crate) async fn acquire_shared(&self, turn: &Turn) -> Result<(Permit, Option<WaitReason>), SharedError> {
+        loop {
+            let (permit, waited_for) = self.acquire(turn).await.map_err(SharedError::Acquire)?;
+            let Some(store) = &self.store else { return Ok((permit, waited_for)) };
+            // The future is boxed, so that the state of a call without a store stays small.
+            if let Some(permit) = Box::pin(self.join(store, permit, turn)).await? {
+                return Ok((permit, waited_for));
+            }
+        }
+    }
+
+    /// Waits for a permit of the store. `None` if the store's gate is closed: then this process's is too, and the call waits
+    /// for that.
+    async fn join(&self, store: &Store, mut permit: Permit, turn: &Turn) -> Result<Option<Permit>, SharedError> {
+        let mut place = Place { store, question: store.question(turn.limit.into()), is_held: false };
+        place.question.ticket = turn.shared_ticket.get();
+        let mut pause = PAUSE;
+        loop {
+            let asked_at = Instant::now();
+            let within = turn.deadline.saturating_duration_since(asked_at);
+            place.question.within = within;
+            place.is_held = true; // the store may have granted it although no answer comes
+            let answer = renewing(&permit, store.ask(&place.question)).await;
+            place.question.again = true;
+            let wait = match answer {
+                Ok(Verdict::Go { ticket }) => {
+                    turn.shared_ticket.set(ticket);
+                    permit.join(StorePermit::new(store.clone(), place.keep(), self.key().clone(), asked_at));
+                    return Ok(Some(permit));
+                }
+                Ok(Verdict::Closed { wait, refusals, ticket }) => {
+                    turn.shared_ticket.set(ticket);
+                    close(self.key(), wait, refusals);
+                    place.keep(); // its place in the queue is for its next question
+                    return Ok(None);
+                }
+                Ok(Verdict::Wait { wait, .. }) if wait >= within => {
+                    return Err(SharedError::Acquire(AcquireError::DeadlineExceeded));
+                }
+                Ok(Verdict::Wait { wait, ticket, .. }) => {
+                    turn.shared_ticket.set(ticket);
+                    place.question.ticket = Some(ticket);
+                    (place.is_held, pause) = (false, PAUSE);
+                    wait.min(LOOK)
+                }
+                Ok(Verdict::Full) => return Err(SharedError::Acquire(AcquireError::QueueFull)),
+                Err(failure) => {
+                    let wait = pause;
+                    pause = (2 * pause).min(LOOK);
+                    if turn.deadline.saturating_duration_since(Instant::now()) <= wait {
+                        return Err(SharedError::Store { name: store.name(), failure });
+                    }
+                    wait
+                }
+            };
+            renewing(&permit, sleep(wait)).await;
+        }
+    }
+}
+
+/// Renews a permit of this process while something else happens.
+async fn renewing<T>(permit: &Permit, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        match timeout(RENEWAL, &mut future).await {
+            Ok(value) => return value,
+            Err(_) => permit.renew(),
+        }
+    }
+}
+
+/// A call that asks the store. When it is dropped, it gives back what the store may have given.
+struct Place<'a> {
+    store: &'a Store,
+    question: Ask,
+    /// True if the store may have granted a permit.
+    is_held: bool,
+}
+
+impl Place<'_> {
+    /// The permit is somebody else's now, and the call no longer waits.
+    fn keep(&mut self) -> Ask {
+        self.is_held = false;
+        let question = self.question.clone();
+        self.question.ticket = None;
+        question
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let rate = self.question.rate;
+        if self.is_held {
+            self.store.tell(rate, Event::Released { id: self.question.id });
+        }
+        if let Some(ticket) = self.question.ticket {
+            self.store.tell(rate, Event::Withdrawn { ticket });
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! A client's store that other processes share, and what a request holds of it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::rate_limit::key_handle::KeyHandle;
+use crate::rate_limit::moment::span;
+use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, SharedLimit, Verdict};
+
+/// A store has this long to answer.
+const ANSWER: Duration = Duration::from_millis(500);
+/// A report is tried this many times.
+const TRIES: u32 = 6;
+
+/// A store, and the names under which it knows the client.
+#[derive(Clone)]
+pub(crate) struct Store(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn SharedLimit>,
+    /// The name of the store's type, for messages.
+    name: &'static str,
+    tenant: String,
+    key: String,
+}
+
+/// The reason why a store gave no answer.
+pub(crate) type StoreFailure = Arc<dyn StdError + Send + Sync>;
+
+/// The place of a call in the order of a store, from the store's last answer.
+#[derive(Debug)]
+pub(crate) struct StoreTicket(AtomicU64);
+
+/// No ticket.
+const NONE: u64 = u64::MAX;
+
+impl StoreTicket {
+    pub(crate) fn get(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|ticket| *ticket != NONE)
+    }
+
+    pub(crate) fn set(&self, ticket: u64) {
+        self.0.store(ticket, Ordering::Relaxed);
+    }
+}
+
+impl Default for StoreTicket {
+    fn default() -> Self {
+        Self(AtomicU64::new(NONE))
+    }
+}
+
+impl Clone for StoreTicket {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// A store that does not answer.
+#[derive(Debug)]
+struct NoAnswer;
+
+impl Store {
+    /// The store of a client for this server and access key. Only hashes of both reach the store.
+    pub(crate) fn new(store: Arc<dyn SharedLimit>, name: &'static str, origin: &str, key: &str) -> Self {
+        Self(Arc::new(Inner { store, name, tenant: hash(origin), key: hash(key) }))
+    }
+
+    /// The same store for another access key of the tenant.
+    pub(crate) fn of_key(&self, key: &str) -> Self {
+        let Inner { store, name, tenant, .. } = &*self.0;
+        Self(Arc::new(Inner { store: store.clone(), name, tenant: tenant.clone(), key: hash(key) }))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    /// A question about a new request.
+    pub(crate) fn question(&self, rate: Rate) -> Ask {
+        let Inner { tenant, key, .. } = &*self.0;
+        let (tenant, key) = (tenant.clone(), key.clone());
+        Ask { tenant, key, id: new_id(), again: false, ticket: None, rate, within: Duration::ZERO }
+    }
+
+    /// Asks once, and waits for the answer for a limited time, at most as long as the caller waits.
+    pub(crate) async fn ask(&self, ask: &Ask) -> Result<Verdict, StoreFailure> {
+        match timeout(ANSWER.min(ask.within), self.0.store.ask(ask)).await {
+            Ok(answer) => answer.map_err(StoreFailure::from),
+            Err(_) => Err(Arc::new(NoAnswer)),
+        }
+    }
+
+    /// Reports without waiting for it. Without a runtime nothing is reported, which is safe.
+    pub(crate) fn tell(&self, rate: Rate, event: Event) -> Option<JoinHandle<()>> {
+        let Inner { tenant, key, .. } = &*self.0;
+        let report = Report { tenant: tenant.clone(), key: key.clone(), rate, event };
+        let runtime = Handle::try_current().ok()?;
+        Some(runtime.spawn(self.clone().keep_telling(report)))
+    }
+
+    async fn keep_telling(self, mut report: Report) {
+        let mut pause = Duration::from_millis(50);
+        for _ in 0..TRIES {
+            let started = Instant::now();
+            if let Ok(Ok(())) = timeout(ANSWER, self.0.store.tell(&report)).await {
+                return;
+            }
+            sleep(pause).await;
+            pause *= 2;
+            if let Event::Answered { departed, .. } = &mut report.event {
+                *departed += started.elapsed();
+            }
+        }
+    }
+}
+
+/// A request's permit of a store. It ends by itself.
+#[derive(Debug)]
+pub(crate) struct StorePermit {
+    store: Store,
+    question: Ask,
+    /// The handle of the key in this process, whose gate closes with the store's.
+    local: KeyHandle,
+    /// The request must not depart after this.
+    end: Arc<Mutex<Instant>>,
+    /// The report of a `429` that is under way.
+    report: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl StorePermit {
+    /// The permit that the store granted after it was asked at `asked_at`.
+    pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, asked_at: Instant) -> Self {
+        let question = Ask { again: true, within: ANSWER, ..question };
+        let end = Arc::new(Mutex::new(asked_at + HOLD));
+        Self { store, question, local, end, report: Mutex::default() }
+    }
+
+    /// True if the request may still depart.
+    pub(crate) fn holds(&self) -> bool {
+        Instant::now() < *lock(&self.end)
+    }
+
+    /// Extends the hold, without waiting for it.
+    pub(crate) fn renew(&self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (store, question) = (self.store.clone(), self.question.clone());
+        let (local, end) = (self.local.clone(), self.end.clone());
+        runtime.spawn(async move {
+            let asked_at = Instant::now();
+            match store.ask(&question).await {
+                Ok(Verdict::Go { .. }) => *lock(&end) = asked_at + HOLD,
+                Ok(Verdict::Closed { wait, refusals, .. }) => close(&local, wait, refusals),
+                Ok(Verdict::Wait { .. } | Verdict::Full) | Err(_) => {}
+            }
+        });
+    }
+
+    /// Reports the head of the reply to a request that departed this long ago.
+    pub(crate) fn answered(&self, departed: Duration, feedback: Feedback) {
+        let event = Event::Answered { id: self.question.id, departed, feedback };
+        let report = self.store.tell(self.question.rate, event);
+        *lock(&self.report) = report.filter(|_| feedback.is_429);
+    }
+
+    /// The request will not be sent.
+    pub(crate) fn release(&self) {
+        self.store.tell(self.question.rate, Event::Released { id: self.question.id });
+    }
+
+    /// Waits until the report of a `429` has arrived, because the process may end with the call. It does not wait longer than
+    /// for an answer, nor beyond `deadline`.
+    pub(crate) async fn reported(&self, deadline: Instant) {
+        let report = lock(&self.report).take();
+        if let Some(report) = report {
+            let _arrived = timeout_at(deadline.min(Instant::now() + ANSWER), report).await;
+        }
+    }
+}
+
+/// Closes the gate of the key in this process, because the store's is closed.
+pub(crate) fn close(local: &KeyHandle, wait: Duration, refusals: u32) {
+    let woken = local.with(|shared, now, key| {
+        shared.state.adopt_gate(now, key, span(wait), refusals);
+        shared.waiters(shared.state.waiters(key))
+    });
+    for waiter in woken {
+        waiter.notify_one();
+    }
+}
+
+fn hash(text: &str) -> String {
+    base16ct::lower::encode_string(&Sha256::digest(text))
+}
+
+/// An id that no other request has. Stores whose numbers are floating-point keep it exactly.
+fn new_id() -> u64 {
+    RandomState::new().hash_one(std::process::id()) >> 11
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.name).finish()
+    }
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no answer in time")
+    }
+}
+
+impl StdError for NoAnswer {}
