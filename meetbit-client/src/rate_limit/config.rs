@@ -134,6 +134,30 @@ impl RateLimit {
     }
 }
 
+/// The form in which a state is stored. It is no public form, because a limit of zero would be read without a check.
+pub(crate) mod stored {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::{Moment, RateLimit};
+
+    #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+    pub(crate) fn serialize<S: Serializer>(limit: &Option<RateLimit>, serializer: S) -> Result<S::Ok, S::Error> {
+        let parts = limit.map(|limit| (limit.key, limit.tenant, limit.period, limit.credit, limit.queue));
+        parts.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<RateLimit>, D::Error> {
+        let parts = Option::<(usize, usize, Moment, Moment, usize)>::deserialize(deserializer)?;
+        Ok(parts.map(|(key, tenant, period, credit, queue)| RateLimit {
+            key: key.max(1),
+            tenant: tenant.max(1),
+            period: period.clamp(1, Moment::MAX / 4),
+            credit,
+            queue,
+        }))
+    }
+}
+
 /// MeetBit's defaults: 5 a second for the key, 10 for the tenant.
 impl Default for RateLimit {
     fn default() -> Self {

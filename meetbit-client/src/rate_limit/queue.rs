@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::config::{RateLimit, stored};
 use crate::rate_limit::moment::Moment;
 
 /// A waiter that comes later than this after the moment it was told is skipped: its task, its process or its machine may not
@@ -47,7 +47,7 @@ pub(crate) struct Queue {
     round: u64,
     last_order: u64,
     /// Not slower than the limit of any waiter since the queue was last empty.
-    #[serde(skip)] // without it a call is told to ask again sooner than necessary
+    #[serde(with = "stored")]
     pub(crate) fastest: Option<RateLimit>,
 }
 

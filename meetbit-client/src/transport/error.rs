@@ -170,7 +170,7 @@ impl From<SharedError> for TransportError {
                 let message = format!(
                     "the store of the shared rate limit, `{name}`, gave no answer, so nothing was sent: {failure}"
                 );
-                Self::new(ErrorKind::RateLimited, Outcome::NotSent, message)
+                Self { without_permit: true, ..Self::new(ErrorKind::RateLimited, Outcome::NotSent, message) }
             }
         }
     }
