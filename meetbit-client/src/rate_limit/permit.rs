@@ -100,6 +100,12 @@ impl Permit {
         }
     }
 
+    /// How long the gate of the key is still closed, if it is.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
+        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
+    }
+
     /// True unless the store's permit has ended.
     #[cfg_attr(
         not(feature = "shared-limit"),
@@ -126,12 +132,6 @@ impl Permit {
         if let Some(shared) = &self.shared {
             shared.reported(deadline).await;
         }
-    }
-
-    /// How long the gate of the key is still closed, if it is.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
-        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }
 }
 
