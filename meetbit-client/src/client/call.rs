@@ -182,10 +182,7 @@ impl<T> Call<T> {
         V: TryInto<HeaderValue>,
     {
         let given = headers::given(name, value);
-        self.change(|call| match given {
-            Ok((name, value)) => call.parts.set_header(name, value),
-            Err(error) => call.parts.record_error(error),
-        })
+        self.change(|call| call.parts.set_given_header(given))
     }
 
     /// Appends to the query: a scalar or sequence under `name`, or the fields of a struct or map under their own names.

@@ -105,10 +105,7 @@ impl<T> CallBuilder<T> {
         V: TryInto<HeaderValue>,
     {
         let given = headers::given(name, value);
-        self.change(|call| match given {
-            Ok((name, value)) => call.parts.set_header(name, value),
-            Err(error) => call.parts.record_error(error),
-        })
+        self.change(|call| call.parts.set_given_header(given))
     }
 
     /// Sets a JSON body; `None` is no body. The checks of [`Validate`](crate::Validate) are not made, because they need a

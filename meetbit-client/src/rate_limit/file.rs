@@ -233,6 +233,7 @@ impl LimitFile {
                 Err(TryLockError::WouldBlock) if started.elapsed() > LOCK => {
                     return Err(self.failure("is locked by another process for too long"));
                 }
+                // A blocking lock has no time limit. This thread is one of `spawn_blocking`.
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
             }
         }

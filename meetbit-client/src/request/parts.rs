@@ -107,6 +107,14 @@ impl RequestParts {
         self.query = kept.chain([&*self.query]).collect::<Vec<_>>().join("&");
     }
 
+    /// Sets a header that a caller gave, or records why it cannot be set.
+    pub(crate) fn set_given_header(&mut self, given: Result<(HeaderName, HeaderValue), Error>) {
+        match given {
+            Ok((name, value)) => self.set_header(name, value),
+            Err(error) => self.record_error(error),
+        }
+    }
+
     pub(crate) fn set_header(&mut self, name: HeaderName, value: HeaderValue) {
         self.headers.insert(name, value);
     }
