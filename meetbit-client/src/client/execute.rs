@@ -68,7 +68,7 @@ struct Failed {
 
 async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserver>) -> Result<Reply, Failed> {
     let client = &*call.client.0;
-    let response = client.transport.send(call.outgoing(key), observer).await;
+    let response = client.transport.send(&call.outgoing(key), observer).await;
     let (head, body) = match response.map(http::Response::into_parts) {
         Ok(parts) => parts,
         Err(failure) => {

@@ -104,6 +104,8 @@ impl Window {
     fn remove_end(&mut self, end: (Moment, u64)) {
         if self.ends.back() == Some(&end) {
             self.ends.pop_back();
+        } else if self.ends.front() == Some(&end) {
+            self.ends.pop_front();
         } else if let Ok(index) = self.ends.binary_search(&end) {
             self.ends.remove(index);
         }
@@ -141,11 +143,13 @@ impl Window {
         Some(own.max(first.saturating_add(life.saturating_mul((behind / most) as u64))))
     }
 
-    /// Nearly every look-up is for the last request, or for one after it, so these come first.
+    /// Nearly every look-up is for the last request, for one after it, or for the first, so these come first.
     fn position(&self, id: u64) -> Result<usize, usize> {
+        let is_first = self.slots.front().is_some_and(|first| first.id == id);
         match self.slots.back().map(|last| last.id.cmp(&id)) {
             None | Some(Ordering::Less) => Err(self.slots.len()),
             Some(Ordering::Equal) => Ok(self.slots.len() - 1),
+            Some(Ordering::Greater) if is_first => Ok(0),
             Some(Ordering::Greater) => self.slots.binary_search_by_key(&id, |slot| slot.id),
         }
     }

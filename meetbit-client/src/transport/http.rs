@@ -43,8 +43,8 @@ impl Http {
     }
 
     /// Sends the request of a call.
-    pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
-        let exchange = HttpExchange { http: self, head: Head::Call(outgoing), body: &outgoing.parts.body, observer };
+    pub(crate) async fn send(&self, outgoing: &OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
+        let exchange = HttpExchange { http: self, head: Head::Call(outgoing), observer };
         limited::send(&self.limits.limiter, observer, &exchange).await
     }
 
@@ -57,7 +57,8 @@ impl Http {
             None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::url(UrlError::Invalid))?,
         };
         let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
-        let exchange = HttpExchange { http: self, head: Head::Middleware(&parts, &url), body: &body, observer };
+        let head = Head::Middleware { parts: &parts, url: &url, body: &body };
+        let exchange = HttpExchange { http: self, head, observer };
         limited::send(&self.limits.limiter, observer, &exchange).await
     }
 }
@@ -67,26 +68,32 @@ impl Http {
 struct HttpExchange<'a> {
     http: &'a Http,
     head: Head<'a>,
-    body: &'a Bytes,
     observer: &'a AttemptObserver,
 }
 
 #[derive(Clone, Copy)]
 enum Head<'a> {
-    Call(OutgoingRequest<'a>),
-    Middleware(&'a http::request::Parts, &'a Url),
+    Call(&'a OutgoingRequest<'a>),
+    Middleware { parts: &'a http::request::Parts, url: &'a Url, body: &'a Bytes },
 }
 
 impl Head<'_> {
     fn request(self) -> reqwest::Request {
         match self {
             Self::Call(outgoing) => outgoing.head(),
-            Self::Middleware(parts, url) => {
+            Self::Middleware { parts, url, .. } => {
                 let mut request = reqwest::Request::new(parts.method.clone(), url.clone());
                 request.headers_mut().clone_from(&parts.headers);
                 request.headers_mut().remove(header::CONTENT_LENGTH); // `GatedBody` says it
                 request
             }
+        }
+    }
+
+    fn body(self) -> Bytes {
+        match self {
+            Self::Call(outgoing) => outgoing.body(),
+            Self::Middleware { body, .. } => body.clone(),
         }
     }
 }
@@ -103,7 +110,8 @@ impl Exchange for HttpExchange<'_> {
         let body = if status.is_success() {
             body::read(&mut response, self.http.max_response_size).await.map_err(TransportError::reading)?
         } else {
-            body::read_text(&mut response, limit.min(Instant::now() + ERROR_BODY)).await
+            // The future is boxed, so that the state of a call stays small.
+            Box::pin(body::read_text(&mut response, limit.min(Instant::now() + ERROR_BODY))).await
         };
         let mut whole = http::Response::new(body);
         *whole.status_mut() = status;
@@ -123,7 +131,7 @@ impl HttpExchange<'_> {
         if checkout.number > 0 {
             set_pool(request.url_mut(), checkout.number);
         }
-        let body = GatedBody::new(self.body.clone(), permit, request.method());
+        let body = GatedBody::new(self.head.body(), permit, request.method());
         *request.body_mut() = Some(reqwest::Body::wrap(body));
         checkout.client.execute(request)
     }

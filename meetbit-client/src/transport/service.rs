@@ -62,7 +62,7 @@ impl Transport {
 
     /// Makes one attempt, and records the head of its reply. The rarer ways are boxed, so that the state of a usual call stays
     /// small.
-    pub(crate) async fn send(&self, outgoing: OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Sent {
+    pub(crate) async fn send(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Sent {
         outgoing.check_url().map_err(TransportError::url)?;
         match &self.0 {
             Inner::Http(http) => http.send(outgoing, observer).await,
@@ -78,7 +78,7 @@ impl Transport {
     }
 }
 
-fn request(outgoing: OutgoingRequest<'_>) -> Result<http::Request<Bytes>, TransportError> {
+fn request(outgoing: &OutgoingRequest<'_>) -> Result<http::Request<Bytes>, TransportError> {
     outgoing.request().map_err(TransportError::url)
 }
 
