@@ -184,6 +184,15 @@ async fn promise_16_other_spellings_of_the_secret_are_not_quoted_either() {
             let said = words(&error).to_lowercase();
             assert!(!said.contains("s3cret"), "{status} {shown}: {said}");
         }
+        let fields = [("x-echo", spelling.clone()), ("x-request-id", "7".to_owned())];
+        let server = RawServer::start(Plan::respond(move |_| {
+            let fields = fields.each_ref().map(|(name, value)| (*name, &**value));
+            replies::reply(201, &fields, replies::CUSTOMER)
+        }));
+        let client = builder(&server.url()).credentials(Credentials::new("id", secret)).build().unwrap();
+        let response = create(&client, "x").send().await.unwrap();
+        assert!(response.headers["x-echo"].is_sensitive(), "{spelling}");
+        assert!(!response.headers["x-request-id"].is_sensitive());
     }
 }
 

@@ -310,7 +310,9 @@ impl<T> Sending<T> {
 fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
     let Decoded { message, data, raw } = value(&reply, call, decode)?;
     let message = message.map(|message| with_redactor(&reply, call, |r| r.redacted(&message).into_owned()));
-    let Reply { status, headers, rate_limit, attempts, body, .. } = reply;
+    let mut headers = reply.headers.clone();
+    with_redactor(&reply, call, |redactor| redactor.mark(&mut headers));
+    let Reply { status, rate_limit, attempts, body, .. } = reply;
     Ok((Response { data, message, status, headers, rate_limit, attempts, body }, raw))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio::time::{Instant, sleep};
 use tower::retry::budget::Budget;
 
@@ -85,22 +85,14 @@ async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserve
     if body.len() > client.max_response_size {
         return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
     }
-    let (status, mut headers) = (head.status, head.headers);
-    mark_secret(&mut headers, key.secret().as_bytes());
     let (rate_limit, secret) = (observer.rate_limit(), key.rotating_secret());
-    Ok(Reply { status, headers, body, rate_limit, attempts: 0, secret })
+    Ok(Reply { status: head.status, headers: head.headers, body, rate_limit, attempts: 0, secret })
 }
 
 /// Middleware may have sent several requests. If an earlier one may have been processed, the outcome of the last says too much.
 fn as_far_as_known(error: Error, observer: &AttemptObserver) -> Error {
     let is_certain = matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected);
     if is_certain && observer.may_have_acted() { error.with(|e| e.outcome(Outcome::Unknown)) } else { error }
-}
-
-/// Marks headers in which the server echoes the secret as sensitive, so that `Debug` does not show them.
-fn mark_secret(headers: &mut HeaderMap, secret: &[u8]) {
-    let echoes = |value: &HeaderValue| value.as_bytes().windows(secret.len().max(1)).any(|part| part == secret);
-    headers.values_mut().filter(|value| echoes(value)).for_each(|value| value.set_sensitive(true));
 }
 
 /// The error for a status that is no success, once the head of such a reply has been read.

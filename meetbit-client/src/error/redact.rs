@@ -66,13 +66,22 @@ impl<'a> Redactor<'a> {
         if text.is_empty() || text.starts_with('<') { String::new() } else { format!(": {}", self.shown(text, 200)) }
     }
 
+    /// Marks values that have the secret as sensitive, so that `Debug` does not show them.
+    pub(crate) fn mark(self, headers: &mut HeaderMap) {
+        let values = headers.values_mut().filter(|value| self.is_in(value.as_bytes()));
+        values.for_each(|value| value.set_sensitive(true));
+    }
+
+    fn is_in(self, bytes: &[u8]) -> bool {
+        matches!(self.redacted(&String::from_utf8_lossy(bytes)), Cow::Owned(_))
+    }
+
     /// The headers without the secret. A value that has it is replaced.
     pub(crate) fn headers(self, headers: &HeaderMap) -> HeaderMap {
-        let has_secret = |bytes: &[u8]| matches!(self.redacted(&String::from_utf8_lossy(bytes)), Cow::Owned(_));
-        let names = headers.iter().filter(|(name, _)| !has_secret(name.as_str().as_bytes()));
+        let names = headers.iter().filter(|(name, _)| !self.is_in(name.as_str().as_bytes()));
         let fields = names.map(|(name, value)| {
             let mut value = value.clone();
-            if has_secret(value.as_bytes()) {
+            if self.is_in(value.as_bytes()) {
                 value = HeaderValue::from_static(REDACTED);
                 value.set_sensitive(true);
             }
