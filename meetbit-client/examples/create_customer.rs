@@ -4,6 +4,8 @@
 //! cargo run -p meetbit-client --features sandbox --example create_customer -- Ada Lovelace ada@example.com
 //! ```
 //!
+//! In a crate of your own it needs `cargo add serde_json`.
+//!
 //! `--request` prints the request and sends nothing. `--help` lists the arguments.
 
 use std::env;

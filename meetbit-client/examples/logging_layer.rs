@@ -19,12 +19,17 @@ use meetbit_client::{Bytes, Client, Error, ListUsers, Transport, Users};
 use tower::layer::layer_fn;
 use tower::{BoxError, ServiceExt, service_fn};
 
+const USAGE: &str = "usage: logging_layer\n\nLogs the attempts of a call to a sandbox. It takes no arguments.";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     if let Some(argument) = std::env::args().nth(1) {
-        let is_help = ["--help", "-h"].contains(&argument.as_str());
-        eprintln!("usage: logging_layer\n\nLogs the attempts of a call to a sandbox. It takes no arguments.");
-        return if is_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        if ["--help", "-h"].contains(&argument.as_str()) {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("unexpected argument `{argument}`\n\n{USAGE}");
+        return ExitCode::from(2);
     }
     match run().await {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,11 +11,16 @@ use meetbit_client::{
     permissions,
 };
 
+const USAGE: &str = "usage: permissions\n\nPrints the permissions that each endpoint needs. It takes no arguments.";
+
 fn main() -> ExitCode {
     if let Some(argument) = std::env::args().nth(1) {
-        let is_help = ["--help", "-h"].contains(&argument.as_str());
-        eprintln!("usage: permissions\n\nPrints the permissions that each endpoint needs. It takes no arguments.");
-        return if is_help { ExitCode::SUCCESS } else { ExitCode::from(2) };
+        if ["--help", "-h"].contains(&argument.as_str()) {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("unexpected argument `{argument}`\n\n{USAGE}");
+        return ExitCode::from(2);
     }
     match print() {
         Ok(()) => ExitCode::SUCCESS,

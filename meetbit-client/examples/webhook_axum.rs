@@ -4,6 +4,8 @@
 //! MEETBIT_WEBHOOK_SECRET=... cargo run -p meetbit-client --features webhooks --example webhook_axum
 //! ```
 //!
+//! In a crate of your own it needs `cargo add axum`.
+//!
 //! It listens on `127.0.0.1:3000` for `POST /webhooks`. With `--once` it sends itself a webhook, a repeat and a forgery, prints
 //! the answers, and ends.
 
@@ -19,6 +21,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use meetbit_client::webhook::{Deduplicator, Event, MemoryDeduplicator, Seen, Signer, Verifier, Webhook};
+use meetbit_client::{jiff, reqwest};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 

@@ -40,7 +40,8 @@ use crate::transport::service::Transport;
 /// use meetbit_client::{Client, Customers, NewCustomer};
 ///
 /// let client = Client::from_env()?;
-/// let customer = client.create_customer(&NewCustomer::new().first_name("Ada").email("ada@example.com")).await?;
+/// let ada = NewCustomer::new().first_name("Ada").email("ada@example.com");
+/// let customer = client.create_customer(&ada).await?;
 /// println!("customer {}", customer.id);
 /// # Ok(())
 /// # }

@@ -7,8 +7,8 @@ use http::Method;
 
 use crate::permission::Permission;
 
-/// What is known of an endpoint before it is called: static data written by [`api_endpoint`](crate::api_endpoint), or made by
-/// [`Client::call`](crate::Client::call).
+/// The static description of an endpoint. [`api_endpoint`](crate::api_endpoint) or [`Client::call`](crate::Client::call) creates
+/// it.
 ///
 /// ```
 /// use meetbit_client::Customers;
@@ -37,7 +37,10 @@ pub struct Endpoint {
 /// use meetbit_client::{ArgumentLocation, Events};
 ///
 /// let list_events = <dyn Events>::ENDPOINTS[0];
-/// let arguments: Vec<_> = list_events.arguments().map(|argument| (argument.location(), argument.name())).collect();
+/// let arguments: Vec<_> = list_events
+///     .arguments()
+///     .map(|argument| (argument.location(), argument.name()))
+///     .collect();
 /// assert_eq!(arguments[0], (ArgumentLocation::Path, "calendar_id"));
 /// assert_eq!(arguments[1], (ArgumentLocation::Query, "from"));
 /// ```
@@ -134,7 +137,7 @@ impl Endpoint {
         self.path
     }
 
-    /// The permissions that the role of the access key needs, as declared. What a request says can need more: see
+    /// The permissions that the role of the access key needs, as declared. The content of a request can require more: see
     /// [`Call::permissions`](crate::Call::permissions).
     #[must_use]
     pub fn permissions(&self) -> impl ExactSizeIterator<Item = Permission> + use<> {
@@ -163,7 +166,7 @@ impl Endpoint {
         self.deprecated
     }
 
-    /// The time limit of a whole call, where the declaration sets one of its own.
+    /// The time limit of a whole call, if the declaration has the option `timeout`.
     #[must_use]
     pub fn timeout(&self) -> Option<Duration> {
         self.timeout
@@ -179,14 +182,17 @@ impl fmt::Display for Endpoint {
 
 /// The least set of permissions that covers every endpoint of some catalogues: the role that an application needs.
 ///
-/// What only some requests need is not in a catalogue, as `users.lock.*` to activate a new user:
-/// [`Call::permissions`](crate::Call::permissions) knows it.
+/// A catalogue does not include permissions that only some requests need, such as `users.lock.*` to activate a new user.
+/// [`Call::permissions`](crate::Call::permissions) returns them.
 ///
 /// ```
 /// use meetbit_client::{Customers, permissions};
 ///
 /// let role = permissions([<dyn Customers>::ENDPOINTS]);
-/// assert_eq!(role.iter().map(ToString::to_string).collect::<Vec<_>>(), ["customers.create.*"]);
+/// assert_eq!(
+///     role.iter().map(ToString::to_string).collect::<Vec<_>>(),
+///     ["customers.create.*"]
+/// );
 /// ```
 pub fn permissions<C>(catalogues: C) -> BTreeSet<Permission>
 where
@@ -197,12 +203,12 @@ where
     declared.iter().filter(|permission| !covered(permission)).cloned().collect()
 }
 
-/// The endpoints of calls that nobody has declared, by path. Each is kept until the program ends. Their number is bounded by the
+/// The endpoints of undeclared calls, by path. Each is kept until the program ends. Their number is bounded by the
 /// program's text, because paths and permissions are `'static`.
 static UNDECLARED: Mutex<BTreeMap<&'static str, Vec<&'static Endpoint>>> = Mutex::new(BTreeMap::new());
 
 impl Endpoint {
-    /// The one endpoint with these properties that nobody has declared.
+    /// The one undeclared endpoint with these properties.
     pub(crate) fn undeclared(
         method: Method,
         path: &'static str,

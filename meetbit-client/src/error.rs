@@ -1,5 +1,4 @@
-//! The one error of the client, with questions a caller can ask it, and the redaction of foreign text. It may import
-//! `endpoint`.
+//! The one error of the client, and the redaction of foreign text. It may import `endpoint`.
 
 pub(crate) mod kind;
 pub(crate) mod partial;
@@ -20,7 +19,7 @@ use crate::error::partial::PartialData;
 use crate::error::redact::Escaped;
 use crate::error::validation::ValidationError;
 
-/// A failure of the client or of a call, in one opaque type with questions you can ask it.
+/// A failure of the client or of a call. The type is opaque; its methods describe the failure.
 ///
 /// [`kind`](Self::kind) says what failed. [`outcome`](Self::outcome) says whether MeetBit may have acted; check it before you
 /// create the same customer again. The text names the endpoint and says what to do. It contains no secret, and no value of
@@ -146,7 +145,8 @@ impl Error {
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::{CustomerId, Customers, NewCustomer};
     ///
-    /// let id = match client.create_customer(&NewCustomer::new().first_name("Ada")).await {
+    /// let ada = NewCustomer::new().first_name("Ada");
+    /// let id = match client.create_customer(&ada).await {
     ///     Ok(customer) => customer.id,
     ///     Err(error) => CustomerId(error.data_id().ok_or(error)?),
     /// };
@@ -169,7 +169,11 @@ impl Error {
     /// use meetbit_client::Error;
     ///
     /// fn created(error: &Error) -> Option<String> {
-    ///     Some(format!("{} was created as {}", error.data_field("email")?, error.data_id()?))
+    ///     Some(format!(
+    ///         "{} was created as {}",
+    ///         error.data_field("email")?,
+    ///         error.data_id()?
+    ///     ))
     /// }
     /// ```
     #[must_use]

@@ -109,7 +109,7 @@
 //!
 //! # Features
 //! `rustls` is on by default. If several of `rustls`, `rustls-no-provider` and `native-tls` are on, the first of them is used,
-//! whatever other crates turn on in reqwest. With none of them, only plain HTTP on loopback addresses is possible.
+//! regardless of what other crates enable in reqwest. With none of them, only plain HTTP on loopback addresses is possible.
 //!
 //! | feature | adds | use |
 //! |---|---|---|
@@ -124,9 +124,8 @@
 //! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
 //!
 //! # Traces
-//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events tell what the client does with the
-//! call. The target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field
-//! has a secret, a body or a text of the server.
+//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field
+//! contains a secret, a body or text from the server.
 //!
 //! | event | level | fields | meaning |
 //! |---|---|---|---|

@@ -43,7 +43,8 @@ impl Permission {
         (0..3).all(|i| matches!(self.part(i), part if part == "*" || part == needed.part(i)))
     }
 
-    /// Whether the vendor's reference names it. What it does not name is inferred from the form of those that it does.
+    /// Whether the vendor's reference names it. All other permissions are inferred from the form of
+    /// the documented ones.
     ///
     /// ```
     /// use meetbit_client::Permission;

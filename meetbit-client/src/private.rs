@@ -2,6 +2,8 @@
 
 pub use http::Method;
 
+#[cfg(not(feature = "blocking"))]
+pub use crate::client::call::Blocking;
 pub use crate::client::request_builder::RequestBuilder;
 use crate::endpoint::Endpoint;
 pub use crate::request::arguments::*;

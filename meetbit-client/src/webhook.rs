@@ -4,8 +4,8 @@
 //! unchanged, and returns a typed [`Event`]. A [`Deduplicator`] recognizes repeats.
 //!
 //! A receiver must answer with a `2xx` within 10 seconds; otherwise MeetBit sends the webhook again, up to five times in
-//! all. So verify it, check for a repeat, put it into a queue, answer, and do the work afterwards. `webhook_axum.rs` in the
-//! repository's `tests/examples` is a complete receiver.
+//! all. So verify it, check for a repeat, put it into a queue, answer, and do the work afterwards. The example `webhook_axum` of
+//! this crate is a complete receiver.
 //!
 //! # Guarantees
 //! - The signature is checked before anything is parsed, over the raw bytes and the timestamp as it was sent, by the `hmac`
@@ -18,7 +18,7 @@
 //!
 //! # Examples
 //! ```
-//! use http::{HeaderMap, StatusCode};
+//! use meetbit_client::http::{HeaderMap, StatusCode};
 //! use meetbit_client::webhook::{Deduplicator, Event, Seen, Verifier, Webhook};
 //!
 //! fn receive(
@@ -47,9 +47,9 @@
 //!
 //! fn work(webhook: Webhook) {
 //!     match webhook.event {
-//!         Event::MeetingLinkScheduled(link) => println!("{:?} booked", link.email),
-//!         Event::EventDeleted(event) => println!("event {} was cancelled", event.id),
-//!         Event::Unknown { event, .. } => println!("{event} is news to this program"),
+//!         Event::MeetingLinkScheduled(link) => println!("{:?}", link.email),
+//!         Event::EventDeleted(event) => println!("{} cancelled", event.id),
+//!         Event::Unknown { event, .. } => println!("no handler for {event}"),
 //!         _ => {}
 //!     }
 //! }

@@ -120,7 +120,7 @@ impl Rotation {
         self.current.clone()
     }
 
-    /// The limiter of a key. A secret of its own makes no other key.
+    /// The limiter of a key. A new secret for the same id is the same key.
     fn limiter(&mut self, name: &str, id: &HeaderValue) -> Limiter {
         let current = &self.current;
         let Some(last) = current.headers_without_host.get(KEY_ID).filter(|last| *last != id) else {

@@ -1,21 +1,21 @@
 use crate::client::Client;
 
-/// What an endpoint is declared on: something that has a [`Client`].
+/// A type with a [`Client`], which sends the calls.
 ///
-/// Every trait of declared endpoints has it as a supertrait, `trait Rooms: Api`. `Client` implements it; a fake or a
-/// wrapper of your own does by handing out the client it holds.
+/// Every trait of declared endpoints has it as a supertrait, `trait Rooms: Api`. `Client` implements it. A fake or a wrapper
+/// implements it by returning its client.
 ///
 /// To send a trait object to another task, write `Arc<dyn Customers + Send + Sync>`. A function that takes `&impl Customers`
 /// accepts `&client`; one that takes `impl Customers` accepts `client.clone()`, which is cheap. Methods can be called on a
 /// `&Client` and on an `Arc<Client>` as well.
 #[diagnostic::on_unimplemented(
-    message = "endpoints are sent through a client, which `{Self}` does not have",
+    message = "`{Self}` has no client to send calls with",
     label = "does not implement `meetbit_client::Api`",
-    note = "a trait of endpoints is declared with it, `trait Name: meetbit_client::Api {{ .. }}`, and a type of your own, such as \
-            a fake, implements it: `impl meetbit_client::Api for ..`"
+    note = "declare a trait of endpoints as `trait Name: meetbit_client::Api {{ .. }}`; a fake or another type needs \
+            `impl meetbit_client::Api for ..`"
 )]
 pub trait Api {
-    /// The client that sends what is declared on this type.
+    /// The client that sends the calls.
     fn client(&self) -> &Client;
 }
 

@@ -97,7 +97,7 @@ impl ClientBuilder {
         }
     }
 
-    /// The access key. MeetBit recommends to keep it in the environment and not in code. [`Credentials::rotating`] changes it
+    /// The access key. MeetBit recommends keeping it in the environment, not in code. [`Credentials::rotating`] changes it
     /// while the client is in use.
     pub fn credentials(mut self, credentials: Credentials) -> Self {
         self.credentials = Some(credentials);
@@ -197,14 +197,14 @@ impl ClientBuilder {
     /// Configures the HTTP client itself: TLS roots, client certificates, proxies and name resolution. It takes reqwest's
     /// `ClientBuilder`, from the re-exported [`reqwest`](crate::reqwest), not this type.
     ///
-    /// The following are always enforced, whatever the builder says: no redirects, no referer, no retries of reqwest's, HTTP/1.1,
-    /// no connection logging, no decompression of reqwest's, this builder's connect time limit.
+    /// The following are always enforced, regardless of the builder: no redirects, no referer, no retries by reqwest, HTTP/1.1, no
+    /// connection logging, no decompression by reqwest, this builder's connect time limit.
     ///
     /// Default headers of the builder are sent with each request, except those that the client sets itself. Do not set headers that
     /// delimit the message, such as `Content-Length`: they would truncate the body.
     ///
     /// By default no proxy is used, not even one from the environment. A builder given here uses the proxies that it was given; if
-    /// it was given none, it uses those from the environment, unless it says `no_proxy()`. Plain HTTP stays on this machine and
+    /// it was given none, it uses those from the environment, unless `no_proxy()` was called. Plain HTTP stays on this machine and
     /// never uses a proxy.
     ///
     /// TLS uses the backend that the features of this crate select, unless the builder has one from `tls_backend_preconfigured`.
@@ -248,6 +248,7 @@ impl ClientBuilder {
     /// Only the clones of this client share its rate limit; other clients have their own, even for the same key.
     ///
     /// # Examples
+    /// It needs `cargo add tower --features util`.
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), meetbit_client::Error> {
@@ -284,7 +285,8 @@ impl ClientBuilder {
     /// `MapRequestLayer` and `TimeoutLayer`.
     ///
     /// # Examples
-    /// A layer that logs each attempt. The example `logging_layer` is the same with a duration and redacted headers.
+    /// A layer that logs each attempt; it needs `cargo add tower --features util`. The example `logging_layer` is the same with a
+    /// duration and redacted headers.
     /// ```no_run
     /// # fn example() -> Result<(), meetbit_client::Error> {
     /// use meetbit_client::http::Request;
@@ -372,7 +374,7 @@ impl ClientBuilder {
     fn headers(&self, id: HeaderValue, secret: HeaderValue) -> Result<HeaderMap, Error> {
         check_text(&self.user_agent).map_err(|why| Error::config(format!("the user agent {why}")))?;
         let user_agent = HeaderValue::from_str(&self.user_agent)
-            .map_err(|_| Error::config("the user agent has a character that no header may have"))?;
+            .map_err(|_| Error::config("the user agent has a character that is not allowed in a header"))?;
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT, ACCEPT);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
@@ -411,7 +413,7 @@ const ACCEPT: HeaderValue = HeaderValue::from_static("application/json, */*;q=0.
 
 fn host(base_url: &BaseUrl) -> Result<HeaderValue, Error> {
     HeaderValue::try_from(base_url.authority())
-        .map_err(|_| Error::config("the base URL has a character that no header may have"))
+        .map_err(|_| Error::config("the base URL has a character that is not allowed in a header"))
 }
 
 impl Client {

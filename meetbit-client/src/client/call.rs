@@ -29,7 +29,8 @@ use crate::response::retry_after::RateLimitHeaders;
 /// it when it is sent; then nothing goes on the wire.
 ///
 /// The first poll of the call's future starts a task on the current tokio runtime, so the call makes progress even if the
-/// future is not polled again. Dropping the future aborts the task. A create that was under way may still have happened.
+/// future is not polled again. The runtime needs I/O and time: `enable_all`, or `#[tokio::main]`. Dropping the future aborts
+/// the task. A create that was under way may still have happened.
 ///
 /// # To run calls at once
 /// A call is not a future itself; [`IntoFuture`] makes it one. So `.await` and `tokio::join!` take a call as it is, while
@@ -58,7 +59,7 @@ use crate::response::retry_after::RateLimitHeaders;
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
 ///
 /// The compiler's errors "is not a future", "no field `id` on type `Call<..>`" and "the `?` operator can only be applied .."
-/// mean that a call is not awaited. "No method named `wait`" means that the feature `blocking` is off.
+/// mean that a call is not awaited.
 ///
 /// # Examples
 /// ```no_run
@@ -95,7 +96,8 @@ impl<T> Call<T> {
     /// use meetbit_client::{Call, Error, ErrorKind};
     ///
     /// assert_eq!(Call::ready(Ok(7)).await.unwrap(), 7);
-    /// let failed = Call::<i32>::ready(Err(Error::new(ErrorKind::NotFound, "no such room"))).await;
+    /// let none = Error::new(ErrorKind::NotFound, "no such room");
+    /// let failed = Call::<i32>::ready(Err(none)).await;
     /// assert_eq!(failed.unwrap_err().kind(), ErrorKind::NotFound);
     /// # }
     /// ```
@@ -120,7 +122,8 @@ impl<T> Call<T> {
     /// use meetbit_client::{NewUser, Users};
     ///
     /// let call = client.create_user(&NewUser::new().activate(true));
-    /// let needed: Vec<_> = call.permissions().iter().map(ToString::to_string).collect();
+    /// let needed = call.permissions();
+    /// let needed: Vec<_> = needed.iter().map(ToString::to_string).collect();
     /// assert_eq!(needed, ["users.create.*", "users.lock.*"]);
     /// # }
     /// # example(meetbit_client::Client::builder("example.com").credentials(
@@ -228,6 +231,26 @@ impl<T> IntoFuture for Call<T> {
         Receiving(self.send())
     }
 }
+
+#[cfg(not(feature = "blocking"))]
+impl<T> Call<T> {
+    /// Says which feature is missing.
+    #[doc(hidden)]
+    pub fn wait(self) -> Result<T, Error>
+    where
+        Self: Blocking,
+    {
+        Err(Error::invalid_request("the feature `blocking` is off"))
+    }
+}
+
+/// No type implements it, so the compiler says which feature `wait` needs.
+#[cfg(not(feature = "blocking"))]
+#[diagnostic::on_unimplemented(
+    message = "`Call::wait` needs the feature `blocking` of meetbit-client",
+    label = "turn on the feature, or `.await` the call"
+)]
+pub trait Blocking {}
 
 /// A whole reply.
 #[non_exhaustive]

@@ -71,7 +71,8 @@ impl Client {
 /// use meetbit_client::Method;
 ///
 /// let note = BTreeMap::from([("text", "Prefers the morning.")]);
-/// client.call::<()>(Method::POST, "/customers/{id}/notes").path(7).body(note).await?;
+/// let path = "/customers/{id}/notes";
+/// client.call::<()>(Method::POST, path).path(7).body(note).await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -123,7 +124,9 @@ impl<T> CallBuilder<T> {
     pub fn bytes(self, media_type: &'static str, value: impl Into<Bytes>) -> Self {
         match HeaderValue::from_str(media_type) {
             Ok(_) => self.with_body(|parts| parts.set_body(media_type, value.into(), Precheck::default())),
-            Err(_) => self.refuse("the media type of the body has a character that no header may have".to_owned()),
+            Err(_) => {
+                self.refuse("the media type of the body has a character that is not allowed in a header".to_owned())
+            }
         }
     }
 
@@ -132,7 +135,7 @@ impl<T> CallBuilder<T> {
     pub fn permission(self, permission: &'static str) -> Self {
         match permission.parse::<Permission>() {
             Ok(_) => self.with_endpoint(|endpoint| endpoint.with_permission(permission)),
-            Err(error) => self.refuse(format!("`{permission}` is no permission: {error}")),
+            Err(error) => self.refuse(format!("`{permission}` is not a permission: {error}")),
         }
     }
 

@@ -15,7 +15,10 @@ use crate::request::headers;
 /// use meetbit_client::Credentials;
 ///
 /// let credentials = Credentials::new("key-id", "key-secret");
-/// assert_eq!(format!("{credentials:?}"), r#"Credentials { id: "key-id", secret: [redacted] }"#);
+/// assert_eq!(
+///     format!("{credentials:?}"),
+///     r#"Credentials { id: "key-id", secret: [redacted] }"#
+/// );
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
@@ -44,7 +47,7 @@ impl Credentials {
     /// Credentials that change while a client uses them. `source` is called now and before each attempt, and gives the access key
     /// for that attempt.
     ///
-    /// It runs inside the call, so it must return at once: let it read what another task has fetched. The rate limit follows the
+    /// It runs inside the call, so it must return at once: let another task fetch the key, and only read it here. The rate limit follows the
     /// id of the key. If it gives a key that cannot be a header, the call fails with [`Config`](crate::ErrorKind::Config) and
     /// sends nothing. Middleware that makes requests of its own takes permits of the first key.
     ///
@@ -57,7 +60,9 @@ impl Credentials {
     /// let current = Arc::new(RwLock::new(Credentials::new("key-1", "secret-1")));
     /// let read = current.clone();
     /// let client = Client::builder("acme.example.com")
-    ///     .credentials(Credentials::rotating(move || read.read().unwrap().clone()))
+    ///     .credentials(Credentials::rotating(move || {
+    ///         read.read().unwrap().clone()
+    ///     }))
     ///     .build()?;
     ///
     /// // Later, while calls are under way:
@@ -70,7 +75,7 @@ impl Credentials {
         Self { source: Some(Source(Arc::new(source))), ..now }
     }
 
-    /// The id, which names the key and is no secret. Of rotating credentials it is the first one.
+    /// The id, which is not secret. For rotating credentials, the id of the first key.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -88,7 +93,7 @@ impl Credentials {
 
 /// The value of the header of one half of a key.
 pub(crate) fn key_value(half: &str, text: &str) -> Result<HeaderValue, Error> {
-    let refuse = |why: &str| Error::config(format!("the {half} of the access key {why}"));
+    let refuse = |why: &str| Error::config(format!("the access key {half} {why}"));
     headers::check_text(text).map_err(refuse)?;
     if !text.is_ascii() {
         return Err(refuse("has a character that is not ASCII"));

@@ -95,7 +95,7 @@ fn as_far_as_known(error: Error, observer: &AttemptObserver) -> Error {
     if is_certain && observer.may_have_acted() { error.with(|e| e.outcome(Outcome::Unknown)) } else { error }
 }
 
-/// The error for a status that is no success, once the head of such a reply has been read.
+/// The error for an error status, once the head of such a reply has been read.
 fn error_head(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
     let client = &*call.client.0;
     let ErrorHead { status, headers, retry_after } = observer.error_head()?;

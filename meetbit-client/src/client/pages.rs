@@ -14,10 +14,9 @@ use crate::error::{Error, ErrorKind};
 
 /// A list, page by page: made by [`Call::pages`].
 ///
-/// Each page is a call of its own, sent when it is asked for and paced as any other; no more than one page is held. It is
-/// a [`Stream`] as well. [`items`](Self::items) gives the items one by one.
+/// Each page is a separate call, sent and paced when you request it. At most one page is in memory. It is a [`Stream`] as well. [`items`](Self::items) gives the items one by one.
 ///
-/// The list ends at an empty page, at a page that came before, and at a page that is not found although one before it was.
+/// The list ends at an empty page, at a repeated page, and at a `404` after the first page.
 /// After an error it ends too; [`page_number`](Self::page_number) then gives the page that failed, from which
 /// [`from_page`](Self::from_page) resumes.
 ///
@@ -27,10 +26,10 @@ use crate::error::{Error, ErrorKind};
 /// length of a page does not tell whether it is the last, and no item is lost because a page is smaller than asked for:
 /// - After each page, the next one is asked for. A server can have smaller pages than asked for, and it can filter the items of
 ///   a page, so that a page is shorter than the one after it.
-/// - A page that came before ends the list. Pages are compared by a hash of `data`, of 8 bytes a page, and a page that comes
-///   again is not given again.
-/// - A second page that is the same as a full first page shows that the server does not understand the number, and a page of
-///   more items than asked for that it does not understand the size. Both are [`Decode`](ErrorKind::Decode) errors.
+/// - A page that came before ends the list. Pages are compared by a hash of `data`, of 8 bytes a page. A repeated
+///   page is not returned.
+/// - If the second page equals a full first page, the server ignores the page number. If a page has more items than requested,
+///   it ignores the size. Both are [`Decode`](ErrorKind::Decode) errors.
 ///
 /// A server that ignores the number and gives other `data` in each reply cannot be recognized, because its pages look like
 /// those of a long list. Such a list does not end, so stop it yourself if you do not trust the server.

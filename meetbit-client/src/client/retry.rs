@@ -12,10 +12,11 @@ use crate::error::{Error, ErrorKind, Outcome};
 /// a wait would outlast the call, the call fails at once.
 ///
 /// ```
-/// use std::time::Duration;
 /// use meetbit_client::RetryPolicy;
+/// use std::time::Duration;
 ///
-/// let policy = RetryPolicy::default().max_attempts(5).max_wait(Duration::from_secs(5));
+/// let policy =
+///     RetryPolicy::default().max_attempts(5).max_wait(Duration::from_secs(5));
 /// # let _ = policy;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

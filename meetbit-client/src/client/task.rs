@@ -1,7 +1,7 @@
 //! A started call is a task.
 //!
 //! The limiter needs every started call to run, because others wait for its permit and its reply can close the gate for all.
-//! A future runs only while somebody polls it, so the first poll spawns a task, and the future becomes a handle of it.
+//! A future runs only while it is polled, so the first poll spawns a task, and the future becomes a handle of it.
 
 use std::future::Future;
 use std::panic;

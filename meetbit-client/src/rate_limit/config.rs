@@ -11,7 +11,7 @@ use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 ///
 /// A request counts from the moment it may be sent until one second after its answer, so the rate under load is
 /// `limit / (1 s + mean answer time - min_round_trip)`: 99 % of the limit if answers take 5 ms, 87 % if they take 150 ms.
-/// [`min_round_trip`](Self::min_round_trip) gives back the part of the answer time that is spent on the way.
+/// [`min_round_trip`](Self::min_round_trip) removes network time from this formula.
 ///
 /// ```
 /// use meetbit_client::RateLimit;
@@ -46,8 +46,8 @@ impl RateLimit {
     /// Clients with the same key should state the same period, because a request counts for the period of its own client.
     ///
     /// ```
-    /// use std::time::Duration;
     /// use meetbit_client::RateLimit;
+    /// use std::time::Duration;
     ///
     /// let one_every_ten_seconds = RateLimit::every(Duration::from_secs(10));
     /// # let _ = one_every_ten_seconds;
@@ -73,7 +73,10 @@ impl RateLimit {
     /// ```
     /// use meetbit_client::RateLimit;
     ///
-    /// assert_eq!(RateLimit::per_second(10).tenant(20).shared_by(4), RateLimit::per_second(2).tenant(5));
+    /// assert_eq!(
+    ///     RateLimit::per_second(10).tenant(20).shared_by(4),
+    ///     RateLimit::per_second(2).tenant(5)
+    /// );
     /// ```
     #[must_use]
     pub fn shared_by(mut self, processes: u32) -> Self {
@@ -106,7 +109,7 @@ impl RateLimit {
         self
     }
 
-    /// No limit. After a `429` nothing is sent before `Retry-After` has passed all the same.
+    /// No limit. `Retry-After` still applies: after a `429` nothing is sent until it has passed.
     #[must_use]
     pub fn unlimited() -> Self {
         Self { key: usize::MAX, tenant: usize::MAX, ..Self::default() }

@@ -53,7 +53,7 @@ struct Path {
     lost: u32,
 }
 
-/// The rows of the table in the limiter's design: out, work.
+/// Networks that once let a limiter exceed the limit: one-way time, server time.
 fn table() -> [Path; 5] {
     let path = |out, work| Path {
         keys: 2,

@@ -81,11 +81,10 @@ impl BaseUrl {
         let url =
             Url::parse(text).map_err(|_| refuse("is not a URL such as `https://acme.example.com/api/public/v2.0`"))?;
         check_base(&url).map_err(refuse)?;
-        check_host_text(text, &url).map_err(|host| {
-            refuse(&format!("has a host that is read as `{host}`; write it like this, so that nothing is hidden"))
-        })?;
+        check_host_text(text, &url)
+            .map_err(|host| refuse(&format!("has a host that parses as `{host}`; write it in that form")))?;
         if url.as_str().parse::<http::Uri>().is_err() {
-            return Err(refuse("has a character that its host or path may not have"));
+            return Err(refuse("has a character that is not allowed in a host or path"));
         }
         Ok(Self {
             prefix: url.path().trim_end_matches('/').to_owned(),
@@ -120,7 +119,7 @@ impl BaseUrl {
 
 fn check_base(url: &Url) -> Result<(), &'static str> {
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("must hold no user name or password");
+        return Err("must not contain a user name or password");
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must have no query and no fragment");
@@ -170,7 +169,7 @@ fn check_domain(domain: &str) -> Result<(), &'static str> {
     }
     if domain.bytes().any(|b| !(b.is_ascii_alphanumeric() || b == b'-' || b == b'.')) {
         return Err(
-            "has a character other than letters, digits, hyphens and dots (a port or path belongs to `base_url`)",
+            "has a character other than letters, digits, hyphens and dots (a port or path belongs in the base URL: `base_url` or `MEETBIT_BASE_URL`)",
         );
     }
     if domain.len() > 253 || domain.split('.').any(|label| !is_label(label)) {
@@ -316,7 +315,7 @@ mod tests {
             assert!(BaseUrl::new("acme.example.com", Some(url)).is_ok(), "{url}");
         }
         let hidden = BaseUrl::new("acme.example.com", Some("http://127.0.0.1\u{200b}/")).unwrap_err().to_string();
-        assert!(hidden.starts_with("the base URL has a host that is read as `127.0.0.1`"), "{hidden}");
+        assert!(hidden.starts_with("the base URL has a host that parses as `127.0.0.1`"), "{hidden}");
         let plain = BaseUrl::new("acme.example.com", Some("http://acme.example.com")).unwrap_err().to_string();
         assert_eq!(plain, "the base URL must be https; plain http is allowed only for loopback addresses");
     }

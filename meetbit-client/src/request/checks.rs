@@ -26,7 +26,10 @@ use crate::error::validation::ValidationError;
 /// }
 ///
 /// let error = NewRoom { name: "x".repeat(256) }.validate().unwrap_err();
-/// assert_eq!(error.message(), "The name field must not be greater than 255 characters.");
+/// assert_eq!(
+///     error.message(),
+///     "The name field must not be greater than 255 characters."
+/// );
 /// ```
 pub trait Validate {
     /// Checks the request.

@@ -56,10 +56,10 @@ pub(crate) fn argument(name: &'static str, text: Result<String, fmt::Error>) -> 
     let refuse = |why: &str| Error::invalid_request(format!("the value of the header `{name}` {why}"));
     let text = text.map_err(|_| refuse("cannot be written as text"))?;
     check_text(&text).map_err(refuse)?;
-    HeaderValue::try_from(text).map_err(|_| refuse("has a character that no header may have"))
+    HeaderValue::try_from(text).map_err(|_| refuse("has a character that is not allowed in a header"))
 }
 
-/// Says what is wrong with a text that is to be a header's value, never the text itself.
+/// Why a text cannot be a header's value. The message never contains the text.
 pub(crate) fn check_text(text: &str) -> Result<(), &'static str> {
     if text.is_empty() {
         return Err("is empty");
@@ -68,7 +68,7 @@ pub(crate) fn check_text(text: &str) -> Result<(), &'static str> {
         return Err("has a line break or another control character");
     }
     if text.trim().len() != text.len() {
-        return Err("has blanks around it");
+        return Err("has leading or trailing whitespace");
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ fn check_segment(segment: &str) -> Result<(), &'static str> {
         _ if segment.contains('%') => Err("has a percent-encoding; pass that segment to `.path(..)`"),
         _ if segment.contains(['{', '}']) => Err("has braces that are not a whole segment"),
         _ if segment.chars().all(is_legal) => Ok(()),
-        _ => Err("has a character that no path may have; pass that segment to `.path(..)`"),
+        _ => Err("has a character that is not allowed in a path; pass that segment to `.path(..)`"),
     }
 }
 
@@ -67,7 +67,8 @@ fn is_legal(character: char) -> bool {
     character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@".contains(character)
 }
 
-/// Encoded more often than this, a value is no name of anything, and telling what it is costs time without end.
+/// The most layers of percent-encoding that the check decodes. A value with more is refused, because decoding it could take
+/// unbounded time.
 const MOST_ENCODINGS: usize = 8;
 
 /// Refuses what would reach another endpoint, however often something on the way decodes it.

@@ -58,7 +58,7 @@ pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Deco
     Ok(Decoded { message: None, data, raw: 0..reply.body.len() })
 }
 
-/// Reads no value. A body, if there is one, must still be JSON, because a page of HTML is no success. A `202` may have any
+/// Reads no value. A body, if there is one, must still be JSON, because a page of HTML is not a success. A `202` may have any
 /// other text.
 pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, DecodeError> {
     if is_no_content(reply) || is_blank(&reply.body) {

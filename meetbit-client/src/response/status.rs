@@ -1,4 +1,4 @@
-//! Maps a status that is no success to an error.
+//! Maps an error status to an error.
 
 use http::{HeaderMap, StatusCode, header};
 use reqwest::Url;
@@ -18,7 +18,7 @@ pub(crate) struct ErrorContext<'a> {
     pub(crate) base_url: &'a Url,
 }
 
-/// The error for a status that is no success. It never shows the secret, even if the server echoes it.
+/// The error for an error status. It never shows the secret, even if the server echoes it.
 pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let text = String::from_utf8_lossy(body);
     let redactor = context.redactor;
@@ -29,7 +29,7 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
             Error::new(ErrorKind::PermissionDenied, denied(&context.permissions))
         }
         StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
-        StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, not_found(context.endpoint)),
+        StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, format!("{}{}", not_found(context.endpoint), said())),
         StatusCode::CONFLICT => {
             let message = format!("the object's current state does not allow this (409){}", said());
             Error::new(ErrorKind::Conflict, message)
@@ -58,7 +58,7 @@ const UNAUTHENTICATED: &str = "MeetBit does not accept the access key: check its
 /// A path without arguments always exists, unless the base URL is wrong.
 fn not_found(endpoint: &Endpoint) -> &'static str {
     if endpoint.path().contains('{') {
-        "there is no such object (404)"
+        "not found (404): check the ids in the path, and the base URL"
     } else {
         "not found (404): is the base URL right?"
     }

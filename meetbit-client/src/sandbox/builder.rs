@@ -40,7 +40,11 @@ impl Sandbox {
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let sandbox = Sandbox::builder().permissions(["users.read.*"]).unlimited().start().await?;
+/// let sandbox = Sandbox::builder()
+///     .permissions(["users.read.*"])
+///     .unlimited()
+///     .start()
+///     .await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -21,8 +21,8 @@ use http::{HeaderValue, Response, StatusCode};
 ///   and only the reply is lost.
 ///
 /// ```
-/// use std::time::Duration;
 /// use meetbit_client::sandbox::Fault;
+/// use std::time::Duration;
 ///
 /// let nothing_created = Fault::reset();
 /// let created_and_lost = Fault::reset().after_acting();
@@ -178,15 +178,18 @@ impl Fault {
     /// A number that is not a status is sent as `500`. For another body, or for headers, use [`reply`](Self::reply).
     ///
     /// ```
-    /// use meetbit_client::{ErrorKind, ListUsers, RetryPolicy, Users};
     /// use meetbit_client::sandbox::{Fault, Sandbox};
+    /// use meetbit_client::{ErrorKind, ListUsers, RetryPolicy, Users};
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let sandbox = Sandbox::start().await?;
     /// sandbox.fault(Fault::status(503));
     ///
-    /// let call = sandbox.client().list_users(&ListUsers::new()).retry(RetryPolicy::never());
+    /// let call = sandbox
+    ///     .client()
+    ///     .list_users(&ListUsers::new())
+    ///     .retry(RetryPolicy::never());
     /// assert_eq!(call.await.unwrap_err().kind(), ErrorKind::Server);
     /// # Ok(())
     /// # }

@@ -105,9 +105,12 @@ impl Sandbox {
     ///
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let sandbox = Sandbox::builder().permissions(["notes.read.*"]).start().await?;
+    /// let sandbox =
+    ///     Sandbox::builder().permissions(["notes.read.*"]).start().await?;
     /// sandbox.serve(<dyn Notes>::ENDPOINTS);
-    /// sandbox.on(Method::DELETE, "/notes/{note_id}").reply(Response::new(r#"{"message": "Deleted.", "data": null}"#));
+    /// sandbox
+    ///     .on(Method::DELETE, "/notes/{note_id}")
+    ///     .reply(Response::new(r#"{"message": "Deleted.", "data": null}"#));
     ///
     /// let denied = sandbox.client().delete_note(7).await.unwrap_err();
     /// assert_eq!(denied.kind(), ErrorKind::PermissionDenied);

@@ -31,7 +31,7 @@ pub(super) struct Server {
     resources: Mutex<Resources>,
 }
 
-/// What is known of a request once its head has arrived.
+/// The head of a request, with its key and endpoint.
 #[derive(Debug)]
 pub(super) struct Exchange {
     entry: Entry,

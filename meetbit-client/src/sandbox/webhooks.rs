@@ -64,7 +64,8 @@ impl Sandbox {
     /// #     Ok::<_, std::io::Error>(())
     /// # });
     /// let sandbox = Sandbox::start().await?;
-    /// let event = Event::new("events.created", serde_json::json!({"id": 7, "calendar_id": 3}));
+    /// let data = serde_json::json!({"id": 7, "calendar_id": 3});
+    /// let event = Event::new("events.created", data);
     ///
     /// // The receiver under test answers 500 at first.
     /// let report = sandbox.deliver(&url, "hush", &event).await?;

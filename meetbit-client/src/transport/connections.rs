@@ -16,7 +16,7 @@ use crate::error::Error;
 /// After this time a server may have closed a connection without the runtime having seen it, because the runtime was not driven.
 const QUIET: Duration = Duration::from_millis(10);
 
-/// So many runtimes keep connections. Of more, those that have not sent for longest lose theirs.
+/// The most runtimes that keep connections. Beyond it, the least recently used lose theirs.
 const MOST: usize = 64;
 
 type Build = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;

@@ -176,7 +176,7 @@ impl From<SharedError> for TransportError {
     }
 }
 
-/// Whole seconds, rounded up, so that nobody comes back early.
+/// Whole seconds, rounded up, so that a caller that waits this long is not early.
 pub(crate) fn seconds(wait: Duration) -> String {
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }

@@ -39,7 +39,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         permit.reported(observer.turn.deadline).await;
         match result {
             Err(_) if permit.is_revoked() => {}
-            // Whoever decides first, the request or this call, decides for both: a request that is not sent yet never departs.
+            // The request and this call race for one decision, and the first wins. A request that is not sent by then never departs.
             Err(error) if permit.cancel() => return Err(error.not_sent()),
             result => return result,
         }

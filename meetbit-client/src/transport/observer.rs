@@ -63,7 +63,7 @@ struct Head {
     error: Option<ErrorHead>,
 }
 
-/// The head of a reply whose status is no success.
+/// The head of a reply with an error status.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorHead {
     pub(crate) status: StatusCode,
@@ -128,7 +128,7 @@ impl AttemptObserver {
         self.observed().head.as_ref().map(|head| head.rate_limit).unwrap_or_default()
     }
 
-    /// The last head, if its status is no success.
+    /// The last head, if it has an error status.
     pub(crate) fn error_head(&self) -> Option<ErrorHead> {
         self.observed().head.as_ref().and_then(|head| head.error.clone())
     }

@@ -1,4 +1,4 @@
-//! The TLS backend that the features of this crate select, whatever other crates turn on in reqwest.
+//! The TLS backend that the features of this crate select, regardless of what other crates enable in reqwest.
 //!
 //! Clients share one TLS configuration, because reading the system's certificates and building a configuration takes
 //! milliseconds and 100 KiB.
@@ -7,11 +7,11 @@ use reqwest::ClientBuilder;
 
 use crate::error::Error;
 
-/// What a client trusts.
+/// The certificates that a client trusts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Roots {
     System,
-    /// Nobody, for plain HTTP. The system's certificates are then not read.
+    /// No certificates, for plain HTTP only. The system's are then not read.
     None,
 }
 

@@ -24,7 +24,8 @@ use crate::resources::ids::{CalendarId, EventId};
 /// let queued = r#"{"id":"3f0e2f9b","timestamp":"2024-08-22T01:04:05Z",
 ///                  "event":"events.deleted","data":{"id":7,"calendar_id":3}}"#;
 /// let webhook: Webhook = serde_json::from_str(queued)?;
-/// assert!(matches!(webhook.event, Event::EventDeleted(event) if event.calendar_id == Some(CalendarId(3))));
+/// let Event::EventDeleted(event) = webhook.event else { panic!() };
+/// assert_eq!(event.calendar_id, Some(CalendarId(3)));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,9 +71,14 @@ pub enum Event {
     /// ```
     /// use meetbit_client::webhook::Event;
     ///
-    /// let event: Event = serde_json::from_str(r#"{"event":"rooms.painted","data":{"litres":123456789012345678901}}"#)?;
+    /// let event: Event = serde_json::from_str(
+    ///     r#"{"event":"rooms.painted","data":{"litres":123456789012345678901}}"#,
+    /// )?;
     /// let Event::Unknown { event, data } = event else { panic!("a new type") };
-    /// assert_eq!((&*event, data.text()), ("rooms.painted", r#"{"litres":123456789012345678901}"#));
+    /// assert_eq!(
+    ///     (&*event, data.text()),
+    ///     ("rooms.painted", r#"{"litres":123456789012345678901}"#)
+    /// );
     /// # Ok::<(), serde_json::Error>(())
     /// ```
     Unknown {
@@ -140,8 +146,10 @@ impl Event {
     /// ```
     /// use meetbit_client::{EventId, webhook::Event};
     ///
-    /// let cancelled = Event::new("events.deleted", serde_json::json!({"id": 7, "calendar_id": 3}));
-    /// assert!(matches!(cancelled, Event::EventDeleted(event) if event.id == EventId(7)));
+    /// let data = serde_json::json!({"id": 7, "calendar_id": 3});
+    /// let cancelled = Event::new("events.deleted", data);
+    /// let Event::EventDeleted(event) = cancelled else { panic!() };
+    /// assert_eq!(event.id, EventId(7));
     /// ```
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "callers have a value to give away: `json!({..})`")]

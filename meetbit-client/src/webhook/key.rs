@@ -16,7 +16,7 @@ impl Key {
             return Err(Error::secret("is empty"));
         }
         if secret.trim() != secret.as_str() || secret.contains(char::is_control) {
-            return Err(Error::secret("has surrounding blanks or control characters"));
+            return Err(Error::secret("has leading or trailing whitespace, or a control character"));
         }
         Hmac::new_from_slice(secret.as_bytes()).map(Self).map_err(|_| Error::secret("has an unusable length"))
     }

@@ -19,10 +19,12 @@ use super::key::Key;
 /// use meetbit_client::{EventId, webhook::{Event, Signer, Verifier}};
 ///
 /// let body = br#"{"event":"events.created","data":{"id":7,"calendar_id":3}}"#;
-/// let headers = Signer::new("hush")?.headers("3f0e2f9b", jiff::Timestamp::now(), body)?;
+/// let now = meetbit_client::jiff::Timestamp::now();
+/// let headers = Signer::new("hush")?.headers("3f0e2f9b", now, body)?;
 ///
 /// let webhook = Verifier::new("hush")?.verify(&headers, body)?;
-/// assert!(matches!(webhook.event, Event::EventCreated(event) if event.id == EventId(7)));
+/// let Event::EventCreated(event) = webhook.event else { panic!() };
+/// assert_eq!(event.id, EventId(7));
 /// # Ok(()) }
 /// ```
 pub struct Signer(Key);

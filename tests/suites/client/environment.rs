@@ -73,8 +73,8 @@ fn promise_19_every_variable_that_cannot_be_used_is_named_without_its_value() {
     let Some(all) = from_env(TEST, [Some("acme example"), Some(" id"), Some(SECRET), Some(url)]) else { return };
     for (variable, setting) in VARIABLES.into_iter().zip([
         "the tenant's domain has a character other than",
-        "the id of the access key has",
-        "the secret of the access key has",
+        "the access key id has",
+        "the access key secret has",
         "the base URL is not a URL such as `https://acme.example.com/api/public/v2.0`",
     ]) {
         assert!(all.contains(&format!("the environment variable {variable} cannot be used: {setting}")), "{all}");

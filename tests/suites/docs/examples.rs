@@ -28,7 +28,7 @@ fn create_customer_prints_the_request_without_the_secret() {
 
 #[test]
 fn help_goes_to_the_standard_output() {
-    for example in ["create_customer", "sandbox", "webhook_axum"] {
+    for example in ["create_customer", "logging_layer", "permissions", "sandbox", "webhook_axum"] {
         for flag in ["--help", "-h"] {
             run(example, flag).ends(0).prints(&format!("usage: {example}")).tells(&[]);
         }
@@ -48,8 +48,8 @@ fn wrong_arguments_are_refused_with_the_usage() {
         ("sandbox", "foo", "unexpected argument `foo`"),
         ("webhook_axum", "--onc", "unexpected arguments: --onc"),
         ("webhook_axum", "--once twice", "unexpected arguments: --once twice"),
-        ("permissions", "x", "usage: permissions"),
-        ("logging_layer", "x", "usage: logging_layer"),
+        ("permissions", "x", "unexpected argument `x`"),
+        ("logging_layer", "x", "unexpected argument `x`"),
     ];
     for (example, arguments, mistake) in cases {
         run(example, arguments).ends(2).prints_nothing().tells(&[mistake, &format!("usage: {example}")]);

@@ -6,3 +6,4 @@ mod guide;
 mod outside_crate;
 mod promises;
 mod rooms;
+mod snippets;

@@ -1,4 +1,4 @@
-//! A crate outside the workspace depends on the client by path and uses what DESIGN shows.
+//! A crate outside the workspace depends on the client by path.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 use std::fs;

@@ -173,11 +173,11 @@ fn a_client_that_is_set_up_wrongly_says_what_is_wrong_and_no_secret() {
     let key = |secret: &str| Credentials::new("id", secret);
     let cases: Vec<(ClientBuilder, &str)> = vec![
         (good(), "access key"),
-        (good().credentials(key("")), "the secret of the access key is empty"),
-        (good().credentials(key("hush\nhush")), "the secret of the access key has a line break"),
-        (good().credentials(key(" hush")), "the secret of the access key has blanks around it"),
-        (good().credentials(key("hüsh")), "the secret of the access key has a character that is not ASCII"),
-        (good().credentials(Credentials::new("", "hush")), "the id of the access key is empty"),
+        (good().credentials(key("")), "the access key secret is empty"),
+        (good().credentials(key("hush\nhush")), "the access key secret has a line break"),
+        (good().credentials(key(" hush")), "the access key secret has leading or trailing whitespace"),
+        (good().credentials(key("hüsh")), "the access key secret has a character that is not ASCII"),
+        (good().credentials(Credentials::new("", "hush")), "the access key id is empty"),
         (
             good().credentials(key("hush")).base_url("http://10.0.0.1"),
             "plain http is allowed only for loopback addresses",

@@ -132,7 +132,7 @@ async fn promise_21_an_undeclared_call_that_cannot_be_right_is_not_sent() {
         (get("/notes/{id}").path(1).path(2), "the path has fewer placeholders than arguments"),
         (get("/notes").body(1), "a `GET` request has no body"),
         (get("/notes").header("Host", "evil.example"), "the header `host` is set by the client"),
-        (get("/notes").permission("notes"), "`notes` is no permission"),
+        (get("/notes").permission("notes"), "`notes` is not a permission"),
         (post("/notes").bytes("a\nb", "x"), "the media type of the body"),
         (client.call(Method::CONNECT, "/notes"), "`CONNECT` cannot be called"),
     ];

@@ -478,7 +478,10 @@ async fn a_404_of_a_path_without_arguments_asks_about_the_base_url() {
     assert_eq!(error.to_string(), "create_customer (POST /customers): not found (404): is the base URL right?");
     let server = RawServer::start(Plan::respond(|_| replies::reply(404, TEXT, "")));
     let error = client(&server).get_thing("1").await.unwrap_err();
-    assert_eq!(error.to_string(), "get_thing (GET /things/{id}): there is no such object (404)");
+    assert_eq!(
+        error.to_string(),
+        "get_thing (GET /things/{id}): not found (404): check the ids in the path, and the base URL"
+    );
 }
 
 #[tokio::test]

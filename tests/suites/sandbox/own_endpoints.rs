@@ -49,6 +49,7 @@ async fn an_unscripted_path_says_how_to_script_it() {
     assert_eq!(call(&sandbox, "DELETE", "/notes/1?a=b", None).await.text(), (404, text));
     let error = sandbox.client().delete_note(1).await.unwrap_err();
     assert_eq!((error.kind(), error.body()), (ErrorKind::NotFound, Some(text)));
+    assert!(error.to_string().ends_with(text), "{error}");
 }
 
 #[tokio::test]

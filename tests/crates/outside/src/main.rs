@@ -1,4 +1,4 @@
-//! What DESIGN promises to a crate that depends on the client and on tokio alone. The argument is a server's URL.
+//! Uses the client as a user's crate does, with only the client and tokio as dependencies. The argument is a server's URL.
 #![deny(warnings)]
 
 use std::sync::Arc;
