@@ -7,7 +7,7 @@
 
 // The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
 // each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`
-// and `file`. The room may import `response` and `error`.
+// and `file`, which uses a `share` while it fails. The room may import `response` and `error`.
 
 pub(crate) mod config;
 #[cfg(feature = "shared-limit")]
@@ -19,6 +19,8 @@ pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
 mod registry;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod share;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod shared;
 #[cfg(feature = "shared-limit")]
