@@ -283,6 +283,8 @@ pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 #[cfg(feature = "shared-limit")]
 pub use crate::rate_limit::file::FileLimit;
+#[cfg(feature = "redis")]
+pub use crate::rate_limit::redis::RedisLimit;
 #[cfg(feature = "shared-limit")]
 pub use crate::rate_limit::shared::SharedLimit;
 pub use crate::request::checks::{Checks, Validate};

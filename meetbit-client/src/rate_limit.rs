@@ -18,6 +18,10 @@ pub(crate) mod limiter;
 pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
+#[cfg(feature = "redis")]
+mod heard;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod registry;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod share;
