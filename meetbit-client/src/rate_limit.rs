@@ -13,13 +13,13 @@ pub(crate) mod config;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod file;
 pub(crate) mod gate;
+#[cfg(feature = "redis")]
+mod heard;
 mod key_handle;
 pub(crate) mod limiter;
 pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
-#[cfg(feature = "redis")]
-mod heard;
 #[cfg(feature = "redis")]
 pub(crate) mod redis;
 mod registry;

@@ -422,7 +422,7 @@ local function advance()
     now = clock - state.offset
     local heard = q.heard
     if heard and heard.born == state.born and heard.moment <= state.moment then
-        now = math.min(now, math.max(state.moment, heard.moment + heard.elapsed + SLACK))
+        now = math.min(now, heard.moment + heard.elapsed + SLACK)
     end
     now = math.max(now, state.moment or now)
     state.offset = clock - now
@@ -453,7 +453,8 @@ end
 
 state = load()
 if state.version ~= VERSION then
-    return redis.error_reply('VERSION of the stored state is ' .. tostring(state.version))
+    local problem = 'ERR the state has version %s of the format, and this program knows version %d'
+    return redis.error_reply(string.format(problem, tostring(state.version), VERSION))
 end
 advance()
 reconcile()

@@ -157,13 +157,7 @@ impl Redis {
 
     /// Runs the script, and remembers what the answer says about the state. True if it is the first answer that says that the
     /// gate of the key is closed.
-    async fn decide(
-        &self,
-        tenant: &str,
-        key: &str,
-        rate: Rate,
-        what: What,
-    ) -> Result<(Answer, bool), RedisFailure> {
+    async fn decide(&self, tenant: &str, key: &str, rate: Rate, what: What) -> Result<(Answer, bool), RedisFailure> {
         let asked_at = Instant::now();
         let question = Question { key, rate: rate.into(), what, recalled: self.heard.recall(tenant, key, asked_at) };
         let answer = self.run(&state_key(tenant), &question).await?;

@@ -2,8 +2,10 @@
 
 mod arrivals;
 mod fairness;
+mod file;
 mod gate;
 mod isolation;
 mod pacing;
-mod shared;
+mod processes;
+mod redis;
 mod store;
