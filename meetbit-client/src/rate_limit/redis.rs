@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 use serde::Serialize;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::error::Error;
 use crate::rate_limit::config::{MARGIN, RateLimit};
@@ -22,8 +22,10 @@ use crate::rate_limit::window::HOLD;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Redis must answer within this time. It is less than what a client waits for an answer.
+/// Redis must answer within this time on a connection that exists.
 const ANSWER: Duration = Duration::from_millis(400);
+/// The whole of a question, with a new connection. It is less than what a client waits for an answer.
+const QUESTION: Duration = Duration::from_millis(450);
 /// A connection must be made within this time. Questions that wait for it have their own time limit.
 const CONNECT: Duration = Duration::from_secs(2);
 /// Redis is reminded of a closed gate this often. It is less than the pause after data was lost.
@@ -167,7 +169,8 @@ impl Redis {
     async fn run(&self, state_key: &str, question: &Question<'_>) -> Result<Answer, RedisFailure> {
         let question = serde_json::to_string(question).map_err(|error| self.failure(error.to_string()))?;
         let mut connection = self.lock().clone();
-        let answer = evaluate(&mut connection, &SCRIPT, state_key, &question).await;
+        let answer = timeout(QUESTION, evaluate(&mut connection, &SCRIPT, state_key, &question)).await;
+        let answer = answer.map_err(|_| self.failure("the connection is not made in time"))?;
         if answer.as_ref().is_err_and(RedisError::is_timeout) {
             self.reconnect();
         }
