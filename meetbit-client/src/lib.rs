@@ -118,6 +118,7 @@
 //! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
+//! | `redis` | [`RedisLimit`]: one limit for the processes of many machines | `builder.shared_limit(RedisLimit::connect(url).await?)` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |
 //! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
@@ -156,6 +157,11 @@
 #![cfg_attr(
     not(feature = "conformance"),
     doc = "\n\n[`conformance`]: https://docs.rs/meetbit-client/latest/meetbit_client/conformance/"
+)]
+#![cfg_attr(feature = "redis", doc = "\n\n[`RedisLimit`]: crate::RedisLimit")]
+#![cfg_attr(
+    not(feature = "redis"),
+    doc = "\n\n[`RedisLimit`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.RedisLimit.html"
 )]
 #![cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
 #![cfg_attr(

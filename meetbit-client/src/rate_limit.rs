@@ -6,10 +6,12 @@
 //! [`State`], which is plain data.
 
 // The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
-// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`
-// and `file`, which uses a `share` while it fails. The room may import `response` and `error`.
+// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`,
+// `redis` and `file`, which uses a `share` while it fails. The room may import `response` and `error`.
 
 pub(crate) mod config;
+#[cfg(all(feature = "sandbox", feature = "shared-limit"))]
+pub(crate) mod conformance;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod file;
 pub(crate) mod gate;
@@ -39,7 +41,9 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(feature = "sandbox", feature = "shared-limit"))]
+pub use conformance::conformance;
 #[cfg(feature = "shared-limit")]
 pub use shared::{
-    Ask, BoxFuture, Event, Feedback, HOLD, Rate, Report, SharedLimit, State, Verdict, WaitReason, ask, tell,
+    Ask, BoxFuture, Event, Feedback, HOLD, Named, Rate, Report, SharedLimit, State, Verdict, WaitReason, ask, tell,
 };

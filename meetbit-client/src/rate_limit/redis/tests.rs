@@ -235,12 +235,11 @@ impl<'a> Difference<'a> {
         let is_last = self.rng.u8(..10) > 0;
         let call = if is_last { self.granted.remove(index) } else { self.granted[index].clone() };
         let id = call.question.id;
-        let event = match self.rng.u8(..6) {
-            0 => Event::Released { id },
-            _ => {
-                let departed = Duration::from_micros([0, self.rng.u64(..2 * SECOND)][self.rng.usize(..2)]);
-                Event::Answered { id, departed, feedback: self.feedback() }
-            }
+        let event = if self.rng.u8(..6) == 0 {
+            Event::Released { id }
+        } else {
+            let departed = Duration::from_micros([0, self.rng.u64(..2 * SECOND)][self.rng.usize(..2)]);
+            Event::Answered { id, departed, feedback: self.feedback() }
         };
         // Seldom a report with another key, which is about nothing.
         let key = if self.rng.u8(..20) == 0 { self.rng.usize(..3) } else { call.key };
@@ -293,12 +292,12 @@ impl<'a> Scenario<'a> {
     /// The same with a state that grants.
     fn running(server: &'a mut Server, script: &'a Script) -> Result<Self, String> {
         let mut scenario = Self::new(server, script);
-        scenario.send(json!({ "op": "Remind" }))?;
+        scenario.send(&json!({ "op": "Remind" }))?;
         scenario.now += PAUSE;
         Ok(scenario)
     }
 
-    fn send(&mut self, more: Value) -> Result<Answer, String> {
+    fn send(&mut self, more: &Value) -> Result<Answer, String> {
         let mut question = json!({ "key": "key", "rate": Limits::from(Rate::from(RateLimit::default())) });
         question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.server.run(self.script, self.now, question).map_err(|error| error.to_string())
@@ -308,7 +307,7 @@ impl<'a> Scenario<'a> {
         self.last_id += 1;
         let ask = json!({ "op": "Ask", "id": self.last_id, "again": false, "within": CENTURY });
         more.as_object_mut().unwrap().extend(ask.as_object().unwrap().clone());
-        self.send(more)
+        self.send(&more)
     }
 
     fn ask(&mut self) -> Result<Answer, String> {
@@ -328,7 +327,7 @@ impl<'a> Scenario<'a> {
 
     fn refused(&mut self, retry_after: Moment) -> Result<Answer, String> {
         let (id, is_429) = (self.last_id, true);
-        self.send(json!({ "op": "Answered", "id": id, "departed": 0, "is_429": is_429, "retry_after": retry_after }))
+        self.send(&json!({ "op": "Answered", "id": id, "departed": 0, "is_429": is_429, "retry_after": retry_after }))
     }
 }
 
@@ -336,8 +335,10 @@ const GO: u64 = 0;
 const WAIT: u64 = 1;
 const CLOSED: u64 = 2;
 
+type Check = fn(&mut Server, &Script) -> Result<(), String>;
+
 /// What the functions do not know: loss of data, and a clock that is set.
-const SCENARIOS: [fn(&mut Server, &Script) -> Result<(), String>; 9] = [
+const SCENARIOS: [Check; 9] = [
     // A tenant that Redis does not know gets nothing until earlier requests no longer count.
     |server, script| {
         let mut scenario = Scenario::new(server, script);
@@ -389,16 +390,16 @@ const SCENARIOS: [fn(&mut Server, &Script) -> Result<(), String>; 9] = [
         scenario.server.flush();
         scenario.now += SECOND;
         let gate = json!({ "born": old.born, "closed": 59 * SECOND, "refusals": 2 });
-        let new = scenario.send(json!({ "op": "Remind", "gate": gate }))?.news;
+        let new = scenario.send(&json!({ "op": "Remind", "gate": gate }))?.news;
         check!((new.closed, new.refusals) == (Duration::from_secs(59), 2));
         scenario.now += 50 * SECOND;
         let gate = json!({ "born": new.born, "closed": 30 * SECOND, "refusals": 2 });
-        check!(scenario.send(json!({ "op": "Remind", "gate": gate }))?.news.closed == Duration::from_secs(9));
+        check!(scenario.send(&json!({ "op": "Remind", "gate": gate }))?.news.closed == Duration::from_secs(9));
         let ask = scenario.ask()?;
         check!((ask.kind, ask.wait, ask.news.refusals) == (CLOSED, Duration::from_secs(9), 2));
         // Another's memory of a shorter wait changes nothing.
         let gate = json!({ "born": old.born, "closed": SECOND, "refusals": 1 });
-        let news = scenario.send(json!({ "op": "Remind", "gate": gate }))?.news;
+        let news = scenario.send(&json!({ "op": "Remind", "gate": gate }))?.news;
         check!((news.closed, news.refusals) == (Duration::from_secs(9), 2));
         // A request that was sent while the gate was closed is no further refusal.
         check!(scenario.refused(SECOND)?.news.refusals == 2);
