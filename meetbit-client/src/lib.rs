@@ -190,6 +190,14 @@ extern crate self as meetbit_client;
     doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
 )]
 pub mod guide {}
+#[cfg(feature = "shared-limit")]
+#[doc = include_str!("processes.md")]
+#[cfg_attr(feature = "redis", doc = "\n\n[`RedisLimit`]: crate::RedisLimit")]
+#[cfg_attr(
+    not(feature = "redis"),
+    doc = "\n\n[`RedisLimit`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.RedisLimit.html"
+)]
+pub mod processes {}
 #[doc = include_str!("promises.md")]
 pub mod promises {}
 #[cfg(feature = "conformance")]

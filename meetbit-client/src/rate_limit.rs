@@ -1,6 +1,6 @@
 //! Decides who may send to a tenant, and when. With the feature `shared-limit`, several processes can share one limit:
 //! [`ClientBuilder::shared_limit`](crate::ClientBuilder::shared_limit) takes a [`SharedLimit`], such as
-//! [`FileLimit`](crate::FileLimit).
+//! [`FileLimit`](crate::FileLimit). The page [`processes`](crate::processes) compares the stores.
 //!
 //! To write a store of your own, implement [`SharedLimit`] with the functions [`ask()`] and [`tell()`], which decide, and
 //! [`State`], which is plain data.

@@ -1,15 +1,18 @@
 //! A store in Redis: one limit for the processes of many machines. The decisions are in `limiter.lua`.
 
+mod nodes;
+
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Weak};
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::aio::ConnectionManager;
 use redis::{Client, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
 use serde::Serialize;
 use tokio::time::{sleep, timeout};
 
+use self::nodes::Nodes;
 use crate::error::Error;
 use crate::rate_limit::config::{MARGIN, RateLimit};
 use crate::rate_limit::heard::{Heard, News, Recalled};
@@ -22,12 +25,8 @@ use crate::rate_limit::window::HOLD;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// Redis must answer within this time on a connection that exists.
-const ANSWER: Duration = Duration::from_millis(400);
-/// The whole of a question, with a new connection. It is less than what a client waits for an answer.
+/// The whole of a question, with a new connection, must take no longer. It is less than what a client waits for an answer.
 const QUESTION: Duration = Duration::from_millis(450);
-/// A connection must be made within this time. Questions that wait for it have their own time limit.
-const CONNECT: Duration = Duration::from_secs(2);
 /// Redis is reminded of a closed gate this often. It is less than the pause after data was lost.
 const REMINDER: Duration = Duration::from_secs(1);
 /// A limit that is not smaller is none.
@@ -74,6 +73,9 @@ impl RedisLimit {
     /// Connects to Redis or Valkey: `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, or
     /// `unix:///path/to/socket`. A connection that breaks is made again by the next question.
     ///
+    /// If the server belongs to a Redis Cluster, its redirections are followed. Name a host that resolves to nodes which are
+    /// alive, because after a failure the next question asks it which node has the state.
+    ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), if the URL is invalid, Redis cannot be reached or refuses the password, or TLS
     /// cannot be used. The text names the address, but not the password.
@@ -84,12 +86,12 @@ impl RedisLimit {
             require_tls_provider()?;
         }
         let address = client.get_connection_info().addr().to_string();
-        let connected = ConnectionManager::new_with_config(client.clone(), config()).await;
-        let connection = connected.map_err(|error| {
+        let connected = Nodes::connect(client).await;
+        let nodes = connected.map_err(|error| {
             let failure = RedisFailure::new(&address, error.to_string());
             Error::config(failure.to_string()).with(|e| e.source(Arc::new(failure)))
         })?;
-        let redis = Redis { client, address, connection: Mutex::new(connection), heard: Heard::default() };
+        let redis = Redis { address, nodes, heard: Heard::default() };
         Ok(Self { redis: Arc::new(redis), share: None })
     }
 
@@ -127,10 +129,9 @@ impl SharedLimit for RedisLimit {
 
 /// Redis, and what this process has heard from it.
 struct Redis {
-    client: Client,
     /// Where it is, for messages.
     address: String,
-    connection: Mutex<ConnectionManager>,
+    nodes: Nodes,
     heard: Heard,
 }
 
@@ -168,25 +169,20 @@ impl Redis {
 
     async fn run(&self, state_key: &str, question: &Question<'_>) -> Result<Answer, RedisFailure> {
         let question = serde_json::to_string(question).map_err(|error| self.failure(error.to_string()))?;
-        let mut connection = self.lock().clone();
-        let answer = timeout(QUESTION, evaluate(&mut connection, &SCRIPT, state_key, &question)).await;
+        let answer = timeout(QUESTION, self.evaluate(state_key, &question)).await;
         let answer = answer.map_err(|_| self.failure("the connection is not made in time"))?;
-        if answer.as_ref().is_err_and(RedisError::is_timeout) {
-            self.reconnect();
-        }
         let numbers = answer.map_err(|error| self.failure(error.to_string()))?;
         Answer::new(&numbers).ok_or_else(|| self.failure("has given an answer of another version"))
     }
 
-    /// Replaces a connection on which no answer comes, because only an error of the socket makes the manager do so.
-    fn reconnect(&self) {
-        if let Ok(connection) = ConnectionManager::new_lazy_with_config(self.client.clone(), config()) {
-            *self.lock() = connection;
+    /// Runs the script on the node that has the state.
+    async fn evaluate(&self, state_key: &str, question: &str) -> Result<Vec<u64>, RedisError> {
+        let mut answer = evaluate(self.nodes.of(state_key), &SCRIPT, state_key, question).await;
+        if answer.as_ref().is_err_and(|error| self.nodes.learn(state_key, error)) {
+            answer = evaluate(self.nodes.of(state_key), &SCRIPT, state_key, question).await;
+            let _another_redirection = answer.as_ref().is_err_and(|error| self.nodes.learn(state_key, error));
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ConnectionManager> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        answer
     }
 
     fn failure(&self, problem: impl Into<String>) -> RedisFailure {
@@ -205,16 +201,16 @@ async fn remind(redis: Weak<Redis>, tenant: String, key: String, rate: Rate) {
 
 /// Runs the script by its digest. Redis loads it if it does not know it. After any other error the script may have run.
 async fn evaluate(
-    connection: &mut ConnectionManager,
+    mut connection: ConnectionManager,
     script: &Script,
     state_key: &str,
     question: &str,
 ) -> Result<Vec<u64>, RedisError> {
     let by_digest = redis::cmd("EVALSHA").arg(&script.digest).arg(1).arg(state_key).arg(question).to_owned();
-    match by_digest.query_async(connection).await {
+    match by_digest.query_async(&mut connection).await {
         Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
             let by_text = redis::cmd("EVAL").arg(&script.text).arg(1).arg(state_key).arg(question).to_owned();
-            by_text.query_async(connection).await
+            by_text.query_async(&mut connection).await
         }
         answer => answer,
     }
@@ -223,12 +219,6 @@ async fn evaluate(
 /// The key of a tenant's state. In a cluster, the part in braces selects the node.
 fn state_key(tenant: &str) -> String {
     format!("meetbit-limit:{{{tenant}}}")
-}
-
-/// A failed attempt to connect is not repeated before the next question, so that the question learns the reason.
-fn config() -> ConnectionManagerConfig {
-    let config = ConnectionManagerConfig::new().set_number_of_retries(0);
-    config.set_response_timeout(Some(ANSWER)).set_connection_timeout(Some(CONNECT))
 }
 
 /// redis-rs panics if rustls has no crypto provider.
