@@ -118,6 +118,7 @@
 //! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
+//! | `redis` | [`RedisLimit`]: one limit for the processes of many machines | `builder.shared_limit(RedisLimit::connect(url).await?)` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |
 //! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
@@ -156,6 +157,11 @@
     not(feature = "conformance"),
     doc = "\n\n[`conformance`]: https://docs.rs/meetbit-client/latest/meetbit_client/conformance/"
 )]
+#![cfg_attr(feature = "redis", doc = "\n\n[`RedisLimit`]: crate::RedisLimit")]
+#![cfg_attr(
+    not(feature = "redis"),
+    doc = "\n\n[`RedisLimit`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.RedisLimit.html"
+)]
 #![cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
 #![cfg_attr(
     not(feature = "sandbox"),
@@ -183,6 +189,14 @@ extern crate self as meetbit_client;
     doc = "\n\n[`sandbox`]: https://docs.rs/meetbit-client/latest/meetbit_client/sandbox/"
 )]
 pub mod guide {}
+#[cfg(feature = "shared-limit")]
+#[doc = include_str!("processes.md")]
+#[cfg_attr(feature = "redis", doc = "\n\n[`RedisLimit`]: crate::RedisLimit")]
+#[cfg_attr(
+    not(feature = "redis"),
+    doc = "\n\n[`RedisLimit`]: https://docs.rs/meetbit-client/latest/meetbit_client/struct.RedisLimit.html"
+)]
+pub mod processes {}
 #[doc = include_str!("promises.md")]
 pub mod promises {}
 #[cfg(feature = "conformance")]
@@ -282,6 +296,8 @@ pub use crate::permission::{InvalidPermission, Permission};
 pub use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 #[cfg(feature = "shared-limit")]
 pub use crate::rate_limit::file::FileLimit;
+#[cfg(feature = "redis")]
+pub use crate::rate_limit::redis::RedisLimit;
 #[cfg(feature = "shared-limit")]
 pub use crate::rate_limit::shared::SharedLimit;
 pub use crate::request::checks::{Checks, Validate};

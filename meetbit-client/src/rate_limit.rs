@@ -1,24 +1,32 @@
 //! Decides who may send to a tenant, and when. With the feature `shared-limit`, several processes can share one limit:
 //! [`ClientBuilder::shared_limit`](crate::ClientBuilder::shared_limit) takes a [`SharedLimit`], such as
-//! [`FileLimit`](crate::FileLimit).
+//! [`FileLimit`](crate::FileLimit). The page [`processes`](crate::processes) compares the stores.
 //!
 //! To write a store of your own, implement [`SharedLimit`] with the functions [`ask()`] and [`tell()`], which decide, and
 //! [`State`], which is plain data.
 
 // The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
-// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`
-// and `file`. The room may import `response` and `error`.
+// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`,
+// `redis` and `file`, which uses a `share` while it fails. The room may import `response` and `error`.
 
 pub(crate) mod config;
+#[cfg(all(feature = "sandbox", feature = "shared-limit"))]
+pub(crate) mod conformance;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod file;
 pub(crate) mod gate;
+#[cfg(feature = "redis")]
+mod heard;
 mod key_handle;
 pub(crate) mod limiter;
 pub(crate) mod moment;
 pub(crate) mod permit;
 pub(crate) mod queue;
+#[cfg(feature = "redis")]
+pub(crate) mod redis;
 mod registry;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod share;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod shared;
 #[cfg(feature = "shared-limit")]
@@ -33,7 +41,9 @@ mod simulation;
 #[cfg(test)]
 mod tests;
 
+#[cfg(all(feature = "sandbox", feature = "shared-limit"))]
+pub use conformance::conformance;
 #[cfg(feature = "shared-limit")]
 pub use shared::{
-    Ask, BoxFuture, Event, Feedback, HOLD, Rate, Report, SharedLimit, State, Verdict, WaitReason, ask, tell,
+    Ask, BoxFuture, Event, Feedback, HOLD, Named, Rate, Report, SharedLimit, State, Verdict, WaitReason, ask, tell,
 };

@@ -4,6 +4,7 @@ pub mod faults;
 pub mod ledger;
 pub mod raw_server;
 pub mod record;
+pub mod redis;
 pub mod replies;
 pub mod script;
 pub mod slow_path;

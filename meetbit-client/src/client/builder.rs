@@ -176,6 +176,7 @@ impl ClientBuilder {
     #[cfg(feature = "shared-limit")]
     pub fn shared_limit<S: SharedLimit>(mut self, store: S) -> Self {
         let name = std::any::type_name::<S>();
+        let name = name.split_once("::Named<").map_or(name, |(_, named)| named.trim_end_matches('>'));
         let name = name.split('<').next().and_then(|path| path.rsplit("::").next()).unwrap_or(name);
         self.shared_limit = Some((Arc::new(store), name));
         self

@@ -30,7 +30,7 @@ pub struct RateLimit {
 /// Longer periods count as this, so that no sum of moments overflows.
 const MILLENNIUM: Duration = Duration::from_secs(1000 * 365 * 24 * 60 * 60);
 /// Added to every period, because clocks and timers are not exact.
-const MARGIN: Moment = 5 * TICK;
+pub(crate) const MARGIN: Moment = 5 * TICK;
 
 impl RateLimit {
     /// At most `key` requests a second with one access key, and twice as many to the tenant; 0 counts as 1.

@@ -7,8 +7,7 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{self, Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -20,6 +19,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::rate_limit::config::RateLimit;
+use crate::rate_limit::share::{self, Share};
 use crate::rate_limit::shared::{Ask, BoxFuture, Event, HOLD, Rate, Report, SharedLimit, State, Verdict, ask, tell};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
@@ -32,8 +32,6 @@ const LOCK: Duration = Duration::from_millis(300);
 const ANSWER: Duration = Duration::from_millis(400);
 /// A request may arrive this long after it departed.
 const ASSUMED_DELIVERY: Duration = Duration::from_secs(1);
-/// Marks the tickets of a share, which mean nothing in the file.
-const OF_SHARE: u64 = 1 << 52;
 
 /// One rate limit for all processes of a machine, in a file: for cron jobs, command-line tools, prefork servers and several
 /// services. A `Retry-After` outlasts the process that received it, and a restart of the machine.
@@ -90,12 +88,7 @@ impl FileLimit {
     /// the others. With the feature `tracing`, an event says when the share is used and when the file is used again.
     #[must_use]
     pub fn without_store(mut self, share: RateLimit) -> Self {
-        self.share = Some(Arc::new(Share {
-            rate: share.into(),
-            start: Instant::now(),
-            tenants: Mutex::default(),
-            is_used: AtomicBool::new(false),
-        }));
+        self.share = Some(Arc::new(Share::new(share)));
         self
     }
 
@@ -120,19 +113,9 @@ impl FileLimit {
 impl SharedLimit for FileLimit {
     fn ask<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Verdict, BoxError>> {
         Box::pin(async move {
-            let of_file = Ask { ticket: ask.ticket.filter(|ticket| ticket & OF_SHARE == 0), ..ask.clone() };
+            let of_file = share::without_its_ticket(ask);
             let answer = self.run(move |file| file.ask(&of_file)).await;
-            match (answer, &self.share) {
-                (Err(failure), Some(share)) => {
-                    share.enter(&failure);
-                    Ok(share.ask(ask))
-                }
-                (Ok(verdict), Some(share)) => {
-                    share.leave();
-                    Ok(verdict)
-                }
-                (answer, None) => answer.map_err(BoxError::from),
-            }
+            share::or_share(self.share.as_deref(), ask, answer)
         })
     }
 
@@ -312,62 +295,6 @@ fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// What this process may send while the file cannot be used.
-#[derive(Debug)]
-struct Share {
-    rate: Rate,
-    start: Instant,
-    tenants: Mutex<BTreeMap<String, State>>,
-    is_used: AtomicBool,
-}
-
-impl Share {
-    fn ask(&self, question: &Ask) -> Verdict {
-        let ticket = question.ticket.filter(|ticket| ticket & OF_SHARE != 0).map(|ticket| ticket - OF_SHARE);
-        let question = Ask { rate: self.rate, ticket, ..question.clone() };
-        let mut verdict = self.with(&question.tenant, |state, now| ask(state, now, &question));
-        match &mut verdict {
-            Verdict::Go { ticket } | Verdict::Wait { ticket, .. } | Verdict::Closed { ticket, .. } => {
-                *ticket |= OF_SHARE;
-            }
-            Verdict::Full => {}
-        }
-        verdict
-    }
-
-    fn tell(&self, report: &Report) {
-        let event = match report.event {
-            Event::Withdrawn { ticket } if ticket & OF_SHARE == 0 => return,
-            Event::Withdrawn { ticket } => Event::Withdrawn { ticket: ticket - OF_SHARE },
-            event => event,
-        };
-        let report = Report { rate: self.rate, event, ..report.clone() };
-        self.with(&report.tenant, |state, now| tell(state, now, &report));
-    }
-
-    fn with<R>(&self, tenant: &str, f: impl FnOnce(&mut State, Duration) -> R) -> R {
-        let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.start.elapsed();
-        tenants.retain(|_, state| !state.drop_idle(now));
-        f(tenants.entry(tenant.to_owned()).or_default(), now)
-    }
-
-    fn enter(&self, failure: &FileFailure) {
-        if !self.is_used.swap(true, Ordering::Relaxed) {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(%failure, "the shared rate limit fails; this process sends with its share");
-            let _ = failure;
-        }
-    }
-
-    fn leave(&self) {
-        if self.is_used.swap(false, Ordering::Relaxed) {
-            #[cfg(feature = "tracing")]
-            tracing::warn!("the shared rate limit works again");
-        }
-    }
-}
-
 /// Why the file cannot be used.
 #[derive(Debug)]
 struct FileFailure {
@@ -393,7 +320,7 @@ impl fmt::Debug for LimitFile {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     use fastrand::Rng;
 

@@ -12,7 +12,7 @@ use crate::rate_limit::moment::Moment;
 pub(crate) const PATIENCE: Moment = 250_000;
 
 /// A key makes up for this number of rounds in which it had no contender.
-const ARREARS: u64 = 5;
+pub(crate) const ARREARS: u64 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Waiter {

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::moment::span;
@@ -68,6 +69,59 @@ pub trait SharedLimit: Send + Sync + 'static {
 
     /// Takes a report. Calls do not wait for it, except for the report of a `429`.
     fn tell<'a>(&'a self, report: &'a Report) -> BoxFuture<'a, Result<(), BoxError>>;
+
+    /// The same store, in which all access keys of clients with this name share one limit and one `Retry-After`.
+    ///
+    /// MeetBit documents its limit per Client, and a Client may have several access keys. Without a name each key has a limit of
+    /// its own in the store. Give all clients whose keys belong to one MeetBit Client the same name. The name is hashed.
+    ///
+    /// ```no_run
+    /// # fn example() -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::{ClientBuilder, FileLimit, SharedLimit};
+    ///
+    /// let limit = FileLimit::open("/var/lib/crm/meetbit-limit.json")?.named("crm");
+    /// let client = ClientBuilder::from_env()?.shared_limit(limit).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    fn named(self, name: &str) -> Named<Self>
+    where
+        Self: Sized,
+    {
+        Named::new(self, name)
+    }
+}
+
+/// A store in which several access keys share one limit: see [`SharedLimit::named`].
+#[derive(Clone, Debug)]
+pub struct Named<S> {
+    store: S,
+    /// What the store takes for the access key.
+    key: String,
+}
+
+impl<S> Named<S> {
+    pub(crate) fn new(store: S, name: &str) -> Self {
+        Self { store, key: hash(&format!("named {name}")) }
+    }
+}
+
+impl<S: SharedLimit> SharedLimit for Named<S> {
+    fn ask<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Verdict, BoxError>> {
+        let ask = Ask { key: self.key.clone(), ..ask.clone() };
+        Box::pin(async move { self.store.ask(&ask).await })
+    }
+
+    fn tell<'a>(&'a self, report: &'a Report) -> BoxFuture<'a, Result<(), BoxError>> {
+        let report = Report { key: self.key.clone(), ..report.clone() };
+        Box::pin(async move { self.store.tell(&report).await })
+    }
+}
+
+/// The name of a tenant or a key in a store.
+pub(crate) fn hash(text: &str) -> String {
+    base16ct::lower::encode_string(&Sha256::digest(text))
 }
 
 /// How fast a client may send: [`RateLimit`] as plain data.
@@ -90,7 +144,7 @@ pub struct Rate {
 pub struct Ask {
     /// The tenant: the SHA-256 hash of the server's origin, in hexadecimal.
     pub tenant: String,
-    /// The access key: the SHA-256 hash of its id, in hexadecimal.
+    /// The access key: the SHA-256 hash of its id, or of a [name](SharedLimit::named), in hexadecimal.
     pub key: String,
     /// Identifies the request among all processes. Two questions with one id take one permit. It is less than 2^53.
     pub id: u64,

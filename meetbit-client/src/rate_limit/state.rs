@@ -36,7 +36,7 @@ pub(crate) const LOOK: Moment = SECOND;
 /// the queue. The wait is then shorter than it could be.
 pub(crate) const FORESIGHT: usize = 100;
 /// An unanswered request has arrived this long after its departure.
-const ASSUMED_DELIVERY: Moment = SECOND;
+pub(crate) const ASSUMED_DELIVERY: Moment = SECOND;
 
 /// A question: may this request be sent?
 #[derive(Clone, Copy, Debug)]

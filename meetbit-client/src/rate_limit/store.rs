@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::span;
-use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, SharedLimit, Verdict};
+use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, SharedLimit, Verdict, hash};
 
 /// A store has this long to answer.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -198,12 +197,8 @@ pub(crate) fn close(local: &KeyHandle, wait: Duration, refusals: u32) {
     }
 }
 
-fn hash(text: &str) -> String {
-    base16ct::lower::encode_string(&Sha256::digest(text))
-}
-
 /// An id that no other request has. Stores whose numbers are floating-point keep it exactly.
-fn new_id() -> u64 {
+pub(crate) fn new_id() -> u64 {
     RandomState::new().hash_one(std::process::id()) >> 11
 }
 

@@ -1,11 +1,12 @@
-//! One of several processes that share a rate limit in a file.
+//! One of several processes that share a rate limit.
 //!
-//! `shared_process URL KEY_ID PATH CALLERS TIMEOUT_MS` sends creates with this number of callers until it is killed. A caller
-//! ends with its first error. Each create and each error is a line on standard output.
+//! `shared_process URL KEY_ID STORE CALLERS TIMEOUT_MS` sends creates with this number of callers until it is killed. The store is
+//! the URL of a Redis, the path of a file, or `none`. A caller ends with its first error. Each create and each error is a line on
+//! standard output.
 
 use std::{env, time::Duration};
 
-use meetbit_client::{FileLimit, RateLimit, RetryPolicy};
+use meetbit_client::{ClientBuilder, FileLimit, RateLimit, RedisLimit, RetryPolicy};
 use meetbit_tests::{
     client::{builder, create, credentials},
     server::ledger::marker,
@@ -15,11 +16,11 @@ use tokio::task::JoinSet;
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [url, id, path, callers, timeout] = &arguments[..] else { panic!("five arguments") };
-    let client = builder(url)
+    let [url, id, store, callers, timeout] = &arguments[..] else { panic!("five arguments") };
+    let client = with_store(builder(url), store)
+        .await
         .credentials(credentials(id))
         .rate_limit(RateLimit::default())
-        .shared_limit(FileLimit::open(path).expect("the file can be used"))
         .timeout(Duration::from_millis(timeout.parse().expect("a number")))
         .retry(RetryPolicy::never())
         .build()
@@ -37,4 +38,12 @@ async fn main() {
         });
     }
     tasks.join_all().await;
+}
+
+async fn with_store(builder: ClientBuilder, store: &str) -> ClientBuilder {
+    match store {
+        "none" => builder,
+        url if url.contains("://") => builder.shared_limit(RedisLimit::connect(url).await.expect("Redis can be used")),
+        path => builder.shared_limit(FileLimit::open(path).expect("the file can be used")),
+    }
 }

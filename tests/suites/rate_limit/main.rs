@@ -1,9 +1,15 @@
 //! Who may send, and when.
 
 mod arrivals;
+mod conformance;
 mod fairness;
+mod file;
 mod gate;
 mod isolation;
 mod pacing;
-mod shared;
+mod postgres;
+#[path = "postgres/limit.rs"]
+mod postgres_limit;
+mod processes;
+mod redis;
 mod store;

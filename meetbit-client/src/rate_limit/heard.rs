@@ -1,0 +1,118 @@
+//! What this process has heard from Redis. It shows whether Redis has lost data, or its clock was set.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::rate_limit::moment::{Moment, span};
+
+/// After this time nothing that a tenant's state contained can count, apart from a gate.
+const MEMORY: Duration = Duration::from_secs(60 * 60);
+/// A century is as good as a longer wait.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// By tenant.
+#[derive(Debug, Default)]
+pub(crate) struct Heard(Mutex<BTreeMap<String, Tenant>>);
+
+#[derive(Debug)]
+struct Tenant {
+    /// The last moment of the state, and the moment at which Redis made it.
+    moment: Moment,
+    born: Moment,
+    /// The moment was not before this.
+    asked_at: Instant,
+    /// The gates that are closed, by key.
+    gates: BTreeMap<String, Gate>,
+}
+
+#[derive(Debug)]
+struct Gate {
+    /// When the state was made that has this gate.
+    born: Moment,
+    until: Instant,
+    refusals: u32,
+}
+
+/// What an answer says about the state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) moment: Moment,
+    pub(crate) born: Moment,
+    /// How long the gate of the key is closed; zero if it is open.
+    pub(crate) closed: Duration,
+    pub(crate) refusals: u32,
+}
+
+/// What a question says about earlier answers.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Recalled {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    heard: Option<RecalledMoment>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gate: Option<RecalledGate>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RecalledMoment {
+    born: Moment,
+    moment: Moment,
+    elapsed: Moment,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct RecalledGate {
+    born: Moment,
+    closed: Moment,
+    refusals: u32,
+}
+
+impl Heard {
+    pub(crate) fn recall(&self, tenant: &str, key: &str, now: Instant) -> Recalled {
+        let tenants = self.lock();
+        let Some(tenant) = tenants.get(tenant) else { return Recalled::default() };
+        let elapsed = span(now.saturating_duration_since(tenant.asked_at));
+        let gate = tenant.gates.get(key).filter(|gate| gate.until > now).map(|gate| {
+            let closed = span(gate.until.saturating_duration_since(now));
+            RecalledGate { born: gate.born, closed, refusals: gate.refusals }
+        });
+        let heard = Some(RecalledMoment { born: tenant.born, moment: tenant.moment, elapsed });
+        Recalled { heard, gate }
+    }
+
+    /// Remembers the answer to a question that was asked at `asked_at`. True if it is the first to say that the gate of the key
+    /// is closed.
+    pub(crate) fn learn(&self, tenant: &str, key: &str, asked_at: Instant, news: News) -> bool {
+        let now = Instant::now();
+        let mut tenants = self.lock();
+        tenants.retain(|_, tenant| {
+            tenant.gates.retain(|_, gate| gate.until > now);
+            !tenant.gates.is_empty() || now.saturating_duration_since(tenant.asked_at) < MEMORY
+        });
+        let News { moment, born, closed, refusals } = news;
+        let new = || Tenant { moment, born, asked_at, gates: BTreeMap::new() };
+        let tenant = tenants.entry(tenant.to_owned()).or_insert_with(new);
+        if born == tenant.born && moment < tenant.moment {
+            return false; // a later answer has overtaken this one
+        }
+        (tenant.moment, tenant.born, tenant.asked_at) = (moment, born, asked_at);
+        if closed.is_zero() {
+            tenant.gates.remove(key);
+            return false;
+        }
+        let gate = Gate { born, until: now + closed.min(CENTURY), refusals };
+        tenant.gates.insert(key.to_owned(), gate).is_none()
+    }
+
+    pub(crate) fn is_closed(&self, tenant: &str, key: &str) -> bool {
+        let tenants = self.lock();
+        let gate = tenants.get(tenant).and_then(|tenant| tenant.gates.get(key));
+        gate.is_some_and(|gate| gate.until > Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tenant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

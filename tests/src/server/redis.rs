@@ -1,0 +1,118 @@
+//! A real Redis, without persistence, which ends with the test.
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A `redis-server` on a Unix socket of its own.
+#[derive(Debug)]
+pub struct RedisServer {
+    directory: PathBuf,
+    arguments: Vec<String>,
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `redis-server` or it does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with further arguments. It listens on no port unless they say so.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `redis-server` or it does not start.
+    #[must_use]
+    pub fn start_with(arguments: &[&str]) -> Self {
+        let directory = env::temp_dir().join(format!("redis-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&directory).expect("a directory");
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut server = Self { directory, arguments, child: None };
+        server.restart();
+        server
+    }
+
+    /// Its address for a client.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("unix://{}", self.socket().display())
+    }
+
+    /// The process id.
+    ///
+    /// # Panics
+    ///
+    /// If it is stopped.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// The text that `redis-cli` prints for a command.
+    ///
+    /// # Panics
+    ///
+    /// If there is no `redis-cli`.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(arguments).output();
+        let output = output.expect("the tests need `redis-cli`: apt-get install redis-server");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Kills it, so that its data is lost.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be killed.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("it can be killed");
+            child.wait().expect("it ends");
+        }
+    }
+
+    /// Starts it again, without data.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        self.stop();
+        let child = Command::new("redis-server")
+            .args(["--port", "0", "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
+            .arg("--unixsocket")
+            .arg(self.socket())
+            .arg("--dir")
+            .arg(&self.directory)
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .spawn();
+        self.child = Some(child.expect("the tests need `redis-server`: apt-get install redis-server"));
+        let started = Instant::now();
+        while self.command(&["PING"]) != "PONG" {
+            assert!(started.elapsed() < Duration::from_secs(10), "Redis does not start");
+            thread::yield_now();
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.directory.join("socket")
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.stop();
+        let _left_for_the_system = fs::remove_dir_all(&self.directory);
+    }
+}

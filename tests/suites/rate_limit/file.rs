@@ -1,0 +1,83 @@
+//! One limit in a file: promise 27.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::{fs, path::Path, time::Instant};
+
+use meetbit_client::{Client, ErrorKind, FileLimit, Outcome, RateLimit};
+use meetbit_tests::{
+    client::{builder, create},
+    server::{ledger::marker, raw_server::RawServer},
+};
+
+use crate::processes::{Directory, SECOND, server};
+
+/// A client for this server with this file.
+fn client(server: &RawServer, limit: FileLimit) -> Client {
+    builder(&server.url()).rate_limit(RateLimit::default()).shared_limit(limit).timeout(SECOND).build().unwrap()
+}
+
+#[tokio::test]
+async fn promise_27_nothing_is_sent_while_the_file_cannot_be_used() {
+    let damages: [fn(&Path); 4] = [
+        |file| fs::write(file, "{").unwrap(),
+        |file| fs::write(file, "").unwrap(),
+        |file| fs::write(file, r#"{"version":2,"moments":[]}"#).unwrap(),
+        |file| fs::create_dir(file.with_file_name("limit.json.new")).unwrap(),
+    ];
+    for damage in damages {
+        let (server, directory) = (server(), Directory::new());
+        let client = client(&server, FileLimit::open(directory.file()).unwrap());
+        damage(&directory.file());
+        let started = Instant::now();
+        let error = create(&client, &marker(0)).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::NotSent));
+        let text = error.to_string();
+        assert!(text.contains("`FileLimit`") && text.contains("limit.json"), "{text}");
+        assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
+        let error = FileLimit::open(directory.file()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("limit.json"), "{error}");
+        assert_eq!(server.finish().requests.len(), 0);
+    }
+}
+
+#[test]
+fn promise_27_a_file_in_a_directory_that_does_not_exist_is_an_error() {
+    let directory = Directory::new();
+    let error = FileLimit::open(directory.0.join("missing/limit.json")).unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("missing"), "{error}");
+}
+
+#[tokio::test]
+async fn promise_27_a_share_is_used_while_the_file_cannot_be_used_if_the_user_says_so() {
+    let (server, directory) = (server(), Directory::new());
+    let limit = FileLimit::open(directory.file()).unwrap().without_store(RateLimit::per_second(2));
+    let client = client(&server, limit);
+    let good = fs::read(directory.file()).unwrap();
+    fs::write(directory.file(), "{").unwrap();
+    for n in 0..2 {
+        create(&client, &marker(n)).await.unwrap();
+    }
+    let error = create(&client, &marker(2)).timeout(SECOND / 2).await.unwrap_err();
+    assert_eq!(error.outcome(), Outcome::NotSent);
+    fs::write(directory.file(), good).unwrap();
+    for n in 3..5 {
+        create(&client, &marker(n)).await.unwrap(); // the file knows nothing of the two
+    }
+    assert_eq!(server.finish().requests.len(), 4);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn promise_27_the_file_belongs_to_its_owner_and_names_neither_key_nor_server() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (server, directory) = (server(), Directory::new());
+    let client = client(&server, FileLimit::open(directory.file()).unwrap());
+    create(&client, &marker(0)).await.unwrap();
+    for entry in fs::read_dir(&directory.0).unwrap().map(Result::unwrap) {
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+    }
+    let text = fs::read_to_string(directory.file()).unwrap();
+    assert!(!text.contains("key-") && !text.contains("127.0.0.1"), "{text}");
+}
