@@ -95,7 +95,7 @@ fn required(parameter: &Parameter<'_>, argument: Argument, noun: &str) -> Option
     let name = argument.name();
     let text = match (parameter.required, argument.is_optional()) {
         (true, true) => format!("the {noun} `{name}` is required in the document, and optional here"),
-        (false, false) if !parameter.is_list => {
+        (false, false) if !parameter.is_list() => {
             format!("the {noun} `{name}` is optional in the document, and required here")
         }
         _ => return None,
