@@ -89,7 +89,7 @@ use crate::{Call, Endpoint};
 /// use meetbit_client::{Customers, conformance};
 ///
 /// let document = serde_json::json!({"openapi": "3.0.3", "paths": {}});
-/// // panics: #/paths: `create_customer`: POST /customers is not in the document
+/// // Panics: #/paths: `create_customer`: POST /customers is not in the document
 /// conformance::assert_conforms(&document, [<dyn Customers>::ENDPOINTS]);
 /// ```
 #[track_caller]
@@ -117,7 +117,7 @@ where
 ///         "required": ["email"],
 ///         "additionalProperties": true,
 ///         "properties": {"email": {"type": "string", "maxLength": 20}}
-///     }}}}}}
+///     }}}}}}}
 /// });
 /// let call = client.create_customer(&NewCustomer::new().email("ada@example.com"));
 /// conformance::request(&document, &call);

@@ -1,6 +1,7 @@
 //! Whether a value fits a schema.
 
 use std::collections::BTreeSet;
+use std::mem;
 
 use serde_json::{Map, Value};
 
@@ -137,14 +138,22 @@ impl<'a> Check<'a> {
         let is_closed =
             schema.each("properties").next().is_some() || schema.each("additionalProperties").any(|v| v == false);
         if is_closed && has_choice && !self.is_open && !schema.is("additionalProperties") {
-            self.find(schema.pointer(), &place.key(name), "is not in the document");
+            let owner = schema.parts.iter().find(|part| part.value.get("properties").is_some());
+            let pointer = owner.map_or_else(|| schema.pointer(), |part| &part.pointer);
+            self.find(pointer, &place.key(name), "is not in the document");
         }
     }
 
+    /// A difference that several items have is reported once.
     fn array(&mut self, schema: &Schema<'a>, items: &[Value], place: &Place<'_>) {
         let Some(item) = schema.nested(self.document, "items") else { return };
         for (i, value) in items.iter().enumerate() {
+            let found = mem::take(&mut self.findings);
             self.value(&item, value, &place.index(i));
+            let new = mem::replace(&mut self.findings, found);
+            let is_known = |finding: &Finding| self.findings.iter().any(|earlier| earlier.pointer == finding.pointer);
+            let new: Vec<_> = new.into_iter().filter(|finding| i == 0 || !is_known(finding)).collect();
+            self.findings.extend(new);
         }
     }
 }

@@ -96,7 +96,8 @@ impl<'a, T: DeserializeOwned> Reading<'a, T> {
             let Err(error) = (self.decode)(value.to_string(), self.is_raw) else { return };
             let (path, missing) = error.place;
             let place = missing.map_or_else(|| path.clone(), |field| key(&path, field));
-            let origin = self.origins.get(&place).or_else(|| sample.origins.get(&path));
+            let origin = self.origins.get(&place).or_else(|| sample.owners.get(&path));
+            let origin = origin.or_else(|| sample.origins.get(&path));
             let origin = origin.or_else(|| self.origins.get("")).cloned().unwrap_or_default();
             let shown = at(&mut value, &path).filter(|value| !value.is_object() && !value.is_array());
             let shown = shown.filter(|_| missing.is_none()).map(|value| format!(" ({value})")).unwrap_or_default();

@@ -14,7 +14,7 @@ const MAX_VALUES: usize = 5_000;
 /// Which of the values that a schema allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Only what is required; the least numbers and lengths.
+    /// Only what is required and the least numbers. A list has an item, so that the smallest item is read too.
     Smallest,
     /// All properties and the greatest numbers; of each choice the alternative with this number.
     Fullest(usize),
@@ -27,22 +27,26 @@ pub(super) struct Sample {
     pub(super) value: Value,
     /// Where each value in it comes from: its path, such as `data.items[0].id`, and the pointer in the document.
     pub(super) origins: BTreeMap<String, String>,
+    /// The same for objects, with the pointer of the schema that has the properties.
+    pub(super) owners: BTreeMap<String, String>,
     /// The greatest number of alternatives that one of its values has.
     pub(super) alternatives: usize,
 }
 
 /// A sample of a schema; `None` if no finite value fits.
 pub(super) fn sample<'a>(document: Document<'a>, schema: &Schema<'a>, kind: Kind) -> Option<Sample> {
-    let mut sampler =
-        Sampler { document, kind, origins: BTreeMap::new(), alternatives: 1, open: Vec::new(), values: 0 };
+    let (origins, owners, open) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut sampler = Sampler { document, kind, origins, owners, alternatives: 1, open, values: 0 };
     let value = sampler.value(schema, "")?;
-    Some(Sample { value, origins: sampler.origins, alternatives: sampler.alternatives })
+    let Sampler { origins, owners, alternatives, .. } = sampler;
+    Some(Sample { value, origins, owners, alternatives })
 }
 
 struct Sampler<'a> {
     document: Document<'a>,
     kind: Kind,
     origins: BTreeMap<String, String>,
+    owners: BTreeMap<String, String>,
     alternatives: usize,
     /// The pointers of the schemas that enclose the value, because a schema may contain itself.
     open: Vec<String>,
@@ -119,6 +123,9 @@ impl<'a> Sampler<'a> {
 
     fn object(&mut self, schema: &Schema<'a>, path: &str) -> Option<Value> {
         let mut entries = Map::new();
+        let owner = schema.parts.iter().find(|part| part.value.get("properties").is_some());
+        let owner = owner.map_or_else(|| schema.pointer(), |part| &part.pointer);
+        self.owners.insert(path.to_owned(), owner.to_owned());
         for name in schema.property_names() {
             let Some(property) = schema.property(self.document, name) else { continue };
             let is_required = schema.is_required(name);
@@ -142,7 +149,7 @@ impl<'a> Sampler<'a> {
     fn array(&mut self, schema: &Schema<'a>, path: &str) -> Option<Value> {
         let size = |keyword: &str| schema.each(keyword).filter_map(Value::as_u64).max();
         let least = size("minItems").unwrap_or(0);
-        let is_empty = self.kind == Kind::Smallest || size("maxItems") == Some(0) || self.values > MAX_VALUES;
+        let is_empty = size("maxItems") == Some(0) || self.values > MAX_VALUES;
         let count = least.max(u64::from(!is_empty)).min(100);
         let Some(item) = schema.nested(self.document, "items") else { return Some(json!([])) };
         let mut items = Vec::new();
