@@ -34,7 +34,7 @@
 //!
 //! # What is compared
 //! OpenAPI 3.0 and 3.1, with local `$ref`s, `allOf` and parameters of paths:
-//! - methods and paths, in both directions, and the names of placeholders;
+//! - methods and paths, in both directions, and the names of placeholders, whatever their style (`{noteId}` is `{note_id}`);
 //! - query parameters and headers in both directions, and whether they are required. The fields of an object in the query are
 //!   parameters of their own;
 //! - whether there is a body, its media type, and whether it is required;

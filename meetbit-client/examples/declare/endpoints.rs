@@ -114,7 +114,9 @@ impl Method<'_> {
         let Operation { summary, description, .. } = self.operation;
         let summary = summary.as_deref().map(|summary| format!("{}.", summary.trim_end_matches('.')));
         match (summary, description) {
-            (Some(summary), Some(description)) => format!("{}///\n{}", docs(Some(&summary), ""), docs(Some(description), "")),
+            (Some(summary), Some(description)) => {
+                format!("{}///\n{}", docs(Some(&summary), ""), docs(Some(description), ""))
+            }
             (summary, description) => docs(summary.as_deref().or(description.as_deref()), ""),
         }
     }
@@ -231,8 +233,18 @@ impl Method<'_> {
                 code.push_str(&format!("{docs}{rename}pub {rust}: {of_type},\n"));
             }
             let default = if fields.iter().any(|field| field.required) { "" } else { "Default, " };
-            let docs = format!("/// The query of [`{}`]({}::{}).\n", self.method_name(), self.trait_name(), ident(&self.method_name()));
-            Ok((format!("{docs}#[derive(Clone, Debug, {default}PartialEq, Serialize)]\npub struct {name} {{\n{code}}}\n"), false))
+            let docs = format!(
+                "/// The query of [`{}`]({}::{}).\n",
+                self.method_name(),
+                self.trait_name(),
+                ident(&self.method_name())
+            );
+            Ok((
+                format!(
+                    "{docs}#[derive(Clone, Debug, {default}PartialEq, Serialize)]\npub struct {name} {{\n{code}}}\n"
+                ),
+                false,
+            ))
         })?;
         Ok(of_type.name)
     }
@@ -256,7 +268,11 @@ impl Method<'_> {
         };
         let hint = pascal(&self.method_name());
         let of_type = models.of(schema, &hint, Use::Request)?;
-        let name = schema.reference.as_deref().and_then(|reference| reference.rsplit('/').next()).map_or("body".to_owned(), ident);
+        let name = schema
+            .reference
+            .as_deref()
+            .and_then(|reference| reference.rsplit('/').next())
+            .map_or("body".to_owned(), ident);
         let of_type = borrowed(&Type { is_copy: false, ..of_type });
         Ok(Some(format!("#[{marker}] {name}: {}", optional(of_type))))
     }

@@ -70,7 +70,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options>,
             "--tag" => tags.push(value("a tag")?),
             "--rename" => {
                 let rename = value("two names, OLD=NEW")?;
-                let names = rename.split_once('=').filter(|(old, new)| [old, new].iter().all(|name| names::is_type(name)));
+                let names =
+                    rename.split_once('=').filter(|(old, new)| [old, new].iter().all(|name| names::is_type(name)));
                 let (old, new) = names.ok_or(format!("`{rename}` is not OLD=NEW, two names of types"))?;
                 renames.insert(old.to_owned(), new.to_owned());
             }
@@ -96,8 +97,6 @@ fn run(options: &Options) -> Result<(), String> {
     let expected = output::format(&code, folder)?;
     match output::first_difference(&current, &expected) {
         None => Ok(()),
-        Some((line, text)) => {
-            Err(format!("{}:{line} is not current; it would be:\n{text}", file.display()))
-        }
+        Some((line, text)) => Err(format!("{}:{line} is not current; it would be:\n{text}", file.display())),
     }
 }

@@ -164,7 +164,9 @@ impl<'d> Models<'d> {
         self.models.entry(name.clone()).or_insert(None);
         let (code, has_default) = write(self, &name)?;
         if known.is_some_and(|known| known != code) {
-            return Err(format!("two models have the name `{name}`; give one another name with --rename or in the document"));
+            return Err(format!(
+                "two models have the name `{name}`; give one another name with --rename or in the document"
+            ));
         }
         self.models.insert(name.clone(), Some(code));
         Ok((has_default, Type::owned(name)))
@@ -278,8 +280,10 @@ fn words_enum(name: &str, schema: &Schema, words: &[&str]) -> (String, bool) {
         }
         variants.insert(variant.replace('_', "X"), word);
     }
-    let listed: String =
-        variants.iter().map(|(variant, word)| format!("/// `{word}`\n#[serde(rename = {word:?})]\n{variant},\n")).collect();
+    let listed: String = variants
+        .iter()
+        .map(|(variant, word)| format!("/// `{word}`\n#[serde(rename = {word:?})]\n{variant},\n"))
+        .collect();
     let arms: String = variants.iter().map(|(variant, word)| format!("Self::{variant} => {word:?},\n")).collect();
     let docs = docs(schema.description.as_deref(), "");
     let code = format!(

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::conformance::check::check;
+use crate::conformance::compare::plain;
 use crate::conformance::document::{Document, Finding, Operation, Parameter};
 use crate::conformance::schema::Schema;
 use crate::{Bytes, Endpoint};
@@ -22,7 +23,7 @@ pub(super) fn compare(
     let (parameters, mut findings) = document.parameters(operation);
     let path = path_values(endpoint, request.uri().path());
     for (name, text) in &path {
-        let parameter = parameters.iter().find(|p| p.location == "path" && p.name == *name);
+        let parameter = parameters.iter().find(|p| p.location == "path" && plain(&p.name) == plain(name));
         findings
             .extend(parameter.into_iter().flat_map(|p| values(document, p, slice::from_ref(text), "path parameter")));
     }

@@ -70,23 +70,38 @@ impl<'a, T: DeserializeOwned> Reading<'a, T> {
     }
 
     fn schema(mut self, schema: &Schema<'a>) -> Vec<Finding> {
-        let mut count = 1;
-        let mut number = 0;
-        while number < count.min(MAX_ALTERNATIVES) {
-            if let Some(fullest) = sample(self.document, schema, Kind::Fullest(number)) {
-                count = count.max(fullest.alternatives);
-                self.origins.extend(fullest.origins.clone());
-                self.read(fullest, "the fullest reply");
-            }
-            number += 1;
+        if sample(self.document, schema, Kind::Smallest).is_none() {
+            return vec![Finding::new(schema.pointer(), "no finite reply fits the schema")];
         }
-        for (kind, noun) in [(Kind::Smallest, "the smallest reply"), (Kind::MostNull, "the reply with most nulls")] {
-            match sample(self.document, schema, kind) {
-                Some(sample) => self.read(sample, noun),
-                None => return vec![Finding::new(schema.pointer(), "no finite reply fits the schema")],
-            }
+        let (smallest, most_null) = ("the smallest reply", "the reply with most nulls");
+        let count = self.alternatives(schema, Kind::Fullest, "the fullest reply");
+        self.one(schema, Kind::Smallest, smallest);
+        self.one(schema, Kind::MostNull, most_null);
+        for number in 0..count {
+            self.one(schema, Kind::Sparse(number), smallest);
+            self.one(schema, Kind::InnerNull(number), most_null);
         }
         self.found.into_values().collect()
+    }
+
+    /// Reads a reply for each alternative, and returns the number of alternatives.
+    fn alternatives(&mut self, schema: &Schema<'a>, kind: fn(usize) -> Kind, noun: &str) -> usize {
+        let (mut number, mut count) = (0, 1);
+        while number < count.min(MAX_ALTERNATIVES) {
+            count = count.max(self.one(schema, kind(number), noun));
+            number += 1;
+        }
+        number
+    }
+
+    fn one(&mut self, schema: &Schema<'a>, kind: Kind, noun: &str) -> usize {
+        let Some(sample) = sample(self.document, schema, kind) else { return 1 };
+        let alternatives = sample.alternatives;
+        if matches!(kind, Kind::Fullest(_)) {
+            self.origins.extend(sample.origins.clone());
+        }
+        self.read(sample, noun);
+        alternatives
     }
 
     /// Finds what cannot be read. Each value that cannot is replaced by one that can, so that the rest is read too.

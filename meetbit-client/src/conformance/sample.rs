@@ -16,10 +16,14 @@ const MAX_VALUES: usize = 5_000;
 pub(super) enum Kind {
     /// Only what is required and the least numbers. A list has an item, so that the smallest item is read too.
     Smallest,
+    /// The same with all objects and lists, so that what they require is read too.
+    Sparse(usize),
     /// All properties and the greatest numbers; of each choice the alternative with this number.
     Fullest(usize),
     /// All properties, `null` wherever it is allowed.
     MostNull,
+    /// The same without `null` for objects and lists, so that those in them are read too.
+    InnerNull(usize),
 }
 
 /// A value that a schema allows.
@@ -57,7 +61,12 @@ impl<'a> Sampler<'a> {
     fn value(&mut self, schema: &Schema<'a>, path: &str) -> Option<Value> {
         self.values += 1;
         self.origins.insert(path.to_owned(), schema.pointer().to_owned());
-        if schema.nullable && !path.is_empty() && self.kind == Kind::MostNull {
+        let is_null = match self.kind {
+            Kind::MostNull => !path.is_empty(),
+            Kind::InnerNull(_) => !path.is_empty() && !self.is_nested(schema),
+            _ => false,
+        };
+        if schema.nullable && is_null {
             return Some(Value::Null);
         }
         let depth = self.open.len();
@@ -94,7 +103,33 @@ impl<'a> Sampler<'a> {
     /// The alternative of a choice of so many.
     fn index(&mut self, count: usize) -> usize {
         self.alternatives = self.alternatives.max(count);
-        if let Kind::Fullest(number) = self.kind { number % count.max(1) } else { 0 }
+        match self.kind {
+            Kind::Fullest(number) | Kind::Sparse(number) | Kind::InnerNull(number) => number % count.max(1),
+            Kind::Smallest | Kind::MostNull => 0,
+        }
+    }
+
+    /// Whether a schema has values in its values.
+    fn is_nested(&self, schema: &Schema<'a>) -> bool {
+        let is_nested = |schema: &Schema<'a>| {
+            let types = schema.types();
+            let kind = types.first().copied().unwrap_or_else(|| implied_type(schema));
+            ["object", "array"].contains(&kind)
+        };
+        let choices = schema.choices(self.document);
+        is_nested(schema) || choices.iter().flat_map(|choice| &choice.schemas).any(is_nested)
+    }
+
+    fn is_small(&self) -> bool {
+        matches!(self.kind, Kind::Smallest | Kind::Sparse(_))
+    }
+
+    fn is_left_out(&self, property: &Schema<'a>) -> bool {
+        match self.kind {
+            Kind::Smallest => true,
+            Kind::Sparse(_) => !self.is_nested(property),
+            _ => self.values > MAX_VALUES,
+        }
     }
 
     /// A value that the document lists.
@@ -115,7 +150,7 @@ impl<'a> Sampler<'a> {
             "array" => self.array(schema, path),
             "integer" => Some(self.integer(schema)),
             "number" => Some(json!(bound(schema, "minimum").unwrap_or(0.5) + 0.5)),
-            "boolean" => Some(json!(self.kind != Kind::Smallest)),
+            "boolean" => Some(json!(!self.is_small())),
             "null" => Some(Value::Null),
             _ => Some(text(schema)),
         }
@@ -129,8 +164,7 @@ impl<'a> Sampler<'a> {
         for name in schema.property_names() {
             let Some(property) = schema.property(self.document, name) else { continue };
             let is_required = schema.is_required(name);
-            let is_left_out = !is_required && (self.kind == Kind::Smallest || self.values > MAX_VALUES);
-            if is_left_out || property.is("writeOnly") {
+            if (!is_required && self.is_left_out(&property)) || property.is("writeOnly") {
                 continue;
             }
             match self.value(&property, &key(path, name)) {
@@ -173,7 +207,7 @@ impl<'a> Sampler<'a> {
             None if formats.contains(&"int32") => i32::MAX.into(),
             None => bound(schema, "minimum").map_or(Number::from(1), |least| whole(least.max(1.0))),
         };
-        Value::Number(if self.kind == Kind::Smallest { least } else { greatest })
+        Value::Number(if self.is_small() { least } else { greatest })
     }
 }
 
