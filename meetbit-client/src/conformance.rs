@@ -34,7 +34,7 @@
 //!
 //! # What is compared
 //! OpenAPI 3.0 and 3.1, with local `$ref`s, `allOf` and parameters of paths:
-//! - methods and paths, in both directions, and the names of placeholders;
+//! - methods and paths, in both directions, and the names of placeholders, whatever their style (`{noteId}` is `{note_id}`);
 //! - query parameters and headers in both directions, and whether they are required. The fields of an object in the query are
 //!   parameters of their own;
 //! - whether there is a body, its media type, and whether it is required;
@@ -42,13 +42,31 @@
 //! - `deprecated`.
 //!
 //! The fields of a `#[query]` struct are not compared, because a macro cannot see them: an endpoint with an argument whose type
-//! may be a struct may have every documented parameter. A body that is always sent agrees with a document that requires none.
-//! The schemas of bodies and replies are not compared.
+//! may be a struct may have every documented parameter. [`request`] compares them. A body that is always sent agrees with a
+//! document that requires none.
+//!
+//! # Calls
+//! [`request`] compares a real call with the schemas, and [`reply`] reads replies that the schemas allow:
+//! - types, `enum`, `const`, lengths, bounds, numbers of items and properties, formats (`date-time`, `date`, `time`, `duration`,
+//!   `email`, `uuid`, `uri`, `hostname`, `ipv4`, `ipv6`, `byte`, `int32`);
+//! - required properties, and those that the document does not have: an object with `properties` has no others, unless it has
+//!   `additionalProperties`; one that is `readOnly` is not sent, one that is `writeOnly` not received;
+//! - `$ref`, `allOf`, `oneOf`, `anyOf`, `not`, `discriminator`, `nullable` and the type `null`. `nullable` beside a `$ref` or an
+//!   `allOf` allows `null`, as its author meant, although OpenAPI 3.0 to the letter ignores it.
+//!
+//! Not compared: `pattern` (a reply with one is the document's `example`), `patternProperties`, `prefixItems`, `if`, and keywords
+//! with `unevaluated` or `dependent` in their names.
 
-// May import only from the crate root, as a user would.
+// May import from the crate root, as a user would, and `response`, because replies are read as the client reads them.
 
+mod call;
+mod check;
 mod compare;
 mod document;
+mod format;
+mod reply;
+mod sample;
+mod schema;
 
 use std::fmt;
 use std::panic::Location;
@@ -56,9 +74,11 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::Endpoint;
+use serde::de::DeserializeOwned;
+
 use crate::conformance::compare::{compare, shape};
-use crate::conformance::document::{Document, Finding, escaped};
+use crate::conformance::document::{Document, Finding, Operation, escaped};
+use crate::{Call, Endpoint};
 
 /// Compares catalogues with an OpenAPI document. The returned value panics when it is dropped if there are differences, with all
 /// of them at once, each with its JSON pointer in the document and the name of the method.
@@ -69,7 +89,7 @@ use crate::conformance::document::{Document, Finding, escaped};
 /// use meetbit_client::{Customers, conformance};
 ///
 /// let document = serde_json::json!({"openapi": "3.0.3", "paths": {}});
-/// // panics: #/paths: `create_customer`: POST /customers is not in the document
+/// // Panics: #/paths: `create_customer`: POST /customers is not in the document
 /// conformance::assert_conforms(&document, [<dyn Customers>::ENDPOINTS]);
 /// ```
 #[track_caller]
@@ -79,10 +99,99 @@ where
 {
     let endpoints: Vec<_> = catalogues.into_iter().flatten().copied().collect();
     let differences = differences(Document(document), &endpoints);
-    Conformance { differences, exceptions: Vec::new(), is_partial: false, is_done: false, caller: Location::caller() }
+    Conformance::new(differences)
 }
 
-/// The result of [`assert_conforms`], which panics when it is dropped.
+/// Compares the request of a call with its operation: path, query, headers and a body of JSON, against the schemas. The returned
+/// value panics when it is dropped if there are differences, as that of [`assert_conforms`] does.
+///
+/// The [module](self#calls) says what is compared.
+///
+/// ```
+/// # fn example(client: meetbit_client::Client) {
+/// use meetbit_client::{Customers, NewCustomer, conformance};
+///
+/// let document = serde_json::json!({
+///     "openapi": "3.1.0",
+///     "paths": {"/customers": {"post": {"requestBody": {"content": {"application/json": {"schema": {
+///         "required": ["email"],
+///         "additionalProperties": true,
+///         "properties": {"email": {"type": "string", "maxLength": 20}}
+///     }}}}}}}
+/// });
+/// let call = client.create_customer(&NewCustomer::new().email("ada@example.com"));
+/// conformance::request(&document, &call);
+///
+/// let call = client.create_customer(&NewCustomer::new().email("ada@analytical.example.com"));
+/// let differences = conformance::request(&document, &call).differences();
+/// let schema = "#/paths/~1customers/post/requestBody/content/application~1json/schema";
+/// let text = "`create_customer`: `email` of the body has 26 characters, more than 20";
+/// assert_eq!(differences, [format!("{schema}/properties/email/maxLength: {text}")]);
+/// # }
+/// # example(meetbit_client::Client::builder("example.com").credentials(
+/// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap());
+/// ```
+#[track_caller]
+#[expect(clippy::must_use_candidate, reason = "a result that is dropped at once is how it is used")]
+pub fn request<T>(document: &Value, call: &Call<T>) -> Conformance {
+    let Some(endpoint) = call.endpoint() else {
+        let finding = Finding::new("#", "a ready call has no request");
+        return Conformance::new(vec![Difference::new(None, None, finding)]);
+    };
+    Conformance::new(of_operation(document, endpoint, |document, operation| match call.request() {
+        Ok(request) => call::compare(document, operation, endpoint, &request),
+        Err(error) => vec![Finding::new(&operation.pointer, format!("the call cannot be sent: {error}"))],
+    }))
+}
+
+/// Reads replies that the document allows as the client reads them: the smallest, the fullest with each alternative of each
+/// choice, and the one with most nulls. `T` is the type of the endpoint's `Call<T>`. The returned value panics when it is dropped
+/// if there are differences, as that of [`assert_conforms`] does.
+///
+/// A `Call<()>` or `Call<Bytes>` reads every reply, so it needs no test.
+///
+/// ```
+/// use meetbit_client::{Api, Call, api, api_endpoint, conformance};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Note {
+///     id: u32,
+///     text: String,
+/// }
+///
+/// #[api]
+/// trait Notes: Api {
+///     #[api_endpoint(get, "/notes/{id}")]
+///     fn get_note(&self, id: u32) -> Call<Note>;
+/// }
+///
+/// let document = serde_json::json!({
+///     "openapi": "3.1.0",
+///     "paths": {"/notes/{id}": {"get": {"responses": {"200": {"content": {"application/json": {"schema": {
+///         "required": ["data"],
+///         "properties": {"data": {"$ref": "#/components/schemas/Note"}}
+///     }}}}}}}},
+///     "components": {"schemas": {"Note": {
+///         "type": "object",
+///         "required": ["id"],
+///         "properties": {"id": {"type": "integer"}, "text": {"type": "string"}}
+///     }}}
+/// });
+/// let endpoint = <dyn Notes>::ENDPOINTS[0];
+/// let differences = conformance::reply::<Note>(&document, endpoint).differences();
+/// let pointer = "#/components/schemas/Note/properties/text";
+/// let text = "`get_note`: the smallest reply cannot be read: the field `text` is missing at `data`";
+/// assert_eq!(differences, [format!("{pointer}: {text}")]);
+/// ```
+#[track_caller]
+#[expect(clippy::must_use_candidate, reason = "a result that is dropped at once is how it is used")]
+pub fn reply<T: DeserializeOwned>(document: &Value, endpoint: &'static Endpoint) -> Conformance {
+    Conformance::new(of_operation(document, endpoint, |document, operation| {
+        reply::compare::<T>(document, operation, endpoint.is_raw())
+    }))
+}
+
+/// The result of a comparison, which panics when it is dropped.
 pub struct Conformance {
     differences: Vec<Difference>,
     exceptions: Vec<(String, String)>,
@@ -105,6 +214,11 @@ struct Difference {
     reason = "a result that is dropped at once is how it is used"
 )]
 impl Conformance {
+    #[track_caller]
+    fn new(differences: Vec<Difference>) -> Self {
+        Self { differences, exceptions: Vec::new(), is_partial: false, is_done: false, caller: Location::caller() }
+    }
+
     /// Accepts all differences of an operation, such as `GET /notes/{id}`, for a reason. An exception without a difference is a
     /// difference itself, so that exceptions do not outlive their reasons.
     pub fn except(mut self, operation: &str, reason: &str) -> Self {
@@ -197,6 +311,22 @@ fn differences(document: Document<'_>, endpoints: &[&'static Endpoint]) -> Vec<D
         differences.push(Difference::new(Some(endpoint.name()), Some(endpoint_key(endpoint)), finding));
     }
     differences
+}
+
+/// What `compare` finds in the operation of an endpoint.
+fn of_operation<'a>(
+    document: &'a Value,
+    endpoint: &'static Endpoint,
+    compare: impl FnOnce(Document<'a>, &Operation<'a>) -> Vec<Finding>,
+) -> Vec<Difference> {
+    let (document, key) = (Document(document), endpoint_key(endpoint));
+    let (operations, _) = document.operations();
+    let operation = operations.iter().find(|o| self::key(&format!("{} {}", o.method, o.path)) == key);
+    let findings = match operation {
+        Some(operation) => compare(document, operation),
+        None => vec![Finding::new("#/paths", format!("{endpoint} is not in the document"))],
+    };
+    findings.into_iter().map(|finding| Difference::new(Some(endpoint.name()), Some(key.clone()), finding)).collect()
 }
 
 fn endpoint_key(endpoint: &Endpoint) -> String {

@@ -25,6 +25,7 @@ pub struct Endpoint {
     path: &'static str,
     permissions: &'static [&'static str],
     idempotent: bool,
+    raw: bool,
     timeout: Option<Duration>,
     deprecated: bool,
     /// The arguments outside the path, as [`Argument::read`] reads them.
@@ -112,6 +113,7 @@ impl Endpoint {
             path,
             permissions: &[],
             idempotent: false,
+            raw: false,
             timeout: None,
             deprecated: false,
             arguments: &[],
@@ -149,6 +151,20 @@ impl Endpoint {
     #[must_use]
     pub fn is_idempotent(&self) -> bool {
         self.idempotent || matches!(self.method, Method::GET | Method::HEAD | Method::PUT | Method::DELETE)
+    }
+
+    /// Whether the reply is the value itself, without MeetBit's `{message, data}`: the option `raw`.
+    ///
+    /// An endpoint of [`Client::call`](crate::Client::call) does not know it.
+    ///
+    /// ```
+    /// use meetbit_client::Customers;
+    ///
+    /// assert!(!<dyn Customers>::ENDPOINTS[0].is_raw());
+    /// ```
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.raw
     }
 
     /// Its arguments: those of the path in the order of the path, then the others in the order of the method.
@@ -252,6 +268,12 @@ impl Endpoint {
     #[must_use]
     pub const fn idempotent(mut self) -> Self {
         self.idempotent = true;
+        self
+    }
+
+    #[must_use]
+    pub const fn raw(mut self) -> Self {
+        self.raw = true;
         self
     }
 

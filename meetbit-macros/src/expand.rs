@@ -71,6 +71,7 @@ pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
     let (method, path) = (Ident::new(metadata.method.constant(), Span::call_site()), &metadata.template.literal);
     let permissions = (!permissions.is_empty()).then(|| quote!(.requires(&[#(#permissions),*])));
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
+    let raw = metadata.is_raw.then(|| quote!(.raw()));
     let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
     let deprecated = metadata.is_deprecated.then(|| quote!(.deprecated()));
     let arguments = (!arguments.is_empty()).then(|| {
@@ -79,7 +80,7 @@ pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
     });
     quote! {
         #krate::__private::endpoint(#name, #krate::__private::Method::#method, #path)
-            #permissions #idempotent #timeout #deprecated #arguments
+            #permissions #idempotent #raw #timeout #deprecated #arguments
     }
 }
 

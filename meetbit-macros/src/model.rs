@@ -26,6 +26,8 @@ pub(crate) struct Metadata {
     pub(crate) template: Template,
     pub(crate) permissions: Vec<LitStr>,
     pub(crate) is_idempotent: bool,
+    /// The reply has no envelope.
+    pub(crate) is_raw: bool,
     pub(crate) timeout_millis: Option<u64>,
     pub(crate) is_deprecated: bool,
     /// The arguments outside the path, such as `query page`, each with the predicates under which it exists.
@@ -62,6 +64,7 @@ impl Metadata {
             template: args.template.valid()?,
             permissions: args.permissions,
             is_idempotent: args.is_idempotent,
+            is_raw: args.is_raw,
             timeout_millis: args.timeout_millis,
         })
     }

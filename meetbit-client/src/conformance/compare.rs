@@ -36,7 +36,7 @@ fn placeholders(operation: &Operation<'_>, endpoint: &Endpoint, parameters: &[Pa
     let mut findings = Vec::new();
     let documented = names(operation.path);
     for (theirs, ours) in documented.iter().zip(names(endpoint.path())) {
-        if *theirs != ours {
+        if plain(theirs) != plain(ours) {
             let text = format!("the placeholder is `{{{theirs}}}` in the document, and `{{{ours}}}` here");
             findings.push(Finding::new(&operation.pointer, text));
         }
@@ -51,6 +51,11 @@ fn placeholders(operation: &Operation<'_>, endpoint: &Endpoint, parameters: &[Pa
         findings.push(Finding::new(&parameter.pointer, text));
     }
     findings
+}
+
+/// A name without its style, because a document may have `{noteId}` or `{note-id}`, which an argument cannot be named.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 fn names(path: &str) -> Vec<&str> {
@@ -95,7 +100,7 @@ fn required(parameter: &Parameter<'_>, argument: Argument, noun: &str) -> Option
     let name = argument.name();
     let text = match (parameter.required, argument.is_optional()) {
         (true, true) => format!("the {noun} `{name}` is required in the document, and optional here"),
-        (false, false) if !parameter.is_list => {
+        (false, false) if !parameter.is_list() => {
             format!("the {noun} `{name}` is optional in the document, and required here")
         }
         _ => return None,

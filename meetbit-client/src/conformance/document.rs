@@ -3,7 +3,9 @@
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// References and schemas are followed this deep, because a document may be circular.
+use crate::conformance::schema::Schema;
+
+/// References are followed this deep, because a document may be circular.
 const MAX_DEPTH: usize = 32;
 
 /// The methods that an endpoint can have.
@@ -31,8 +33,10 @@ pub(super) struct Parameter<'a> {
     /// `path`, `query`, `header` or `cookie`.
     pub(super) location: &'a str,
     pub(super) required: bool,
-    pub(super) is_list: bool,
     pub(super) pointer: String,
+    pub(super) schema: Schema<'a>,
+    /// The character that joins the items of a list; `None` if each item has a pair of its own.
+    pub(super) separator: Option<char>,
 }
 
 /// Something that a document says wrongly or differently.
@@ -51,6 +55,10 @@ impl Finding {
 impl Parameter<'_> {
     fn is_same(&self, other: &Parameter<'_>) -> bool {
         self.location == other.location && self.is_named(&other.name)
+    }
+
+    pub(super) fn is_list(&self) -> bool {
+        self.schema.types() == ["array"]
     }
 
     /// Whether this is its name. Names of headers are the same in any case.
@@ -86,9 +94,9 @@ impl<'a> Document<'a> {
         for (owner, pointer) in [(operation.item, &operation.item_pointer), (operation.value, &operation.pointer)] {
             for (i, parameter) in owner["parameters"].as_array().into_iter().flatten().enumerate() {
                 let pointer = format!("{pointer}/parameters/{i}");
-                match self.resolve(parameter) {
-                    Ok(parameter) => {
-                        for parameter in self.expanded(parameter, &pointer) {
+                match self.located(parameter, &pointer) {
+                    Ok((parameter, place)) => {
+                        for parameter in self.expanded(parameter, &pointer, &place) {
                             let is_same = |other: &Parameter<'_>| other.is_same(&parameter);
                             parameters.retain(|earlier| !is_same(earlier));
                             parameters.push(parameter);
@@ -102,66 +110,59 @@ impl<'a> Document<'a> {
     }
 
     /// What a `$ref` names, or else the value itself.
-    pub(super) fn resolve(self, mut value: &'a Value) -> Result<&'a Value, String> {
+    pub(super) fn resolve(self, value: &'a Value) -> Result<&'a Value, String> {
+        self.located(value, "").map(|(value, _)| value)
+    }
+
+    /// What a `$ref` names, or else the value itself, and where that is.
+    pub(super) fn located(self, mut value: &'a Value, pointer: &str) -> Result<(&'a Value, String), String> {
+        let mut pointer = pointer.to_owned();
         for _ in 0..MAX_DEPTH {
-            let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(value) };
-            let pointer = reference.strip_prefix('#').map(|text| percent_decode_str(text).decode_utf8_lossy());
-            let target = pointer.and_then(|pointer| self.0.pointer(&pointer));
-            value = target.ok_or_else(|| format!("the reference `{reference}` names nothing in the document"))?;
+            let Some((target, place)) = self.target(value)? else { return Ok((value, pointer)) };
+            (value, pointer) = (target, place);
         }
         Err("the reference is circular".to_owned())
     }
 
+    /// What the `$ref` of a value names, and its pointer.
+    pub(super) fn target(self, value: &Value) -> Result<Option<(&'a Value, String)>, String> {
+        let Some(reference) = value.get("$ref").and_then(Value::as_str) else { return Ok(None) };
+        let pointer = reference.strip_prefix('#').map(|text| percent_decode_str(text).decode_utf8_lossy().into_owned());
+        let target = pointer.and_then(|pointer| Some((self.0.pointer(&pointer)?, format!("#{pointer}"))));
+        target.map(Some).ok_or_else(|| format!("the reference `{reference}` names nothing in the document"))
+    }
+
     /// The parameter; for an object in the query its properties, each of which is a parameter on the wire.
-    fn expanded(self, parameter: &'a Value, pointer: &str) -> Vec<Parameter<'a>> {
+    fn expanded(self, parameter: &'a Value, pointer: &str, place: &str) -> Vec<Parameter<'a>> {
         let (name, location) = (text(parameter, "name"), text(parameter, "in"));
-        let required = parameter["required"] == true;
-        let schema = &parameter["schema"];
         let (style, explode) = (text(parameter, "style"), parameter["explode"] != false);
+        let schema = Schema::new(self, &parameter["schema"], &format!("{place}/schema"));
+        let is_form = location == "query" && matches!(style, "" | "form");
+        let separator = match style {
+            "spaceDelimited" => Some(' '),
+            "pipeDelimited" => Some('|'),
+            _ => (!(is_form && explode)).then_some(','),
+        };
         let new = |name: String, required, schema| Parameter {
             name,
             location,
             required,
-            is_list: self.is_list(schema, MAX_DEPTH),
             pointer: pointer.to_owned(),
+            schema,
+            separator,
         };
-        let properties = self.properties(schema, MAX_DEPTH);
-        let named: fn(&str, &str) -> String = match style {
-            "deepObject" => |name, property| format!("{name}[{property}]"),
-            "" | "form" if explode => |_, property| property.to_owned(),
-            _ => return vec![new(name.to_owned(), required, schema)],
-        };
-        if location != "query" || properties.is_empty() {
+        let required = parameter["required"] == true;
+        let names = schema.property_names();
+        let is_deep = location == "query" && style == "deepObject";
+        if names.is_empty() || !(is_deep || (is_form && explode)) {
             return vec![new(name.to_owned(), required, schema)];
         }
-        let properties = properties.into_iter();
-        properties.map(|(key, schema, needed)| new(named(name, key), required && needed, schema)).collect()
-    }
-
-    /// The properties of a schema and of what it consists of, and whether they are required.
-    fn properties(self, schema: &'a Value, depth: usize) -> Vec<(&'a str, &'a Value, bool)> {
-        let mut required = Vec::new();
-        let mut properties = Vec::new();
-        for part in self.all_of(schema, depth) {
-            required.extend(part["required"].as_array().into_iter().flatten().filter_map(Value::as_str));
-            properties.extend(part["properties"].as_object().into_iter().flatten());
-        }
-        properties.into_iter().map(|(name, schema)| (&**name, schema, required.contains(&&**name))).collect()
-    }
-
-    fn is_list(self, schema: &'a Value, depth: usize) -> bool {
-        self.all_of(schema, depth).into_iter().any(|part| {
-            let kind = &part["type"];
-            kind == "array" || kind.as_array().is_some_and(|kinds| kinds.iter().any(|kind| kind == "array"))
-        })
-    }
-
-    /// A schema and all schemas of its `allOf`, with references followed.
-    fn all_of(self, schema: &'a Value, depth: usize) -> Vec<&'a Value> {
-        let Ok(schema) = self.resolve(schema) else { return Vec::new() };
-        let parts = schema["allOf"].as_array().into_iter().flatten().filter(|_| depth > 0);
-        let parts = parts.flat_map(|part| self.all_of(part, depth - 1));
-        std::iter::once(schema).chain(parts).collect()
+        let properties = names.into_iter().filter_map(|key| Some((key, schema.property(self, key)?)));
+        let properties = properties.map(|(key, property)| {
+            let name = if is_deep { format!("{name}[{key}]") } else { key.to_owned() };
+            new(name, required && schema.is_required(key), property)
+        });
+        properties.collect()
     }
 }
 

@@ -58,6 +58,20 @@ pub(crate) fn raw<T: DeserializeOwned>(reply: &Reply) -> Result<Decoded<T>, Deco
     Ok(Decoded { message: None, data, raw: 0..reply.body.len() })
 }
 
+/// Whether a JSON text can be read as a value of a type, with or without the envelope.
+#[cfg(feature = "conformance")]
+pub(crate) fn check<T: DeserializeOwned>(text: String, is_raw: bool) -> Result<(), DecodeError> {
+    let reply = Reply {
+        status: StatusCode::OK,
+        headers: HeaderMap::new(),
+        body: text.into(),
+        rate_limit: RateLimitHeaders::default(),
+        attempts: 1,
+        secret: None,
+    };
+    if is_raw { raw::<T>(&reply).map(drop) } else { envelope::<T>(&reply).map(drop) }
+}
+
 /// Reads no value. A body, if there is one, must still be JSON, because a page of HTML is not a success. A `202` may have any
 /// other text.
 pub(crate) fn empty(reply: &Reply) -> Result<Decoded<()>, DecodeError> {
@@ -122,14 +136,17 @@ fn text(reply: &Reply) -> Result<&str, DecodeError> {
 /// The reason why a reply cannot be read: the JSON path and the types, never a value.
 #[derive(Debug)]
 pub(crate) struct DecodeError {
-    reason: String,
+    pub(crate) reason: String,
+    /// The value that does not fit, as in `data.attendees[2]`, and the field that is missing in it.
+    #[cfg_attr(not(feature = "conformance"), expect(dead_code, reason = "only `conformance` looks at it"))]
+    pub(crate) place: (String, Option<&'static str>),
     /// The reply has no envelope.
     is_raw: bool,
 }
 
 impl DecodeError {
     fn new(reason: String) -> Self {
-        Self { reason, is_raw: false }
+        Self { reason, place: Default::default(), is_raw: false }
     }
 
     fn empty() -> Self {
@@ -165,8 +182,9 @@ fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
     }
     let Fault { reason, steps } = context.into_fault();
     let Position { path, found } = json_path::resolve(text, steps.into_iter().rev());
+    let missing = if let Reason::MissingField(field) = reason { Some(field) } else { None };
     let place = place(&path);
-    DecodeError::new(match reason {
+    let reason = match reason {
         Reason::MissingField(field) => format!("the field `{field}` is missing at {place}"),
         Reason::DuplicateField(field) => format!("the field `{field}` is duplicated at {place}"),
         Reason::Type { expected } | Reason::EmptyArray { expected } => {
@@ -178,7 +196,8 @@ fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
             format!("{found} at {place} is not a valid `{}`", short(name))
         }
         Reason::Custom { .. } => format!("{found} at {place} does not fit `{}`", short(type_name)),
-    })
+    };
+    DecodeError { place: (path, missing), ..DecodeError::new(reason) }
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> DecodeError {

@@ -7,3 +7,4 @@ mod client;
 mod document;
 mod replies;
 mod requests;
+mod schemas;

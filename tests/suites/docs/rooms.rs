@@ -19,7 +19,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("transport", &["request", "response", "rate_limit", "error"]),
     ("client", &["transport", "request", "response", "rate_limit", "error", "endpoint", "permission"]),
     ("resources", &["lib"]),
-    ("conformance", &["lib"]),
+    ("conformance", &["lib", "response"]),
     ("webhook", &["resources"]),
     ("sandbox", &["lib", "webhook", "transport"]),
     ("private", &["client", "request", "endpoint"]),
