@@ -28,6 +28,9 @@ pub(crate) struct Reply {
     pub(crate) attempts: u32,
     /// The secret that the request had, unless it is the client's only one.
     pub(crate) secret: Option<HeaderValue>,
+    /// True if it comes from a journal.
+    #[cfg(feature = "journal")]
+    pub(crate) replayed: bool,
 }
 
 /// Reads the value of a call. It is the only step that is generic in the value's type.
