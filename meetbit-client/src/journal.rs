@@ -30,6 +30,8 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::journal::failure::StoreFailure;
 use crate::journal::memory::MemoryStore;
+#[cfg(feature = "journal-postgres")]
+use crate::journal::postgres::Postgres;
 use crate::journal::record::{Record, State, StoredReply};
 use crate::journal::session::{random, unreadable};
 use crate::journal::sqlite::SqliteFile;
@@ -67,6 +69,35 @@ impl Journal {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
         let worker = Worker::start(move || SqliteFile::open(path)).await;
+        Ok(Self(Arc::new(worker.map_err(cannot_open)?)))
+    }
+
+    /// Connects to a PostgreSQL database, for processes on many machines. The table `meetbit_journal` is made if there is none.
+    ///
+    /// The URL is as for `psql`: `postgres://user:password@host/database?sslmode=require`, or
+    /// `postgres:///database?host=/run/postgresql` for a socket. TLS is possible with the features `rustls` and `native-tls`.
+    ///
+    /// # The table
+    /// ```sql
+    /// CREATE TABLE meetbit_journal (
+    ///     key text PRIMARY KEY,
+    ///     tag bigint NOT NULL,
+    ///     finished boolean NOT NULL,
+    ///     changed bigint NOT NULL,
+    ///     record bytea NOT NULL
+    /// );
+    /// CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed) WHERE NOT finished;
+    /// COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
+    /// ```
+    /// If it exists, the user needs only `SELECT`, `INSERT`, `UPDATE` and `DELETE`.
+    ///
+    /// # Errors
+    /// [`Journal`](crate::ErrorKind::Journal), if the URL is not valid, the database cannot be reached, or the table is of another
+    /// version.
+    #[cfg(feature = "journal-postgres")]
+    pub async fn postgres(url: impl Into<String>) -> Result<Self, Error> {
+        let url = url.into();
+        let worker = Worker::start(move || Postgres::open(url)).await;
         Ok(Self(Arc::new(worker.map_err(cannot_open)?)))
     }
 
@@ -122,7 +153,8 @@ impl Journal {
             Resolution::NotDone => State::NotSent,
             Resolution::Done { data } => State::Done(StoredReply::of_data(&json(&data)?, record.request.is_raw)),
         };
-        let entry = record.with_state(state).entry(random(), now).map_err(|error| cannot_write(StoreFailure::new(error)))?;
+        let entry =
+            record.with_state(state).entry(random(), now).map_err(|error| cannot_write(StoreFailure::new(error)))?;
         if self.swap(key, tag, Some(&entry)).await? { Ok(()) } else { Err(not_in_doubt(key)) }
     }
 
@@ -230,7 +262,8 @@ impl Resolution {
     /// ```
     pub fn done(data: &impl Serialize) -> Result<Self, Error> {
         let data = serde_json::to_vec(data);
-        let data = data.map_err(|error| Error::invalid_request(format!("the value cannot be written as JSON ({error})")))?;
+        let data =
+            data.map_err(|error| Error::invalid_request(format!("the value cannot be written as JSON ({error})")))?;
         Ok(Self::Done { data: data.into() })
     }
 }
@@ -248,7 +281,8 @@ impl fmt::Debug for Resolution {
 /// The text, if it is JSON.
 fn json(data: &[u8]) -> Result<String, Error> {
     let value: Result<Box<serde_json::value::RawValue>, _> = serde_json::from_slice(data);
-    let value = value.map_err(|error| Error::invalid_request(format!("the data of the resolution is no JSON ({error})")))?;
+    let value =
+        value.map_err(|error| Error::invalid_request(format!("the data of the resolution is no JSON ({error})")))?;
     Ok(value.get().to_owned())
 }
 

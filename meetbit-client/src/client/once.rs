@@ -11,6 +11,5 @@ use crate::response::decode::Reply;
 
 /// Carries out a call instead of [`execute`](crate::client::execute::execute). The room `journal` implements it.
 pub(crate) trait Once: fmt::Debug + Send + Sync {
-    fn execute(self: Arc<Self>, call: Arc<Prepared>)
-    -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
+    fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 }

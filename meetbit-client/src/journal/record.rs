@@ -148,7 +148,8 @@ impl State {
 impl StoredReply {
     /// The reply as it is kept: without headers that have a secret, and with the body that `redacted` makes of its body.
     pub(crate) fn new(reply: &Reply, body: Body) -> Self {
-        let kept = reply.headers.iter().filter(|(name, value)| !value.is_sensitive() && *name != http::header::SET_COOKIE);
+        let kept =
+            reply.headers.iter().filter(|(name, value)| !value.is_sensitive() && *name != http::header::SET_COOKIE);
         let headers = kept.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
         Self { status: reply.status.as_u16(), headers: headers.collect(), body }
     }
@@ -161,9 +162,10 @@ impl StoredReply {
 
     /// The reply as the server gave it. It says nothing about the rate limit, because that is long past.
     pub(crate) fn reply(self) -> Reply {
-        let fields = self.headers.iter().filter_map(|(name, value)| {
-            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-        });
+        let fields = self
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)));
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(name, value);

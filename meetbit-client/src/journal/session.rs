@@ -55,11 +55,14 @@ impl Key {
         let (request, body) = request(&call);
         let mut pause = PAUSE;
         loop {
-            let failed = |failure: StoreFailure| failure.into_error("nothing was sent, because the journal cannot be read");
+            let failed =
+                |failure: StoreFailure| failure.into_error("nothing was sent, because the journal cannot be read");
             let known = self.load(deadline).await.map_err(failed)?;
             match decide(known, &request.fingerprint, Timestamp::now()) {
                 Decision::Replay(reply) => return Ok(reply.reply()),
-                Decision::InDoubt { since, reason, outcome } => return Err(in_doubt(&self.key, since, &reason, outcome)),
+                Decision::InDoubt { since, reason, outcome } => {
+                    return Err(in_doubt(&self.key, since, &reason, outcome));
+                }
                 Decision::OtherRequest { endpoint } => return Err(other_request(&self.key, &endpoint)),
                 Decision::Wait => {
                     if Instant::now() + pause >= deadline {
@@ -142,13 +145,8 @@ struct Progress {
 
 impl Session {
     fn new(key: Arc<Key>, record: Record, deadline: Instant, replaces: Option<i64>) -> Self {
-        let progress = Progress {
-            tags: vec![replaces],
-            has_begun: false,
-            requests: 0,
-            is_lost: false,
-            has_ended: false,
-        };
+        let progress =
+            Progress { tags: vec![replaces], has_begun: false, requests: 0, is_lost: false, has_ended: false };
         Self { key, record, deadline, progress: Mutex::new(progress) }
     }
 

@@ -5,9 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, query, raw_sql};
 use tokio::time::{Instant, sleep};
 
@@ -138,7 +136,8 @@ async fn swap(
             insert.execute(&mut *connection).await?
         }
         (Some(expected), Some(new)) => {
-            let sql = "UPDATE meetbit_journal SET tag = ?, finished = ?, changed = ?, record = ? WHERE key = ? AND tag = ?";
+            let sql =
+                "UPDATE meetbit_journal SET tag = ?, finished = ?, changed = ?, record = ? WHERE key = ? AND tag = ?";
             let update = query(sql).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
             update.bind(key).bind(expected).execute(&mut *connection).await?
         }
@@ -159,12 +158,8 @@ async fn swap(
 }
 
 fn entry(row: &SqliteRow) -> Result<(String, Entry), sqlx::Error> {
-    let entry = Entry {
-        tag: row.try_get(1)?,
-        finished: row.try_get(2)?,
-        changed: row.try_get(3)?,
-        record: row.try_get(4)?,
-    };
+    let entry =
+        Entry { tag: row.try_get(1)?, finished: row.try_get(2)?, changed: row.try_get(3)?, record: row.try_get(4)? };
     Ok((row.try_get(0)?, entry))
 }
 
@@ -176,7 +171,8 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     match (application, version) {
         (APPLICATION, VERSION) => Ok(()),
         (APPLICATION, newer) if newer > VERSION => {
-            let text = format!("was made by a newer version of this crate: its version is {newer}, this one knows {VERSION}");
+            let text =
+                format!("was made by a newer version of this crate: its version is {newer}, this one knows {VERSION}");
             Err(sqlx::Error::Configuration(text.into()))
         }
         (0, 0) if tables == 0 => raw_sql(TABLE).execute(connection).await.map(drop),

@@ -42,7 +42,8 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;
         match result {
-            Err(_) if permit.is_revoked() => {
+            Err(_) if permit.is_revoked() =>
+            {
                 #[cfg(feature = "journal")]
                 if let Some(intent) = &observer.intent {
                     intent.requeue().await;

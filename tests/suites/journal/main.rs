@@ -1,0 +1,8 @@
+//! The journal: a call under a key happens at most once. Promise 28.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod directory;
+mod postgres;
+mod states;
+mod stores;
