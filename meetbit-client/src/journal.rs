@@ -112,7 +112,9 @@ impl Journal {
         Self(Arc::new(store))
     }
 
-    pub(crate) fn store(&self) -> Arc<dyn Store> {
+    /// The store of this journal, for a store of your own that wraps it, such as one that measures.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
         self.0.clone()
     }
 

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
+mod crashes;
 mod directory;
 mod postgres;
+mod process;
+mod processes;
 mod states;
 mod stores;
