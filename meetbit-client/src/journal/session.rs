@@ -133,8 +133,8 @@ struct Session {
 struct Progress {
     /// The tags that the entry may have, the likeliest first. A write without an answer leaves several.
     tags: Vec<Option<i64>>,
-    /// True while the journal says that a request is under way.
-    has_begun: bool,
+    /// Until when the journal says that a request is under way, if it does.
+    under_way_until: Option<Timestamp>,
     /// The number of requests that have begun and may have departed. Middleware can send several at once.
     requests: usize,
     /// True if another call has taken the key.
@@ -143,10 +143,17 @@ struct Progress {
     has_ended: bool,
 }
 
+impl Progress {
+    /// True if the journal says that a request is under way, or may say so.
+    fn is_touched(&self) -> bool {
+        self.under_way_until.is_some() || self.tags.len() > 1
+    }
+}
+
 impl Session {
     fn new(key: Arc<Key>, record: Record, deadline: Instant, replaces: Option<i64>) -> Self {
         let progress =
-            Progress { tags: vec![replaces], has_begun: false, requests: 0, is_lost: false, has_ended: false };
+            Progress { tags: vec![replaces], under_way_until: None, requests: 0, is_lost: false, has_ended: false };
         Self { key, record, deadline, progress: Mutex::new(progress) }
     }
 
@@ -169,7 +176,7 @@ impl Session {
         let is_touched = {
             let mut progress = self.progress();
             progress.has_ended = true;
-            progress.has_begun || progress.tags.len() > 1
+            progress.is_touched()
         };
         let end = match &result {
             Ok(reply) => {
@@ -239,22 +246,23 @@ impl Session {
         Ok(false)
     }
 
-    async fn begin_once(&self) -> Result<(), TransportError> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    /// Writes that a request is under way until its time is over. Middleware can send several in one attempt.
+    async fn begin_until(&self, limit: Instant) -> Result<(), TransportError> {
+        let left = limit.saturating_duration_since(Instant::now());
         let now = Timestamp::now();
         let end = now.saturating_add(left).unwrap_or(Timestamp::MAX);
         let until = end.saturating_add(MARGIN).unwrap_or(Timestamp::MAX);
         {
             let mut progress = self.progress();
             progress.requests += 1;
-            if progress.has_begun {
+            if progress.under_way_until.is_some_and(|known| until <= known) {
                 return Ok(());
             }
         }
-        match timeout_at(self.deadline, self.write(State::UnderWay { until })).await {
+        match timeout_at(limit, self.write(State::UnderWay { until })).await {
             Ok(Ok(true)) if Timestamp::now() > end => Err(TransportError::timeout()), // the machine was suspended
             Ok(Ok(true)) => {
-                self.progress().has_begun = true;
+                self.progress().under_way_until = Some(until);
                 Ok(())
             }
             Ok(Ok(false)) => {
@@ -269,12 +277,12 @@ impl Session {
     /// Records that nothing has happened, while the call waits for its next permit. If the write fails, the record stays under
     /// way, which is safe.
     async fn pause(&self, state: State) {
-        if !self.progress().has_begun {
+        if self.progress().under_way_until.is_none() {
             return;
         }
         if let Ok(Ok(is_ours)) = timeout_at(self.deadline, self.write(state)).await {
             let mut progress = self.progress();
-            progress.has_begun = false;
+            progress.under_way_until = None;
             progress.is_lost = !is_ours;
         }
     }
@@ -283,8 +291,7 @@ impl Session {
     fn abandon(self: &Arc<Self>) {
         let end = {
             let mut progress = self.progress();
-            let is_touched = progress.has_begun || progress.tags.len() > 1;
-            if progress.has_ended || progress.is_lost || !is_touched {
+            if progress.has_ended || progress.is_lost || !progress.is_touched() {
                 return;
             }
             progress.has_ended = true;
@@ -306,8 +313,8 @@ impl Session {
 }
 
 impl Intent for Session {
-    fn begin(&self) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send + '_>> {
-        Box::pin(self.begin_once())
+    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send + '_>> {
+        Box::pin(self.begin_until(limit))
     }
 
     fn kept_back(&self) {
@@ -325,7 +332,11 @@ impl Intent for Session {
 
     fn suspend(&self, outcome: Outcome) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async move {
-            let state = if outcome == Outcome::Rejected { State::Rejected } else { State::NotSent };
+            let state = match outcome {
+                Outcome::Rejected => State::Rejected,
+                Outcome::NotSent => State::NotSent,
+                Outcome::Unknown | Outcome::Done => return, // an idempotent request is repeated
+            };
             self.pause(state).await;
             self.progress().requests = 0;
         })

@@ -65,7 +65,7 @@ async fn send_durably(
     limit: Instant,
 ) -> Sent {
     if let Some(intent) = &observer.intent {
-        intent.begin().await?;
+        intent.begin(limit).await?;
     }
     request.send(permit, limit).await
 }
