@@ -9,10 +9,12 @@ pub(crate) mod builder;
 pub(crate) mod call;
 pub(crate) mod call_builder;
 pub(crate) mod credentials;
-mod execute;
+pub(crate) mod execute;
 mod http_client;
+#[cfg(feature = "journal")]
+pub(crate) mod once;
 pub(crate) mod pages;
-mod prepared;
+pub(crate) mod prepared;
 pub(crate) mod request_builder;
 pub(crate) mod retry;
 mod task;

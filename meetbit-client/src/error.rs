@@ -187,6 +187,12 @@ impl Error {
         self.0.attempts
     }
 
+    /// The text without the endpoint and the advice.
+    #[cfg(feature = "journal")]
+    pub(crate) fn message(&self) -> &str {
+        &self.0.message
+    }
+
     /// True if another attempt may succeed.
     pub(crate) fn is_temporary(&self) -> bool {
         self.0.temporary

@@ -201,6 +201,8 @@ pub mod processes {}
 pub mod promises {}
 #[cfg(feature = "conformance")]
 pub mod conformance;
+#[cfg(feature = "journal")]
+pub mod journal;
 #[cfg(feature = "shared-limit")]
 pub mod rate_limit;
 #[cfg(feature = "sandbox")]

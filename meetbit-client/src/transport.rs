@@ -8,6 +8,8 @@ pub(crate) mod error;
 mod gated_body;
 mod gunzip;
 pub(crate) mod http;
+#[cfg(feature = "journal")]
+pub(crate) mod intent;
 mod limited;
 pub(crate) mod limits;
 pub(crate) mod observer;

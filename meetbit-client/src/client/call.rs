@@ -281,6 +281,9 @@ pub struct Response<T> {
     /// # }
     /// ```
     pub body: Bytes,
+    /// True if the reply comes from a [journal](crate::journal), and this call has sent nothing.
+    #[cfg(feature = "journal")]
+    pub replayed: bool,
 }
 
 /// Shows all but the body.
@@ -335,8 +338,18 @@ fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithD
     let message = message.map(|message| with_redactor(&reply, call, |r| r.redacted(&message).into_owned()));
     let mut headers = reply.headers.clone();
     with_redactor(&reply, call, |redactor| redactor.mark(&mut headers));
-    let Reply { status, rate_limit, attempts, body, .. } = reply;
-    Ok((Response { data, message, status, headers, rate_limit, attempts, body }, raw))
+    let response = Response {
+        data,
+        message,
+        status: reply.status,
+        headers,
+        rate_limit: reply.rate_limit,
+        attempts: reply.attempts,
+        body: reply.body,
+        #[cfg(feature = "journal")]
+        replayed: reply.replayed,
+    };
+    Ok((response, raw))
 }
 
 fn value<T>(reply: &Reply, call: &Prepared, decode: Decode<T>) -> Result<Decoded<T>, Error> {
@@ -344,7 +357,7 @@ fn value<T>(reply: &Reply, call: &Prepared, decode: Decode<T>) -> Result<Decoded
 }
 
 /// Passes a redactor of the secret that the request had.
-fn with_redactor<R>(reply: &Reply, call: &Prepared, use_it: impl FnOnce(Redactor<'_>) -> R) -> R {
+pub(crate) fn with_redactor<R>(reply: &Reply, call: &Prepared, use_it: impl FnOnce(Redactor<'_>) -> R) -> R {
     match &reply.secret {
         Some(secret) => use_it(Redactor::new(secret.to_str().unwrap_or_default())),
         None => use_it(Redactor::new(call.client.0.keys.last().secret())),
@@ -367,6 +380,8 @@ impl<T> Response<T> {
             rate_limit: RateLimitHeaders::default(),
             attempts: 0,
             body: Bytes::new(),
+            #[cfg(feature = "journal")]
+            replayed: false,
         }
     }
 }

@@ -51,7 +51,7 @@ impl Client {
     pub fn call<T: DeserializeOwned + 'static>(&self, method: Method, path: &'static str) -> CallBuilder<T> {
         let checked = check_method(&method).and_then(|()| path::check_template(path));
         let parts = RequestParts::new(Endpoint::undeclared(method, path, &[], false));
-        let call = Prepared { client: self.clone(), parts, timeout: None, retry: None };
+        let call = Prepared::new(self.clone(), parts);
         let builder = CallBuilder { call: Arc::new(call), decode: if_unit(decode::empty).unwrap_or(decode::envelope) };
         match checked {
             Ok(()) => builder,
@@ -151,6 +151,9 @@ impl<T> CallBuilder<T> {
         T: DeserializeOwned,
     {
         self.decode = decode::raw;
+        #[cfg(feature = "journal")]
+        return self.change(|call| call.is_raw = true);
+        #[cfg(not(feature = "journal"))]
         self
     }
 

@@ -18,10 +18,15 @@ use crate::rate_limit::moment::after;
 use crate::response::decode::Reply;
 use crate::response::status::{self, ErrorContext};
 use crate::transport::error::{TransportError, seconds};
+#[cfg(feature = "journal")]
+use crate::transport::intent::Intent;
 use crate::transport::observer::{AttemptObserver, ErrorHead};
 
-/// Sends a call until it succeeds or must not be sent again.
-pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
+/// Sends a call until it succeeds or must not be sent again. `intent` is durable before each request departs.
+pub(crate) async fn execute(
+    call: Arc<Prepared>,
+    #[cfg(feature = "journal")] intent: Option<Arc<dyn Intent>>,
+) -> Result<Reply, Error> {
     let client = &*call.client.0;
     let policy = call.retry.as_ref().unwrap_or(&client.retry);
     let deadline = after(Instant::now(), call.timeout());
@@ -35,6 +40,8 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
             Err(error) => return Err(without_permit(error.with(|e| e.endpoint(call.parts.endpoint)), last, attempts)),
         };
         let observer = AttemptObserver::new(turn, client.limits.attempt_timeout, key.rotating_limiter());
+        #[cfg(feature = "journal")]
+        let observer = observer.with_intent(intent.clone());
         let observer = Arc::new(observer);
         let Failed { error, tried } = match attempt(&call, &key, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
@@ -52,6 +59,10 @@ pub(crate) async fn execute(call: Arc<Prepared>) -> Result<Reply, Error> {
         };
         if Instant::now() + wait >= deadline || needs_budget && !client.budget.withdraw() {
             return Err(error);
+        }
+        #[cfg(feature = "journal")]
+        if let Some(intent) = &intent {
+            intent.suspend(error.outcome()).await;
         }
         trace::retry(&error, wait.max(error.retry_after().unwrap_or_default()));
         sleep(wait).await;
@@ -86,7 +97,16 @@ async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserve
         return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
     }
     let (rate_limit, secret) = (observer.rate_limit(), key.rotating_secret());
-    Ok(Reply { status: head.status, headers: head.headers, body, rate_limit, attempts: 0, secret })
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body,
+        rate_limit,
+        attempts: 0,
+        secret,
+        #[cfg(feature = "journal")]
+        replayed: false,
+    })
 }
 
 /// Middleware may have sent several requests. If an earlier one may have been processed, the outcome of the last says too much.

@@ -1,7 +1,11 @@
+#[cfg(feature = "journal")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::Client;
 use crate::client::access_key::AccessKey;
+#[cfg(feature = "journal")]
+use crate::client::once::Once;
 use crate::client::retry::RetryPolicy;
 use crate::request::outgoing::OutgoingRequest;
 use crate::request::parts::RequestParts;
@@ -13,9 +17,28 @@ pub(crate) struct Prepared {
     pub(crate) parts: RequestParts,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<RetryPolicy>,
+    /// Sends the call at most once.
+    #[cfg(feature = "journal")]
+    pub(crate) once: Option<Arc<dyn Once>>,
+    /// True if the reply has no envelope.
+    #[cfg(feature = "journal")]
+    pub(crate) is_raw: bool,
 }
 
 impl Prepared {
+    pub(crate) fn new(client: Client, parts: RequestParts) -> Self {
+        Self {
+            client,
+            parts,
+            timeout: None,
+            retry: None,
+            #[cfg(feature = "journal")]
+            once: None,
+            #[cfg(feature = "journal")]
+            is_raw: false,
+        }
+    }
+
     /// The time limit of the whole call.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout.or(self.parts.endpoint.timeout()).unwrap_or(self.client.0.limits.timeout)

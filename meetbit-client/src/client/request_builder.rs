@@ -25,7 +25,7 @@ impl RequestBuilder {
     #[must_use]
     pub fn new(client: &Client, endpoint: &'static Endpoint) -> Self {
         let (client, parts) = (client.clone(), RequestParts::new(endpoint));
-        Self(Arc::new(Prepared { client, parts, timeout: None, retry: None }))
+        Self(Arc::new(Prepared::new(client, parts)))
     }
 
     /// Fills the next placeholder of the path.
@@ -83,7 +83,7 @@ impl RequestBuilder {
 
     /// Finishes a request whose reply is the value itself.
     pub fn raw<T: Reply>(self) -> Call<T> {
-        Call::new(self.finish(), decode::raw)
+        Call::new(self.finish_raw(), decode::raw)
     }
 
     /// Finishes a request whose reply has no value.
@@ -93,7 +93,16 @@ impl RequestBuilder {
 
     /// Finishes a request whose reply is taken as bytes.
     pub fn into_bytes(self) -> Call<Bytes> {
-        Call::new(self.finish(), decode::bytes)
+        Call::new(self.finish_raw(), decode::bytes)
+    }
+
+    #[cfg_attr(not(feature = "journal"), allow(unused_mut, reason = "only a journal asks for it"))]
+    fn finish_raw(mut self) -> Arc<Prepared> {
+        #[cfg(feature = "journal")]
+        {
+            self.prepared().is_raw = true;
+        }
+        self.finish()
     }
 
     fn finish(mut self) -> Arc<Prepared> {

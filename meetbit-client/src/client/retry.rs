@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    const KINDS: [ErrorKind; 15] = [
+    const KINDS: [ErrorKind; 17] = [
         ErrorKind::Config,
         ErrorKind::InvalidRequest,
         ErrorKind::Validation,
@@ -140,6 +140,8 @@ mod tests {
         ErrorKind::Timeout,
         ErrorKind::Connect,
         ErrorKind::Network,
+        ErrorKind::InDoubt,
+        ErrorKind::Journal,
     ];
     const OUTCOMES: [Outcome; 4] = [Outcome::NotSent, Outcome::Rejected, Outcome::Unknown, Outcome::Done];
 

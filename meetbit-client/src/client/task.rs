@@ -86,6 +86,12 @@ fn spawn(runtime: &Handle, call: Arc<Prepared>) -> JoinHandle<Result<Reply, Erro
 type Execution = Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 
 fn boxed(call: Arc<Prepared>) -> Execution {
+    #[cfg(feature = "journal")]
+    return match call.once.clone() {
+        Some(once) => once.execute(call),
+        None => Box::pin(execute(call, None)),
+    };
+    #[cfg(not(feature = "journal"))]
     Box::pin(execute(call))
 }
 

@@ -37,18 +37,25 @@ pub enum ErrorKind {
     Connect,
     /// The connection broke.
     Network,
+    /// An earlier call with the same key may have been processed, and nobody knows: see the feature `journal`. This call has sent
+    /// nothing.
+    InDoubt,
+    /// The journal of a call cannot be read or written: see the feature `journal`. Check [`Error::outcome`](crate::Error::outcome):
+    /// it is `NotSent` if this prevented the request, and `Done` if the reply arrived before; then
+    /// [`Error::body`](crate::Error::body) has it.
+    Journal,
 }
 
 impl ErrorKind {
     /// The outcome that such a failure usually has.
     pub(crate) fn usual_outcome(self) -> Outcome {
         match self {
-            Self::Config | Self::InvalidRequest | Self::Validation | Self::Connect => Outcome::NotSent,
+            Self::Config | Self::InvalidRequest | Self::Validation | Self::Connect | Self::Journal => Outcome::NotSent,
             Self::Unauthenticated | Self::PermissionDenied | Self::NotFound | Self::Conflict | Self::RateLimited => {
                 Outcome::Rejected
             }
             Self::Decode | Self::TooLarge => Outcome::Done,
-            Self::Server | Self::UnexpectedStatus | Self::Timeout | Self::Network => Outcome::Unknown,
+            Self::Server | Self::UnexpectedStatus | Self::Timeout | Self::Network | Self::InDoubt => Outcome::Unknown,
         }
     }
 }

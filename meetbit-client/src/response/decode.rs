@@ -28,6 +28,9 @@ pub(crate) struct Reply {
     pub(crate) attempts: u32,
     /// The secret that the request had, unless it is the client's only one.
     pub(crate) secret: Option<HeaderValue>,
+    /// True if it comes from a journal.
+    #[cfg(feature = "journal")]
+    pub(crate) replayed: bool,
 }
 
 /// Reads the value of a call. It is the only step that is generic in the value's type.
@@ -68,6 +71,8 @@ pub(crate) fn check<T: DeserializeOwned>(text: String, is_raw: bool) -> Result<(
         rate_limit: RateLimitHeaders::default(),
         attempts: 1,
         secret: None,
+        #[cfg(feature = "journal")]
+        replayed: false,
     };
     if is_raw { raw::<T>(&reply).map(drop) } else { envelope::<T>(&reply).map(drop) }
 }

@@ -69,6 +69,12 @@ impl TransportError {
         Self { source: Some(Arc::new(error)), ..failure }
     }
 
+    /// The journal does not let the request depart.
+    #[cfg(feature = "journal")]
+    pub(crate) fn journal(message: String, source: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
+        Self { source, ..Self::new(ErrorKind::Journal, Outcome::NotSent, message) }
+    }
+
     /// An error of reqwest before the head of the reply.
     pub(crate) fn sending(error: reqwest::Error) -> Self {
         let failure = if error.is_builder() {

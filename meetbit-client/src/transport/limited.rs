@@ -34,16 +34,40 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         let permit = Arc::new(observer.acquire(limiter).await?);
         let _watch = observer.watch(permit.clone());
         let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
-        let result = until(limit, &permit, pin!(request.send(permit.clone(), limit))).await;
+        #[cfg(not(feature = "journal"))]
+        let sending = request.send(permit.clone(), limit);
+        #[cfg(feature = "journal")]
+        let sending = send_durably(observer, request, permit.clone(), limit);
+        let result = until(limit, &permit, pin!(sending)).await;
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;
         match result {
-            Err(_) if permit.is_revoked() => {}
+            Err(_) if permit.is_revoked() =>
+            {
+                #[cfg(feature = "journal")]
+                if let Some(intent) = &observer.intent {
+                    intent.requeue().await;
+                }
+            }
             // The request and this call race for one decision, and the first wins. A request that is not sent by then never departs.
             Err(error) if permit.cancel() => return Err(error.not_sent()),
             result => return result,
         }
     }
+}
+
+/// Sends a request after its intent is durable, if it has one. The permit is renewed meanwhile.
+#[cfg(feature = "journal")]
+async fn send_durably(
+    observer: &AttemptObserver,
+    request: &impl Exchange,
+    permit: Arc<Permit>,
+    limit: Instant,
+) -> Sent {
+    if let Some(intent) = &observer.intent {
+        intent.begin(limit).await?;
+    }
+    request.send(permit, limit).await
 }
 
 /// Drives one request until its time limit, and renews its permit until it departs.

@@ -14,6 +14,8 @@ use crate::rate_limit::permit::Permit;
 use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
+#[cfg(feature = "journal")]
+use crate::transport::intent::Intent;
 use crate::transport::limits::Limits;
 
 /// The limits of an attempt, and what has been seen of it.
@@ -27,6 +29,9 @@ pub(crate) struct AttemptObserver {
     pub(crate) attempt_timeout: Duration,
     /// The limiter of the key of this attempt, if the transport's may be that of another key.
     limiter: Option<Limiter>,
+    /// What must be durable before a request of the attempt departs.
+    #[cfg(feature = "journal")]
+    pub(crate) intent: Option<Arc<dyn Intent>>,
     observed: Mutex<Observed>,
 }
 
@@ -49,7 +54,12 @@ pub(crate) struct Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        if !self.permit.cancel() && !self.permit.is_rejected() {
+        let is_kept_back = self.permit.cancel();
+        #[cfg(feature = "journal")]
+        if let Some(intent) = self.observer.intent.as_ref().filter(|_| is_kept_back) {
+            intent.kept_back();
+        }
+        if !is_kept_back && !self.permit.is_rejected() {
             self.observer.observed().may_have_acted = true;
         }
     }
@@ -73,7 +83,19 @@ pub(crate) struct ErrorHead {
 
 impl AttemptObserver {
     pub(crate) fn new(turn: Turn, attempt_timeout: Duration, limiter: Option<Limiter>) -> Self {
-        Self { turn, attempt_timeout, limiter, observed: Mutex::default() }
+        Self {
+            turn,
+            attempt_timeout,
+            limiter,
+            #[cfg(feature = "journal")]
+            intent: None,
+            observed: Mutex::default(),
+        }
+    }
+
+    #[cfg(feature = "journal")]
+    pub(crate) fn with_intent(self, intent: Option<Arc<dyn Intent>>) -> Self {
+        Self { intent, ..self }
     }
 
     /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the

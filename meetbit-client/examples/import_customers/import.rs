@@ -1,0 +1,189 @@
+//! Sends the rows.
+
+use meetbit_client::{Customers, Error, ErrorKind, Outcome, Response};
+use tokio::signal;
+use tokio::task::{JoinError, JoinSet};
+
+use crate::arguments::Arguments;
+use crate::check::Checked;
+use crate::keys::{self, Keys};
+use crate::place::{Place, shown};
+use crate::progress::{Counts, Progress};
+use crate::rejected::Rejected;
+use crate::table::Table;
+
+/// Calls at once. The limit of the key is 5 a second, so this uses it in full if an answer takes up to 3 seconds.
+const UNDER_WAY: usize = 16;
+/// So many equal refusals in a row stop the import.
+const EQUAL: u32 = 3;
+
+/// What became of the rows.
+pub(crate) struct Summary {
+    counts: Counts,
+    rows: u64,
+    rejected: Option<String>,
+    stopped: Option<String>,
+}
+
+/// A row whose call has ended.
+struct Done {
+    cells: csv::StringRecord,
+    line: u64,
+    key: String,
+    result: Result<Response<meetbit_client::Customer>, Error>,
+}
+
+struct Import<'a> {
+    place: &'a Place,
+    has_key: bool,
+    counts: Counts,
+    progress: Progress,
+    rejected: Rejected,
+    refusals: Refusals,
+    /// Why no more rows are taken.
+    stopped: Option<String>,
+}
+
+pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Checked) -> Result<Summary, String> {
+    let mut table = Table::open(&arguments.file, arguments.key.as_deref())?;
+    let mut keys = Keys::new(checked.repeated.iter().copied());
+    let mut import = Import {
+        place,
+        has_key: arguments.key.is_some(),
+        counts: Counts::default(),
+        progress: Progress::start(checked.rows),
+        rejected: Rejected::new(&arguments.file, &table),
+        refusals: Refusals::default(),
+        stopped: None,
+    };
+    let mut calls = JoinSet::new();
+    let mut interrupt = std::pin::pin!(signal::ctrl_c());
+    let mut is_interrupted = false;
+    loop {
+        while import.stopped.is_none() && calls.len() < import.under_way() {
+            let Some(row) = table.next()? else { break };
+            let customer = table.columns.customer(&row.cells);
+            let hash = keys::hash(&table.columns, &row.cells, &customer)?;
+            let key = keys.next(&table.columns, &row.cells, hash);
+            let call = place.client.create_customer(&customer).once(&place.journal, &*key);
+            calls.spawn(async move { Done { cells: row.cells, line: row.line, key, result: call.send().await } });
+        }
+        tokio::select! {
+            done = calls.join_next() => match done {
+                Some(done) => import.take(done).await?,
+                None => break,
+            },
+            _ = &mut interrupt, if !is_interrupted => {
+                is_interrupted = true;
+                import.stop("interrupted; calls that are under way may end".to_owned());
+            }
+        }
+    }
+    import.progress.end();
+    let rejected = import.rejected.path().map(|path| path.display().to_string());
+    Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
+}
+
+impl Import<'_> {
+    /// The number of calls at once. While rows are refused, or none has been accepted yet, it is one row after the other, because
+    /// refusals count against the limit too.
+    fn under_way(&self) -> usize {
+        let is_accepted = self.counts.created + self.counts.already_there > 0 && self.refusals.number == 0;
+        if is_accepted { UNDER_WAY } else { 1 }
+    }
+
+    async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
+        let Done { cells, line, key, result } = done.map_err(|error| error.to_string())?;
+        match result {
+            Ok(response) => {
+                self.refusals.end();
+                let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
+                *count += 1;
+            }
+            Err(error) => self.failed(&cells, line, &key, error).await?,
+        }
+        self.progress.show(&self.counts);
+        Ok(())
+    }
+
+    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: Error) -> Result<(), String> {
+        let is_refused = matches!(error.outcome(), Outcome::Rejected)
+            || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
+        let stops =
+            matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::PermissionDenied | ErrorKind::Journal);
+        let repeated = error.kind() != ErrorKind::InDoubt && self.refusals.add(&error);
+        if is_refused && !stops && error.kind() != ErrorKind::RateLimited {
+            self.counts.rejected += 1;
+            self.rejected.add(cells, &error.to_string())?;
+            if self.has_key && error.outcome() == Outcome::Rejected {
+                // The row may be corrected and keeps its key. Nothing has happened under it.
+                let _is_only_tidier = self.place.journal.forget(key).await;
+            }
+        } else if matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected) {
+            self.counts.not_sent += 1;
+        } else {
+            self.counts.in_doubt += 1;
+            self.progress.say(&format!("line {line} (key `{key}`): {error}"));
+        }
+        if stops {
+            self.stop(shown(error));
+        } else if repeated {
+            self.stop(format!("{EQUAL} rows in a row failed in the same way: {}", shown(error)));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, why: String) {
+        if self.stopped.is_none() {
+            self.progress.say(&format!("no more rows are taken: {why}"));
+            self.stopped = Some(why);
+        }
+    }
+}
+
+/// Refusals in a row. Rows that the client refuses by itself do not count, because they cost nothing.
+#[derive(Default)]
+struct Refusals {
+    last: Option<String>,
+    number: u32,
+}
+
+impl Refusals {
+    fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    /// True if it is the last that is borne.
+    fn add(&mut self, error: &Error) -> bool {
+        if error.attempts() == 0 && matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest) {
+            return false;
+        }
+        let text = format!("{:?} {:?} {error}", error.kind(), error.status());
+        self.number = if self.last.as_ref() == Some(&text) { self.number + 1 } else { 1 };
+        self.last = Some(text);
+        self.number >= EQUAL
+    }
+}
+
+impl Summary {
+    /// True if every row is a customer.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.counts.created + self.counts.already_there == self.rows
+    }
+
+    pub(crate) fn print(&self, arguments: &Arguments) {
+        println!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text());
+        if let Some(path) = &self.rejected {
+            println!("the rejected rows and the reasons are in `{path}`");
+        }
+        if self.counts.in_doubt > 0 {
+            println!(
+                "look whether the rows in doubt were created, and resolve them with `Journal::resolve` of `{}`",
+                arguments.journal.display()
+            );
+        }
+        if self.stopped.is_some() || self.counts.not_sent > 0 {
+            println!("the import is not complete; the same command resumes it");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Imports customers from a CSV file, each at most once: the import can be killed at any moment, and the same command resumes it.
+//!
+//! ```sh
+//! cargo run -p meetbit-client --features journal,sandbox --example import_customers -- \
+//!     meetbit-client/examples/import_customers/customers.csv
+//! ```
+//!
+//! `--help` lists the options.
+
+mod arguments;
+mod check;
+mod columns;
+mod import;
+mod keys;
+mod place;
+mod progress;
+mod rejected;
+mod table;
+
+use std::env;
+use std::process::ExitCode;
+
+use crate::arguments::{Arguments, Command, USAGE};
+use crate::place::Place;
+
+/// The import cannot start.
+const CANNOT_START: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match arguments::parse(env::args().skip(1)) {
+        Ok(Command::Import(arguments)) => arguments,
+        Ok(Command::Help) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(mistake) => {
+            eprintln!("{mistake}\n\n{USAGE}");
+            return ExitCode::from(CANNOT_START);
+        }
+    };
+    match run(&arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(CANNOT_START)
+        }
+    }
+}
+
+/// True if every row is imported.
+async fn run(arguments: &Arguments) -> Result<bool, String> {
+    if arguments.file.file_name() == Some(rejected::NAME.as_ref()) {
+        let name = rejected::NAME;
+        return Err(format!(
+            "rename the file first, because the import writes the rejected rows to `{name}` beside it"
+        ));
+    }
+    let place = Place::open(arguments).await?;
+    let checked = check::check(arguments, &place.client)?;
+    if arguments.dry_run {
+        println!("{} rows, {} of them not valid; nothing was sent", checked.rows, checked.invalid);
+        return Ok(checked.invalid == 0);
+    }
+    let summary = import::import(arguments, &place, &checked).await?;
+    summary.print(arguments);
+    Ok(summary.is_complete())
+}

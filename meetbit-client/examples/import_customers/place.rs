@@ -1,0 +1,94 @@
+//! The tenant, the journal and the limit.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use meetbit_client::journal::Journal;
+use meetbit_client::sandbox::Sandbox;
+use meetbit_client::{Client, ClientBuilder, Error, FileLimit, RetryPolicy};
+
+use crate::arguments::Arguments;
+
+const VARIABLES: [&str; 4] =
+    ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET", "MEETBIT_BASE_URL"];
+
+/// A row waits this long for its turn, for a `Retry-After`, and for another process that has it under way.
+const TURN: Duration = Duration::from_secs(15 * 60);
+/// An answer takes less. What was under way at a crash is known to be in doubt when this is over.
+const ANSWER: Duration = Duration::from_secs(15);
+
+pub(crate) struct Place {
+    pub(crate) client: Client,
+    pub(crate) journal: Journal,
+    _sandbox: Option<Sandbox>,
+}
+
+impl Place {
+    pub(crate) async fn open(arguments: &Arguments) -> Result<Self, String> {
+        let is_sandbox = VARIABLES.iter().all(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
+        let mut files = Files::beside(&arguments.journal);
+        let (sandbox, builder) = if is_sandbox {
+            eprintln!(
+                "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends."
+            );
+            files = Files::beside(&with_suffix(&arguments.journal, ".sandbox"));
+            files.remove();
+            let sandbox = Sandbox::start().await.map_err(shown)?;
+            let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
+            let builder = builder.credentials(sandbox.credentials());
+            (Some(sandbox), builder)
+        } else {
+            (None, ClientBuilder::from_env().map_err(shown)?)
+        };
+        let limit = FileLimit::open(&files.limit).map_err(shown)?;
+        let retry = RetryPolicy::default().max_attempts(10).max_wait(TURN);
+        let builder = builder.shared_limit(limit).timeout(TURN).attempt_timeout(ANSWER).retry(retry);
+        let client = builder.build().map_err(shown)?;
+        let journal = if arguments.dry_run {
+            Journal::in_memory()
+        } else {
+            Journal::open(&files.journal).await.map_err(shown)?
+        };
+        Ok(Self { client, journal, _sandbox: sandbox })
+    }
+}
+
+/// The files of an import. The limit is beside the journal, so that a `Retry-After` outlasts the program too.
+struct Files {
+    journal: PathBuf,
+    limit: PathBuf,
+}
+
+impl Files {
+    fn beside(journal: &Path) -> Self {
+        Self { journal: journal.to_owned(), limit: with_suffix(journal, ".limit.json") }
+    }
+
+    fn remove(&self) {
+        for suffix in ["", "-wal", "-shm", ".limit.json", ".limit.json.lock"] {
+            let _may_not_exist = fs::remove_file(with_suffix(&self.journal, suffix));
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// An error with its causes.
+pub(crate) fn shown(error: Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(this) = cause {
+        let reason = this.to_string();
+        if !text.contains(&reason) {
+            text = format!("{text}\n  because: {reason}");
+        }
+        cause = this.source();
+    }
+    text
+}

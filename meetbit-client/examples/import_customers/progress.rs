@@ -1,0 +1,85 @@
+//! How far the import is, on standard error.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A program that is no terminal gets a line this often.
+const LINE: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) created: u64,
+    pub(crate) already_there: u64,
+    pub(crate) rejected: u64,
+    pub(crate) in_doubt: u64,
+    pub(crate) not_sent: u64,
+}
+
+impl Counts {
+    pub(crate) fn all(&self) -> u64 {
+        self.created + self.already_there + self.rejected + self.in_doubt + self.not_sent
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let Self { created, already_there, rejected, in_doubt, not_sent } = self;
+        let rest = if *not_sent > 0 { format!(", {not_sent} not sent") } else { String::new() };
+        format!("{created} created, {already_there} already there, {rejected} rejected, {in_doubt} in doubt{rest}")
+    }
+}
+
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    rows: u64,
+    started: Instant,
+    last_line: Instant,
+}
+
+impl Progress {
+    pub(crate) fn start(rows: u64) -> Self {
+        let bar = ProgressBar::with_draw_target(Some(rows), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{bar:30} {pos} of {len}, {per_sec}, {eta} left: {msg}");
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = (!bar.is_hidden()).then_some(bar);
+        if bar.is_none() {
+            eprintln!("importing {rows} rows");
+        }
+        Self { bar, rows, started: Instant::now(), last_line: Instant::now() }
+    }
+
+    pub(crate) fn show(&mut self, counts: &Counts) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(counts.text());
+                bar.set_position(counts.all());
+            }
+            None if self.last_line.elapsed() >= LINE => {
+                self.last_line = Instant::now();
+                eprintln!("{}", self.line(counts));
+            }
+            None => {}
+        }
+    }
+
+    /// Says something without disturbing the bar.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    fn line(&self, counts: &Counts) -> String {
+        let done = counts.all();
+        let rate = done as f64 / self.started.elapsed().as_secs_f64();
+        let left = self.rows.saturating_sub(done) as f64 / rate;
+        format!("{done} of {}, {rate:.1} a second, {left:.0} s left: {}", self.rows, counts.text())
+    }
+}

@@ -1,0 +1,47 @@
+//! `Call::once`.
+
+use std::sync::Arc;
+
+use crate::client::call::Call;
+use crate::journal::Journal;
+use crate::journal::session::Key;
+
+impl<T> Call<T> {
+    /// Sends the call at most once under this key, over crashes, restarts and concurrent processes, and returns the same reply
+    /// each time.
+    ///
+    /// `key` is your own id for the operation, such as `"crm:42"`. The [journal](crate::journal) records what happens under
+    /// it:
+    ///
+    /// | the journal has for the key | the call |
+    /// |---|---|
+    /// | nothing | is sent. The intent is durable before the first byte leaves, and the end before the call returns |
+    /// | a reply | returns it, with [`Response::replayed`](crate::Response::replayed), and sends nothing |
+    /// | a request that was rejected, or that provably was not sent | is sent again |
+    /// | a request whose outcome is unknown, or whose process died | fails with [`InDoubt`](crate::ErrorKind::InDoubt), and sends nothing |
+    /// | a request that is under way | waits for its end, within its own time limit |
+    /// | a request of another endpoint, URL or body | fails with [`InvalidRequest`](crate::ErrorKind::InvalidRequest), and sends nothing |
+    ///
+    /// If the journal cannot be read or written, the call fails with [`Journal`](crate::ErrorKind::Journal). Then nothing was
+    /// sent, or the error has the outcome and the [`body`](crate::Error::body) of the reply.
+    ///
+    /// Headers are no part of the request that a key belongs to.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::journal::Journal;
+    /// use meetbit_client::{Customers, NewCustomer};
+    ///
+    /// let journal = Journal::open("meetbit-journal.sqlite").await?;
+    /// let ada = NewCustomer::new().first_name("Ada");
+    /// let customer = client.create_customer(&ada).once(&journal, "crm:42").await?;
+    /// # let _ = customer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn once(self, journal: &Journal, key: impl Into<String>) -> Self {
+        let key = Key { store: journal.store(), key: key.into().into() };
+        self.change(|call| call.once = Some(Arc::new(key)))
+    }
+}

@@ -1,0 +1,232 @@
+//! The store in a SQLite file.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row, query, raw_sql};
+use tokio::time::{Instant, sleep};
+
+use crate::journal::store::{BoxError, Entry};
+use crate::journal::worker::{Answer, Database, Failure, Question};
+
+/// Marks the file as a journal: "MbJ1".
+const APPLICATION: i64 = 0x4d62_4a31;
+/// The version of the table.
+const VERSION: i64 = 1;
+/// One attempt waits this long for the file's lock.
+const LOCK: Duration = Duration::from_millis(200);
+/// Opening waits this long for the file's lock.
+const OPENING: Duration = Duration::from_secs(10);
+
+const TABLE: &str = "
+    CREATE TABLE meetbit_journal (
+        key TEXT PRIMARY KEY NOT NULL,
+        tag INTEGER NOT NULL,
+        finished INTEGER NOT NULL,
+        changed INTEGER NOT NULL,
+        record BLOB NOT NULL
+    );
+    CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed) WHERE finished = 0;
+    PRAGMA application_id = 1298287153;
+    PRAGMA user_version = 1;
+";
+
+/// A file with a journal.
+pub(crate) struct SqliteFile {
+    path: PathBuf,
+    connection: SqliteConnection,
+}
+
+impl SqliteFile {
+    /// Opens the file, or makes it.
+    pub(crate) async fn open(path: PathBuf) -> Result<Self, BoxError> {
+        let failed = |error: BoxError| -> BoxError { format!("`{}` {error}", path.display()).into() };
+        make(&path).map_err(|error| failed(format!("cannot be opened: {error}").into()))?;
+        let started = Instant::now();
+        loop {
+            match Self::connect(&path).await {
+                Ok(connection) => return Ok(Self { path, connection }),
+                Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(LOCK / 4).await,
+                Err(error) => return Err(failed(explain(&error))),
+            }
+        }
+    }
+
+    async fn connect(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(LOCK)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON") // what is deleted is personal data
+            .disable_statement_logging();
+        let mut connection = options.connect().await?;
+        raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+        prepare(&mut connection).await?;
+        raw_sql("COMMIT").execute(&mut connection).await?;
+        Ok(connection)
+    }
+
+    async fn answer_one(&mut self, question: &Question) -> Result<Answer, sqlx::Error> {
+        let connection = &mut self.connection;
+        match question {
+            Question::Get { key } => {
+                let sql = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE key = ?";
+                let row = query(sql).bind(&**key).fetch_optional(connection).await?;
+                Ok(Answer::Entry(row.map(|row| entry(&row)).transpose()?.map(|(_, entry)| entry)))
+            }
+            Question::Swap { key, expected, new } => swap(connection, key, *expected, new.as_ref()).await,
+            Question::Unfinished => {
+                let sql = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE finished = 0 ORDER BY changed";
+                let rows = query(sql).fetch_all(connection).await?;
+                Ok(Answer::Entries(rows.iter().map(entry).collect::<Result<_, _>>()?))
+            }
+            Question::Purge { before } => {
+                let sql = "DELETE FROM meetbit_journal WHERE finished = 1 AND changed < ?";
+                let done = query(sql).bind(before).execute(connection).await?;
+                Ok(Answer::Purged(done.rows_affected()))
+            }
+        }
+    }
+
+    async fn transaction(&mut self, questions: &[Question]) -> Result<Vec<Answer>, sqlx::Error> {
+        let is_change = questions.iter().any(Question::is_change);
+        if is_change {
+            raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
+        }
+        let mut answers = Vec::with_capacity(questions.len());
+        for question in questions {
+            answers.push(self.answer_one(question).await?);
+        }
+        if is_change {
+            raw_sql("COMMIT").execute(&mut self.connection).await?;
+        }
+        Ok(answers)
+    }
+}
+
+impl Database for SqliteFile {
+    async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Answer>, Failure> {
+        let result = self.transaction(questions).await;
+        if result.is_err() {
+            // SQLite has rolled back by itself after some errors, and then has nothing to roll back.
+            let _already_done = raw_sql("ROLLBACK").execute(&mut self.connection).await;
+        }
+        result.map_err(|error| Failure {
+            is_temporary: is_locked(&error),
+            error: format!("`{}` {}", self.path.display(), explain(&error)).into(),
+        })
+    }
+}
+
+async fn swap(
+    connection: &mut SqliteConnection,
+    key: &str,
+    expected: Option<i64>,
+    new: Option<&Entry>,
+) -> Result<Answer, sqlx::Error> {
+    let done = match (expected, new) {
+        (None, Some(new)) => {
+            let sql = "INSERT INTO meetbit_journal (key, tag, finished, changed, record) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT (key) DO NOTHING";
+            let insert = query(sql).bind(key).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
+            insert.execute(&mut *connection).await?
+        }
+        (Some(expected), Some(new)) => {
+            let sql =
+                "UPDATE meetbit_journal SET tag = ?, finished = ?, changed = ?, record = ? WHERE key = ? AND tag = ?";
+            let update = query(sql).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
+            update.bind(key).bind(expected).execute(&mut *connection).await?
+        }
+        (Some(expected), None) => {
+            let sql = "DELETE FROM meetbit_journal WHERE key = ? AND tag = ?";
+            query(sql).bind(key).bind(expected).execute(&mut *connection).await?
+        }
+        (None, None) => {
+            let row = query("SELECT 1 FROM meetbit_journal WHERE key = ?").bind(key).fetch_optional(connection).await?;
+            return Ok(Answer::Swapped(row.is_none()));
+        }
+    };
+    let is_done = done.rows_affected() == 1;
+    let Some(new) = new.filter(|_| !is_done) else { return Ok(Answer::Swapped(is_done)) };
+    let sql = "SELECT 1 FROM meetbit_journal WHERE key = ? AND tag = ?";
+    let row = query(sql).bind(key).bind(new.tag).fetch_optional(connection).await?;
+    Ok(Answer::Swapped(row.is_some()))
+}
+
+fn entry(row: &SqliteRow) -> Result<(String, Entry), sqlx::Error> {
+    let entry =
+        Entry { tag: row.try_get(1)?, finished: row.try_get(2)?, changed: row.try_get(3)?, record: row.try_get(4)? };
+    Ok((row.try_get(0)?, entry))
+}
+
+/// Makes the table in an empty file, and refuses a file of another program or a newer version.
+async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let application = number(connection, "PRAGMA application_id").await?;
+    let version = number(connection, "PRAGMA user_version").await?;
+    let tables = number(connection, "SELECT count(*) FROM sqlite_schema").await?;
+    match (application, version) {
+        (APPLICATION, VERSION) => Ok(()),
+        (APPLICATION, newer) if newer > VERSION => {
+            let text =
+                format!("was made by a newer version of this crate: its version is {newer}, this one knows {VERSION}");
+            Err(sqlx::Error::Configuration(text.into()))
+        }
+        (0, 0) if tables == 0 => raw_sql(TABLE).execute(connection).await.map(drop),
+        _ => Err(sqlx::Error::Configuration("is the database of another program".into())),
+    }
+}
+
+async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<i64, sqlx::Error> {
+    query(sql).fetch_one(connection).await?.try_get(0)
+}
+
+/// Makes the file, or takes it from the eyes of others. SQLite gives its other files the same permissions.
+fn make(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if file.metadata()?.permissions().mode() & 0o077 != 0 {
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
+        }
+    }
+    #[cfg(not(unix))]
+    drop(file);
+    Ok(())
+}
+
+/// SQLite's primary result code, if the error is one of SQLite's.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse::<u32>().ok().map(|extended| extended & 0xff)
+}
+
+/// Another connection holds the lock.
+fn is_locked(error: &sqlx::Error) -> bool {
+    matches!(code(error), Some(5 | 6))
+}
+
+/// What follows the path of the file.
+fn explain(error: &sqlx::Error) -> BoxError {
+    let what = match code(error) {
+        Some(5 | 6) => "is locked by another process",
+        Some(8) => "cannot be written: it is read-only",
+        Some(10) => "cannot be read or written",
+        Some(11) => "is corrupt",
+        Some(13) => "cannot be written: the disk is full",
+        Some(14) => "cannot be opened: its directory must exist, and this user must be able to write in it",
+        Some(26) => "is no journal, and no database either",
+        _ => match error {
+            sqlx::Error::Configuration(text) => return text.to_string().into(),
+            _ => "cannot be used",
+        },
+    };
+    format!("{what} ({error})").into()
+}

@@ -1,0 +1,26 @@
+//! The seam for what must be durable before a request departs.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::time::Instant;
+
+use crate::error::Outcome;
+use crate::transport::error::TransportError;
+
+/// Records that a request is about to be sent. The room `journal` implements it.
+pub(crate) trait Intent: fmt::Debug + Send + Sync {
+    /// Makes the intent durable. A request of the attempt departs only after it. It runs while a permit is held. `limit` is the
+    /// end of the request's time.
+    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send + '_>>;
+
+    /// A request that has begun ends before it has departed, so it never departs.
+    fn kept_back(&self);
+
+    /// A request that has begun waits for another permit. It has not departed.
+    fn requeue(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// The attempt has ended with this outcome, and another one follows.
+    fn suspend(&self, outcome: Outcome) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}

@@ -1,0 +1,31 @@
+//! A directory for one test.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+/// A directory that is removed with its contents.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        let path = env::temp_dir().join(format!("journal-{:016x}", fastrand::u64(..)));
+        fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.0.join("journal.sqlite")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _may_be_in_use = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,11 @@
+//! The journal: a call under a key happens at most once. Promise 28.
+
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod crashes;
+mod directory;
+mod postgres;
+mod process;
+mod processes;
+mod states;
+mod stores;
