@@ -21,6 +21,8 @@ pub(crate) struct Models<'d> {
     used_renames: BTreeSet<String>,
     /// The code of each model by its name; `None` while it is written.
     models: IndexMap<String, Option<String>>,
+    /// The types of schemas, by the names of their models, so that each schema is written once.
+    types: BTreeMap<String, Vec<(Schema, Use, Type)>>,
 }
 
 /// A type as a field, an argument or a reply has it.
@@ -54,7 +56,7 @@ impl Type {
 
 impl<'d> Models<'d> {
     pub(crate) fn new(document: &'d Document, renames: &'d BTreeMap<String, String>) -> Self {
-        Self { document, renames, used_renames: BTreeSet::new(), models: IndexMap::new() }
+        Self { document, renames, used_renames: BTreeSet::new(), models: IndexMap::new(), types: BTreeMap::new() }
     }
 
     /// The code of all models.
@@ -114,6 +116,19 @@ impl<'d> Models<'d> {
     }
 
     fn inline(&mut self, schema: &Schema, hint: &str, purpose: Use) -> Result<Type, String> {
+        let known = self.types.get(hint).into_iter().flatten();
+        let mut same = known.filter(|(other, other_purpose, _)| *other_purpose == purpose && other == schema);
+        if let Some((.., of_type)) = same.next() {
+            return Ok(of_type.clone());
+        }
+        let of_type = self.written(schema, hint, purpose)?;
+        if !of_type.name.starts_with("Box<") {
+            self.types.entry(hint.to_owned()).or_default().push((schema.clone(), purpose, of_type.clone()));
+        }
+        Ok(of_type)
+    }
+
+    fn written(&mut self, schema: &Schema, hint: &str, purpose: Use) -> Result<Type, String> {
         let alternatives = schema.alternatives();
         if let [only] = alternatives[..] {
             return self.of(only, hint, purpose);
@@ -161,7 +176,7 @@ impl<'d> Models<'d> {
             return Ok((false, Type::owned(format!("Box<{name}>"))));
         }
         let known = self.models.get(&name).cloned().flatten();
-        self.models.entry(name.clone()).or_insert(None);
+        self.models.insert(name.clone(), None);
         let (code, has_default) = write(self, &name)?;
         if known.is_some_and(|known| known != code) {
             return Err(format!(
