@@ -1,5 +1,7 @@
 //! The SDK's endpoints against the document, by the client's own conformance.
 
+use std::collections::BTreeSet;
+
 use meetbit_client::conformance::{Conformance, reply, request};
 use meetbit_client::jiff::Timestamp;
 use meetbit_client::{
@@ -21,16 +23,17 @@ fn every_call_and_every_reply_fits_the_document() {
     }
 }
 
-/// What the client's conformance does not compare, because the document says it in extensions of its own.
+/// What the client's conformance does not compare: the document's own extensions, and query parameters that a `#[query]` struct
+/// lacks.
 #[test]
-fn conditional_permissions_and_evidence_are_those_of_the_document() {
+fn conditional_permissions_evidence_and_fields_of_the_query_are_those_of_the_document() {
     assert_eq!(differences(&Document::read()), [""; 0]);
 }
 
 #[test]
-fn every_difference_of_permissions_and_evidence_is_noticed() {
+fn every_difference_of_them_is_noticed() {
     type Change = fn(&mut Value);
-    let changes: [(Change, &str); 2] = [
+    let changes: [(Change, &str); 3] = [
         (
             |d| d["paths"]["/users"]["post"]["x-conditional-permissions"] = json!({}),
             "POST /users: permissions of the body differ",
@@ -38,6 +41,13 @@ fn every_difference_of_permissions_and_evidence_is_noticed() {
         (
             |d| d["paths"]["/calendars/{calendar_id}/events"]["get"]["x-unknown"] = json!(""),
             "GET /calendars/{calendar_id}/events: evidence of `events.read.*` differs",
+        ),
+        (
+            |d| {
+                let parameters = d["paths"]["/users"]["get"]["parameters"].as_array_mut().unwrap();
+                parameters.push(json!({"name": "cursor", "in": "query"}));
+            },
+            "GET /users: query parameters differ",
         ),
     ];
     for (change, difference) in changes {
@@ -104,8 +114,16 @@ fn in_detail(theirs: &document::Operation<'_>, call: &Operation) -> Vec<String> 
     let conditional: Vec<_> = conditional.filter_map(|(_, permission)| permission.as_str()).collect();
     let inferred = theirs.value["x-unknown"].as_str().is_some_and(|text| text.contains("The permission is inferred."));
     let of_body = (of_body.collect::<Vec<_>>() != conditional).then(|| "permissions of the body differ".to_owned());
+    let pairs = call.request.as_ref().unwrap().uri().query().unwrap_or_default().split('&');
+    let query: BTreeSet<_> = pairs.filter(|pair| !pair.is_empty()).filter_map(|pair| pair.split('=').next()).collect();
+    let is_query = query == theirs.parameters("query").into_iter().collect();
+    let query = (!is_query).then(|| "query parameters differ".to_owned());
     let evidence = call.permissions.iter().filter(|permission| permission.is_documented() == inferred);
-    of_body.into_iter().chain(evidence.map(|permission| format!("evidence of `{permission}` differs"))).collect()
+    of_body
+        .into_iter()
+        .chain(query)
+        .chain(evidence.map(|permission| format!("evidence of `{permission}` differs")))
+        .collect()
 }
 
 /// The words that a type knows: serde lists them where it is given another.

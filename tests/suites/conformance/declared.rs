@@ -1,6 +1,12 @@
 //! What the example `declare` prints for MeetBit's document. `suites/docs/declare.rs` checks that the file is current.
 
-#[allow(dead_code, unreachable_pub, clippy::doc_markdown, reason = "it is printed, and its texts are the document's")]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::doc_markdown,
+    clippy::struct_field_names,
+    reason = "it is printed, and its texts are the document's"
+)]
 mod meetbit;
 
 use std::fs;

@@ -86,6 +86,16 @@ impl Document {
 }
 
 impl<'a> Operation<'a> {
+    /// The names of its parameters in `place`.
+    pub(crate) fn parameters(&self, place: &str) -> Vec<&'a str> {
+        let parameters = self.value["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters.map(|parameter| resolve(self.document, parameter));
+        parameters
+            .filter(|parameter| parameter["in"] == place)
+            .map(|parameter| parameter["name"].as_str().unwrap())
+            .collect()
+    }
+
     /// The schema of one of its parameters.
     pub(crate) fn parameter(&self, name: &str) -> &'a Value {
         let parameters = self.value["parameters"].as_array().unwrap().iter();

@@ -93,6 +93,9 @@ fn a_body_with_a_mistake_does_not_fit() {
     }
 }
 
+/// The bodies of each kind that the client's own conformance sees, which is slower than `jsonschema`.
+const COMPARED: u32 = 64;
+
 /// What is sent fits, as `jsonschema` and the client's own conformance see it; what does not fit is refused before it is sent.
 fn fits<B, T>(method: &str, path: &str, bodies: impl Strategy<Value = B>, call: impl Fn(&Client, &B) -> Call<T>)
 where
@@ -109,7 +112,7 @@ where
             Ok(_) => {
                 let mut body = body(&call);
                 let is_plain = read_as_laravel_reads(&mut body);
-                if is_plain && body == self::body(&call) {
+                if sent.get() < COMPARED && is_plain && body == self::body(&call) {
                     let found = request(&letter, &call).differences();
                     assert_eq!(found, [""; 0], "{body}");
                 }

@@ -114,8 +114,8 @@ fn a_crate_outside_the_workspace_declares_seventeen_endpoints_and_finds_thirty_c
 }
 
 fn check(file: &Path) -> Run {
-    let renames: String = RENAMES.iter().map(|rename| format!(" --rename {rename}")).collect();
-    run("declare", &format!("{}{renames} --check {}", document().display(), file.display()))
+    let renames = RENAMES.join(" --rename ");
+    run("declare", &format!("{} --rename {renames} --check {}", document().display(), file.display()))
 }
 
 fn tests() -> PathBuf {
