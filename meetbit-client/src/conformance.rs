@@ -64,6 +64,7 @@ mod check;
 mod compare;
 mod document;
 mod format;
+mod parameter;
 mod reply;
 mod sample;
 mod schema;

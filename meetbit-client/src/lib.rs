@@ -117,7 +117,7 @@
 //! | `rustls-no-provider` | TLS by rustls and the provider that the application installs, without the C code of aws-lc-rs | `default-features = false`; `ring::default_provider().install_default()` |
 //! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
-//! | `conformance` | the module [`conformance`]: declared endpoints against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
+//! | `conformance` | the module [`conformance`]: declared endpoints, calls and models against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
 //! | `redis` | [`RedisLimit`]: one limit for the processes of many machines | `builder.shared_limit(RedisLimit::connect(url).await?)` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |

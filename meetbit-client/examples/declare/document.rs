@@ -50,7 +50,8 @@ pub(crate) struct PathItem {
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct Operation {
-    pub(crate) operation_id: Option<String>,
+    #[serde(rename = "operationId")]
+    pub(crate) id: Option<String>,
     pub(crate) summary: Option<String>,
     pub(crate) description: Option<String>,
     pub(crate) tags: Vec<String>,

@@ -1,6 +1,7 @@
 //! Traits: a method for each operation.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use indexmap::IndexMap;
 
@@ -106,7 +107,7 @@ impl Method<'_> {
 
     /// From `operationId`, else from `summary`, else from method and path.
     fn method_name(&self) -> String {
-        let named = self.operation.operation_id.as_deref().or(self.operation.summary.as_deref()).map(snake);
+        let named = self.operation.id.as_deref().or(self.operation.summary.as_deref()).map(snake);
         named.filter(|name| !name.is_empty()).unwrap_or_else(|| snake(&format!("{} {}", self.name, self.path)))
     }
 
@@ -230,7 +231,7 @@ impl Method<'_> {
                 let rename = if unraw(&rust) == parameter.name { "" } else { &rename };
                 let of_type = Type { nullable: !parameter.required, ..of_type }.in_reply();
                 let docs = docs(description(parameter), "");
-                code.push_str(&format!("{docs}{rename}pub {rust}: {of_type},\n"));
+                let _ = writeln!(code, "{docs}{rename}pub {rust}: {of_type},"); // a `String` takes any text
             }
             let default = if fields.iter().any(|field| field.required) { "" } else { "Default, " };
             let docs = format!(

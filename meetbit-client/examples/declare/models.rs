@@ -20,7 +20,9 @@ pub(crate) struct Models<'d> {
     renames: &'d BTreeMap<String, String>,
     used_renames: BTreeSet<String>,
     /// The code of each model by its name; `None` while it is written.
-    models: IndexMap<String, Option<String>>,
+    written: IndexMap<String, Option<String>>,
+    /// The types of schemas, by the names of their models, so that each schema is written once.
+    types: BTreeMap<String, Vec<(Schema, Use, Type)>>,
 }
 
 /// A type as a field, an argument or a reply has it.
@@ -54,7 +56,7 @@ impl Type {
 
 impl<'d> Models<'d> {
     pub(crate) fn new(document: &'d Document, renames: &'d BTreeMap<String, String>) -> Self {
-        Self { document, renames, used_renames: BTreeSet::new(), models: IndexMap::new() }
+        Self { document, renames, used_renames: BTreeSet::new(), written: IndexMap::new(), types: BTreeMap::new() }
     }
 
     /// The code of all models.
@@ -66,7 +68,7 @@ impl<'d> Models<'d> {
         if let Some(old) = unused.first() {
             return Err(format!("there is no model `{old}` to rename"));
         }
-        Ok(self.models.into_values().flatten().collect::<Vec<_>>().join("\n"))
+        Ok(self.written.into_values().flatten().collect::<Vec<_>>().join("\n"))
     }
 
     /// The type of a schema. `hint` names the model of a schema without a name.
@@ -83,11 +85,8 @@ impl<'d> Models<'d> {
 
     /// The name of the component that a schema refers to, itself or as the only part of an `allOf`.
     fn reference_name(&self, schema: &Schema) -> Result<Option<String>, String> {
-        let reference = match (&schema.reference, &schema.all_of[..], &schema.alternatives()[..]) {
-            (Some(reference), ..) | (None, [Schema { reference: Some(reference), .. }], _) => reference,
-            (None, [], [Schema { reference: Some(reference), .. }]) => reference,
-            _ => return Ok(None),
-        };
+        let only = if let [only] = &schema.all_of[..] { only.reference.as_ref() } else { None };
+        let Some(reference) = schema.reference.as_ref().or(only) else { return Ok(None) };
         if !schema.properties.is_empty() {
             return Ok(None);
         }
@@ -114,6 +113,19 @@ impl<'d> Models<'d> {
     }
 
     fn inline(&mut self, schema: &Schema, hint: &str, purpose: Use) -> Result<Type, String> {
+        let known = self.types.get(hint).into_iter().flatten();
+        let mut same = known.filter(|(other, other_purpose, _)| *other_purpose == purpose && other == schema);
+        if let Some((.., of_type)) = same.next() {
+            return Ok(of_type.clone());
+        }
+        let of_type = self.new_type(schema, hint, purpose)?;
+        if !of_type.name.starts_with("Box<") {
+            self.types.entry(hint.to_owned()).or_default().push((schema.clone(), purpose, of_type.clone()));
+        }
+        Ok(of_type)
+    }
+
+    fn new_type(&mut self, schema: &Schema, hint: &str, purpose: Use) -> Result<Type, String> {
         let alternatives = schema.alternatives();
         if let [only] = alternatives[..] {
             return self.of(only, hint, purpose);
@@ -157,18 +169,18 @@ impl<'d> Models<'d> {
     ) -> Result<(bool, Type), String> {
         let name = self.renames.get(hint).cloned().unwrap_or_else(|| hint.to_owned());
         self.used_renames.extend(self.renames.contains_key(hint).then(|| hint.to_owned()));
-        if self.models.get(&name).is_some_and(Option::is_none) {
+        if self.written.get(&name).is_some_and(Option::is_none) {
             return Ok((false, Type::owned(format!("Box<{name}>"))));
         }
-        let known = self.models.get(&name).cloned().flatten();
-        self.models.entry(name.clone()).or_insert(None);
+        let known = self.written.get(&name).cloned().flatten();
+        self.written.insert(name.clone(), None);
         let (code, has_default) = write(self, &name)?;
         if known.is_some_and(|known| known != code) {
             return Err(format!(
                 "two models have the name `{name}`; give one another name with --rename or in the document"
             ));
         }
-        self.models.insert(name.clone(), Some(code));
+        self.written.insert(name.clone(), Some(code));
         Ok((has_default, Type::owned(name)))
     }
 
@@ -280,11 +292,10 @@ fn words_enum(name: &str, schema: &Schema, words: &[&str]) -> (String, bool) {
         }
         variants.insert(variant.replace('_', "X"), word);
     }
-    let listed: String = variants
-        .iter()
-        .map(|(variant, word)| format!("/// `{word}`\n#[serde(rename = {word:?})]\n{variant},\n"))
-        .collect();
-    let arms: String = variants.iter().map(|(variant, word)| format!("Self::{variant} => {word:?},\n")).collect();
+    let listed =
+        variants.iter().map(|(variant, word)| format!("/// `{word}`\n#[serde(rename = {word:?})]\n{variant},\n"));
+    let arms = variants.iter().map(|(variant, word)| format!("Self::{variant} => {word:?},\n"));
+    let (listed, arms) = (listed.collect::<Vec<_>>().concat(), arms.collect::<Vec<_>>().concat());
     let docs = docs(schema.description.as_deref(), "");
     let code = format!(
         "{docs}#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]\npub enum {name} {{\n{listed}\

@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::conformance::check::check;
 use crate::conformance::compare::plain;
-use crate::conformance::document::{Document, Finding, Operation, Parameter};
+use crate::conformance::document::{Document, Finding, Operation};
+use crate::conformance::parameter::Parameter;
 use crate::conformance::schema::Schema;
 use crate::{Bytes, Endpoint};
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::conformance::document::{Document, Finding, Operation, Parameter};
+use crate::conformance::document::{Document, Finding, Operation};
+use crate::conformance::parameter::Parameter;
 use crate::{Argument, ArgumentLocation, Endpoint, Permission};
 
 /// Headers that OpenAPI describes elsewhere, or that the client sets itself.

@@ -86,10 +86,6 @@ impl Document {
 }
 
 impl<'a> Operation<'a> {
-    pub(crate) fn strings(&self, key: &str) -> Vec<&'a str> {
-        self.value[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-    }
-
     /// The names of its parameters in `place`.
     pub(crate) fn parameters(&self, place: &str) -> Vec<&'a str> {
         let parameters = self.value["parameters"].as_array().into_iter().flatten();
@@ -105,10 +101,6 @@ impl<'a> Operation<'a> {
         let parameters = self.value["parameters"].as_array().unwrap().iter();
         let mut parameters = parameters.map(|parameter| resolve(self.document, parameter));
         &parameters.find(|parameter| parameter["name"] == name).unwrap()["schema"]
-    }
-
-    pub(crate) fn has_body(&self) -> bool {
-        !self.value["requestBody"].is_null()
     }
 
     /// The schema of a successful reply.

@@ -4,6 +4,7 @@
 mod assert_conforms;
 mod catalogue;
 mod client;
+mod declared;
 mod document;
 mod replies;
 mod requests;

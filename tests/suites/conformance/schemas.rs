@@ -521,10 +521,9 @@ fn changed(pointer: &str, value: &Value) -> Value {
     let owner = document.pointer_mut(owner).unwrap_or_else(|| panic!("{pointer}")).as_object_mut();
     let owner = owner.unwrap_or_else(|| panic!("{pointer}"));
     let key = key.replace("~1", "/");
-    if value.is_null() {
-        drop(owner.remove(&key))
-    } else {
-        drop(owner.insert(key, value.clone()))
+    match value {
+        Value::Null => drop(owner.remove(&key)),
+        value => drop(owner.insert(key, value.clone())),
     }
     document
 }

@@ -28,7 +28,7 @@ fn create_customer_prints_the_request_without_the_secret() {
 
 #[test]
 fn help_goes_to_the_standard_output() {
-    for example in ["create_customer", "logging_layer", "permissions", "sandbox", "webhook_axum"] {
+    for example in ["create_customer", "declare", "logging_layer", "permissions", "sandbox", "webhook_axum"] {
         for flag in ["--help", "-h"] {
             run(example, flag).ends(0).prints(&format!("usage: {example}")).tells(&[]);
         }
@@ -41,6 +41,13 @@ fn wrong_arguments_are_refused_with_the_usage() {
         ("create_customer", "--reqest", "unknown option `--reqest`"),
         ("create_customer", "--request --now", "unknown option `--now`"),
         ("create_customer", "a b c d", "unexpected argument `d`"),
+        ("declare", "", "a document is needed"),
+        ("declare", "a.yaml b.yaml", "unexpected argument `b.yaml`"),
+        ("declare", "a.yaml --tags Users", "unknown option `--tags`"),
+        ("declare", "a.yaml --tag", "`--tag` needs a tag"),
+        ("declare", "a.yaml --rename User", "`User` is not OLD=NEW, two names of types"),
+        ("declare", "a.yaml --rename user=Guest", "`user=Guest` is not OLD=NEW, two names of types"),
+        ("declare", "a.yaml --check", "`--check` needs a file"),
         ("sandbox", "--port", "`--port` needs a port"),
         ("sandbox", "--port x", "`x` is not a port"),
         ("sandbox", "--port 65536", "`65536` is not a port"),
@@ -144,12 +151,12 @@ fn with_base_url(url: &str) -> Run {
     )
 }
 
-fn run(example: &str, arguments: &str) -> Run {
+pub(crate) fn run(example: &str, arguments: &str) -> Run {
     run_with(example, arguments, &[])
 }
 
 /// Runs an example with these variables, and with no other that it reads.
-fn run_with(example: &str, arguments: &str, variables: &[(&str, &str)]) -> Run {
+pub(crate) fn run_with(example: &str, arguments: &str, variables: &[(&str, &str)]) -> Run {
     let output = command(example).args(arguments.split_whitespace()).envs(variables.iter().copied()).output().unwrap();
     Run {
         code: output.status.code(),
@@ -159,34 +166,34 @@ fn run_with(example: &str, arguments: &str, variables: &[(&str, &str)]) -> Run {
 }
 
 #[derive(Debug)]
-struct Run {
+pub(crate) struct Run {
     code: Option<i32>,
-    stdout: String,
+    pub(crate) stdout: String,
     stderr: String,
 }
 
 impl Run {
     #[track_caller]
-    fn ends(&self, code: i32) -> &Self {
+    pub(crate) fn ends(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
     }
 
     #[track_caller]
-    fn prints(&self, start: &str) -> &Self {
+    pub(crate) fn prints(&self, start: &str) -> &Self {
         assert!(self.stdout.starts_with(start), "{self:?}");
         self
     }
 
     #[track_caller]
-    fn prints_nothing(&self) -> &Self {
+    pub(crate) fn prints_nothing(&self) -> &Self {
         assert_eq!(self.stdout, "", "{self:?}");
         self
     }
 
     /// The standard error output has these texts; if there are none, it is empty.
     #[track_caller]
-    fn tells(&self, texts: &[&str]) -> &Self {
+    pub(crate) fn tells(&self, texts: &[&str]) -> &Self {
         assert_eq!(self.stderr.is_empty(), texts.is_empty(), "{self:?}");
         for text in texts {
             assert!(self.stderr.contains(text), "{text:?} is not in {self:?}");
@@ -217,7 +224,7 @@ impl Drop for Running {
     }
 }
 
-fn command(example: &str) -> Command {
+pub(crate) fn command(example: &str) -> Command {
     let mut command = Command::new(examples().join(example).with_extension(std::env::consts::EXE_EXTENSION));
     for name in VARIABLES.into_iter().chain(["MEETBIT_WEBHOOK_SECRET"]) {
         command.env_remove(name);
