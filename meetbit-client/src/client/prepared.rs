@@ -27,7 +27,6 @@ impl Prepared {
             parts: &self.parts,
             base_url: &self.client.0.base_url,
             headers: &key.headers,
-            headers_without_host: &key.headers_without_host,
         }
     }
 }
