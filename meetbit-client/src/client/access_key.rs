@@ -65,12 +65,7 @@ impl AccessKey {
 
 impl AccessKeys {
     /// The keys of a client whose first key has these headers and this limiter.
-    pub(crate) fn new(
-        credentials: Credentials,
-        secret: HeaderValue,
-        headers: HeaderMap,
-        limiter: Limiter,
-    ) -> Self {
+    pub(crate) fn new(credentials: Credentials, secret: HeaderValue, headers: HeaderMap, limiter: Limiter) -> Self {
         let source = credentials.into_source();
         let is_rotating = source.is_some();
         let first = Arc::new(AccessKey { headers, limiter, secret, is_rotating });

@@ -346,7 +346,9 @@ mod tests {
         let paths = ["/users", "/customers", "/users/roles"];
         let places = paths.map(|path| base.endpoint(path));
         assert_eq!(places.map(|place| place.url.path()), ["/a/b/users", "/a/b/customers", "/a/b/users/roles"]);
-        assert!(places.iter().all(|place| place.parsed.as_ref().is_some_and(|parsed| parsed.uri == *place.url.as_str())));
+        assert!(
+            places.iter().all(|place| place.parsed.as_ref().is_some_and(|parsed| parsed.uri == *place.url.as_str()))
+        );
         assert!(paths.iter().zip(places).all(|(path, place)| std::ptr::eq(place, base.endpoint(path))), "found again");
     }
 }

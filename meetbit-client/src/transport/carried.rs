@@ -40,7 +40,5 @@ fn is_clone(one: &Uri, other: &Uri) -> bool {
     };
     let authority = |uri| Uri::authority(uri).map(http::uri::Authority::as_str);
     let path = |uri| Uri::path_and_query(uri).map(http::uri::PathAndQuery::as_str);
-    one.scheme() == other.scheme()
-        && is_same(authority(one), authority(other))
-        && is_same(path(one), path(other))
+    one.scheme() == other.scheme() && is_same(authority(one), authority(other)) && is_same(path(one), path(other))
 }

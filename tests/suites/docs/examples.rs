@@ -50,6 +50,8 @@ fn wrong_arguments_are_refused_with_the_usage() {
         ("webhook_axum", "--once twice", "unexpected arguments: --once twice"),
         ("permissions", "x", "usage: permissions"),
         ("logging_layer", "x", "usage: logging_layer"),
+        ("hyper_transport", "x", "usage: hyper_transport"),
+        ("metrics", "x", "usage: metrics"),
     ];
     for (example, arguments, mistake) in cases {
         run(example, arguments).ends(2).prints_nothing().tells(&[mistake, &format!("usage: {example}")]);
@@ -114,6 +116,26 @@ fn logging_layer_logs_both_attempts_without_the_secret() {
     let text = format!("{}{}", run.stdout, run.stderr);
     assert_eq!(text.lines().filter(|line| line.contains("GET ") && line.contains("[redacted]")).count(), 2, "{text}");
     assert!(text.contains("2 users\n"), "{text}");
+}
+
+#[test]
+fn hyper_transport_creates_a_customer() {
+    run("hyper_transport", "").ends(0).prints("customer ").tells(&[]);
+}
+
+#[test]
+fn metrics_counts_calls_a_retry_and_a_wait() {
+    let run = run("metrics", "");
+    run.ends(0).tells(&[]);
+    for line in [
+        "meetbit_calls call=list_users outcome=ok: 2\n",
+        "meetbit_call_milliseconds call=list_users: 2\n",
+        "meetbit_retries call=list_users reason=Network: 1\n",
+        "meetbit_waits reason=Key: 1\n",
+        "meetbit_wait_milliseconds: 1\n",
+    ] {
+        assert!(run.stdout.contains(line), "{run:?}");
+    }
 }
 
 #[test]
