@@ -27,7 +27,7 @@ impl Api {
         });
         Self {
             client: own(builder().base_url(url)).build().expect("a client"),
-            local: own(builder().service(answer)).build().expect("a client"),
+            local: own(builder()).service(answer).build().expect("a client"),
             ada: ada(),
         }
     }
@@ -52,7 +52,8 @@ fn ada() -> NewCustomer {
         .address(address)
 }
 
-/// Makes the calls that the command line asks for, with clients that have these settings of their own.
+/// Makes the calls that the command line asks for, with clients that have these settings of their own. The client without a
+/// network has its own service.
 pub fn run(own: fn(ClientBuilder) -> ClientBuilder) {
     workload::run(
         |url| Api::new(url, own),
