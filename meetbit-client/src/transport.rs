@@ -3,6 +3,7 @@
 
 mod body;
 mod capped;
+mod carried;
 pub(crate) mod connections;
 pub(crate) mod error;
 mod gated_body;

@@ -16,7 +16,6 @@ const KEPT_LIMITERS: usize = 16;
 pub(crate) struct AccessKey {
     /// The headers of a request with a JSON body.
     pub(crate) headers: HeaderMap,
-    pub(crate) headers_without_host: HeaderMap,
     pub(crate) limiter: Limiter,
     /// The secret header's value, in memory that is wiped.
     secret: HeaderValue,
@@ -52,32 +51,24 @@ impl AccessKey {
     }
 
     fn has(&self, id: &HeaderValue, secret: &HeaderValue) -> bool {
-        self.headers_without_host.get(KEY_ID) == Some(id) && self.secret == secret
+        self.headers.get(KEY_ID) == Some(id) && self.secret == secret
     }
 
     /// The same client's next key.
     fn replaced(&self, id: &HeaderValue, secret: &HeaderValue, limiter: Limiter) -> Self {
-        let (headers, headers_without_host) = (self.headers.clone(), self.headers_without_host.clone());
-        let mut key = Self { headers, headers_without_host, limiter, secret: secret.clone(), is_rotating: true };
-        for headers in [&mut key.headers, &mut key.headers_without_host] {
-            headers.insert(KEY_ID, id.clone());
-            headers.insert(KEY_SECRET, secret.clone());
-        }
-        key
+        let mut headers = self.headers.clone();
+        headers.insert(KEY_ID, id.clone());
+        headers.insert(KEY_SECRET, secret.clone());
+        Self { headers, limiter, secret: secret.clone(), is_rotating: true }
     }
 }
 
 impl AccessKeys {
     /// The keys of a client whose first key has these headers and this limiter.
-    pub(crate) fn new(
-        credentials: Credentials,
-        secret: HeaderValue,
-        [headers, headers_without_host]: [HeaderMap; 2],
-        limiter: Limiter,
-    ) -> Self {
+    pub(crate) fn new(credentials: Credentials, secret: HeaderValue, headers: HeaderMap, limiter: Limiter) -> Self {
         let source = credentials.into_source();
         let is_rotating = source.is_some();
-        let first = Arc::new(AccessKey { headers, headers_without_host, limiter, secret, is_rotating });
+        let first = Arc::new(AccessKey { headers, limiter, secret, is_rotating });
         match source {
             None => Self::Fixed(first),
             Some(source) => {
@@ -123,7 +114,7 @@ impl Rotation {
     /// The limiter of a key. A new secret for the same id is the same key.
     fn limiter(&mut self, name: &str, id: &HeaderValue) -> Limiter {
         let current = &self.current;
-        let Some(last) = current.headers_without_host.get(KEY_ID).filter(|last| *last != id) else {
+        let Some(last) = current.headers.get(KEY_ID).filter(|last| *last != id) else {
             return current.limiter.clone();
         };
         self.limiters.push((last.clone(), current.limiter.clone()));

@@ -329,8 +329,7 @@ impl ClientBuilder {
             )
         })?;
         let (id, secret) = credentials.header_values()?;
-        let headers_without_host = self.headers(id, secret.clone())?;
-        let mut headers = headers_without_host.clone();
+        let mut headers = self.headers(id, secret.clone())?;
         headers.insert(header::HOST, host(&base_url)?);
         let (service, layers) = (self.service.take(), std::mem::take(&mut self.layers));
         let limiter = match service {
@@ -353,7 +352,7 @@ impl ClientBuilder {
         };
         Ok(Client(Arc::new(ClientInner {
             base_url,
-            keys: AccessKeys::new(credentials, secret, [headers, headers_without_host], limiter),
+            keys: AccessKeys::new(credentials, secret, headers, limiter),
             limits,
             retry,
             budget: retry::budget(),

@@ -46,11 +46,6 @@ impl Prepared {
 
     /// The request with this key.
     pub(crate) fn outgoing<'a>(&'a self, key: &'a AccessKey) -> OutgoingRequest<'a> {
-        OutgoingRequest {
-            parts: &self.parts,
-            base_url: &self.client.0.base_url,
-            headers: &key.headers,
-            headers_without_host: &key.headers_without_host,
-        }
+        OutgoingRequest { parts: &self.parts, base_url: &self.client.0.base_url, headers: &key.headers }
     }
 }

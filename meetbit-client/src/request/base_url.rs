@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::Uri;
+use http::uri::InvalidUri;
 use reqwest::Url;
 
 use crate::error::Error;
@@ -35,9 +36,24 @@ struct UrlCache(OnceLock<Box<EndpointUrl>>);
 pub(crate) struct EndpointUrl {
     path: &'static str,
     pub(crate) url: Url,
-    /// The same as a URI; `None` if it is longer than a URI can be.
-    pub(crate) uri: Option<Uri>,
+    /// The same with its URI; `None` if it is longer than a URI can be.
+    pub(crate) parsed: Option<Arc<ParsedUrl>>,
     next: UrlCache,
+}
+
+/// A URL in both forms: reqwest takes the one, middleware the other.
+#[derive(Debug)]
+pub(crate) struct ParsedUrl {
+    pub(crate) url: Url,
+    pub(crate) uri: Uri,
+}
+
+impl ParsedUrl {
+    /// # Errors
+    /// The URL is longer than a URI can be.
+    pub(crate) fn new(url: Url) -> Result<Self, InvalidUri> {
+        Ok(Self { uri: url.as_str().parse()?, url })
+    }
 }
 
 impl BaseUrl {
@@ -47,7 +63,8 @@ impl BaseUrl {
         loop {
             let endpoint = list.0.get_or_init(|| {
                 let url = self.with_path(&format!("{}{path}", self.prefix));
-                Box::new(EndpointUrl { path, uri: url.as_str().parse().ok(), url, next: UrlCache::default() })
+                let parsed = ParsedUrl::new(url.clone()).ok().map(Arc::new);
+                Box::new(EndpointUrl { path, url, parsed, next: UrlCache::default() })
             });
             if ptr::eq(endpoint.path, path) {
                 return endpoint;
@@ -328,7 +345,9 @@ mod tests {
         let paths = ["/users", "/customers", "/users/roles"];
         let places = paths.map(|path| base.endpoint(path));
         assert_eq!(places.map(|place| place.url.path()), ["/a/b/users", "/a/b/customers", "/a/b/users/roles"]);
-        assert!(places.iter().all(|place| place.uri.as_ref().is_some_and(|uri| *uri == *place.url.as_str())));
+        assert!(
+            places.iter().all(|place| place.parsed.as_ref().is_some_and(|parsed| parsed.uri == *place.url.as_str()))
+        );
         assert!(paths.iter().zip(places).all(|(path, place)| std::ptr::eq(place, base.endpoint(path))), "found again");
     }
 }

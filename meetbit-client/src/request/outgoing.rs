@@ -1,12 +1,13 @@
 //! A request in the forms in which it leaves.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use reqwest::Url;
 
-use crate::request::base_url::BaseUrl;
+use crate::request::base_url::{BaseUrl, ParsedUrl};
 use crate::request::framing;
 use crate::request::parts::RequestParts;
 
@@ -50,7 +51,6 @@ pub(crate) struct OutgoingRequest<'a> {
     pub(crate) base_url: &'a BaseUrl,
     /// The client's headers for a request with a JSON body.
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) headers_without_host: &'a HeaderMap,
 }
 
 impl OutgoingRequest<'_> {
@@ -79,15 +79,27 @@ impl OutgoingRequest<'_> {
         self.parts.body.clone()
     }
 
-    /// The request for people and middleware. It has no `Host` header, because middleware that changes the URI would leave the
-    /// header behind.
+    /// # Errors
+    /// The URL is longer than a URI may be.
+    pub(crate) fn parsed_url(self) -> Result<Arc<ParsedUrl>, UrlError> {
+        self.parts.parsed_url(self.base_url).map_err(|_| UrlError::of(&self.url()))
+    }
+
+    /// The request for people.
     pub(crate) fn request(self) -> Result<http::Request<Bytes>, UrlError> {
+        self.parsed_url().map(|url| self.request_and_host(&url).0)
+    }
+
+    /// The request for middleware, and the value of its `Host` header. The request does not have that header, because middleware
+    /// that changes the URI would leave the header behind.
+    pub(crate) fn request_and_host(self, url: &ParsedUrl) -> (http::Request<Bytes>, Option<HeaderValue>) {
         let mut request = http::Request::new(self.body());
         *request.method_mut() = self.parts.endpoint.method().clone();
-        *request.uri_mut() = self.parts.uri(self.base_url).map_err(|_| UrlError::of(&self.url()))?;
-        let mut headers = self.parts.headers(self.headers_without_host);
+        *request.uri_mut() = url.uri.clone();
+        let mut headers = self.parts.headers(self.headers);
+        let host = headers.remove(header::HOST);
         framing::say_zero(&mut headers, request.method(), request.body());
         *request.headers_mut() = headers;
-        Ok(request)
+        (request, host)
     }
 }

@@ -1,10 +1,11 @@
 //! The parts of a request, as the arguments of an endpoint fill them in.
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::InvalidUri;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use reqwest::Url;
 use serde::Serialize;
 
@@ -12,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind};
 use crate::permission::Permission;
 use crate::request::arguments::{displayed, json};
-use crate::request::base_url::BaseUrl;
+use crate::request::base_url::{BaseUrl, ParsedUrl};
 use crate::request::precheck::Precheck;
 use crate::request::{path, urlencoded};
 
@@ -207,11 +208,13 @@ impl RequestParts {
         url
     }
 
-    pub(crate) fn uri(&self, base: &BaseUrl) -> Result<Uri, InvalidUri> {
+    /// # Errors
+    /// The URL is longer than a URI can be.
+    pub(crate) fn parsed_url(&self, base: &BaseUrl) -> Result<Arc<ParsedUrl>, InvalidUri> {
         let known = match (&*self.path, &*self.query) {
-            ("", "") => base.endpoint(self.endpoint.path()).uri.clone(),
+            ("", "") => base.endpoint(self.endpoint.path()).parsed.clone(),
             _ => None,
         };
-        known.map_or_else(|| self.url(base).as_str().parse(), Ok)
+        known.map_or_else(|| ParsedUrl::new(self.url(base)).map(Arc::new), Ok)
     }
 }

@@ -1,18 +1,20 @@
 //! The network, through reqwest.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use reqwest::Url;
 use tokio::task::yield_now;
 use tokio::time::Instant;
 
 use crate::rate_limit::permit::Permit;
+use crate::request::base_url::ParsedUrl;
 use crate::request::outgoing::{OutgoingRequest, UrlError};
 use crate::transport::body;
+use crate::transport::carried::Carried;
 use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
@@ -30,13 +32,6 @@ pub(crate) struct Http {
     max_response_size: usize,
 }
 
-/// The parsed URL of a request, for when middleware leaves its URI as it is. Parsing it again costs 7,000 instructions.
-#[derive(Clone, Debug)]
-pub(crate) struct ParsedUrl {
-    pub(crate) url: Url,
-    pub(crate) uri: http::Uri,
-}
-
 impl Http {
     pub(crate) fn new(connections: Connections, limits: Limits, max_response_size: usize) -> Self {
         Self { connections: Arc::new(connections), limits, max_response_size }
@@ -49,17 +44,67 @@ impl Http {
     }
 
     /// Sends a request that comes through middleware.
-    pub(crate) async fn send_request(&self, request: http::Request<Bytes>) -> Sent {
-        let (parts, body) = request.into_parts();
-        let parsed = parts.extensions.get::<ParsedUrl>().filter(|parsed| parsed.uri == parts.uri);
-        let url = match parsed {
-            Some(parsed) => parsed.url.clone(),
-            None => Url::parse(&parts.uri.to_string()).map_err(|_| TransportError::url(UrlError::Invalid))?,
-        };
-        let observer = &*AttemptObserver::of(&parts.extensions, &self.limits);
-        let head = Head::Middleware { parts: &parts, url: &url, body: &body };
-        let exchange = HttpExchange { http: self, head, observer };
+    pub(crate) async fn send_request(&self, request: &MiddlewareRequest) -> Sent {
+        let observer = &*request.observer;
+        let exchange = HttpExchange { http: self, head: Head::Middleware(request), observer };
         limited::send(&self.limits.limiter, observer, &exchange).await
+    }
+
+    /// Takes a request that comes through middleware.
+    pub(crate) fn take(&self, request: http::Request<Bytes>) -> Result<MiddlewareRequest, TransportError> {
+        let (mut parts, body) = request.into_parts();
+        let url = match Carried::for_uri(&parts.extensions, &parts.uri) {
+            Some(carried) => {
+                carried.set_host(&mut parts.headers);
+                carried.url.clone()
+            }
+            None => Arc::new(parse(parts.uri)?),
+        };
+        parts.headers.remove(header::CONTENT_LENGTH); // `GatedBody` says it
+        let observer = AttemptObserver::of(&parts.extensions, &self.limits);
+        Ok(MiddlewareRequest { method: parts.method, url, headers: Headers::new(parts.headers), body, observer })
+    }
+}
+
+fn parse(uri: Uri) -> Result<ParsedUrl, TransportError> {
+    let url = Url::parse(&uri.to_string()).map_err(|_| TransportError::url(UrlError::Invalid))?;
+    Ok(ParsedUrl { url, uri })
+}
+
+/// A request that comes through middleware.
+#[derive(Debug)]
+pub(crate) struct MiddlewareRequest {
+    method: Method,
+    url: Arc<ParsedUrl>,
+    headers: Headers,
+    body: Bytes,
+    observer: Arc<AttemptObserver>,
+}
+
+/// Headers that are sent once, and rarely again: if the permit ends before the request departs. The first request takes the map,
+/// because a clone of a map is two allocations and a list is one.
+#[derive(Debug)]
+struct Headers {
+    first: Mutex<Option<HeaderMap>>,
+    again: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Headers {
+    fn new(first: HeaderMap) -> Self {
+        let mut again = Vec::with_capacity(first.len());
+        again.extend(first.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Self { first: Mutex::new(Some(first)), again }
+    }
+
+    fn next(&self) -> HeaderMap {
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| {
+            let mut headers = HeaderMap::with_capacity(self.again.len());
+            for (name, value) in &self.again {
+                headers.append(name, value.clone());
+            }
+            headers
+        })
     }
 }
 
@@ -74,18 +119,17 @@ struct HttpExchange<'a> {
 #[derive(Clone, Copy)]
 enum Head<'a> {
     Call(&'a OutgoingRequest<'a>),
-    Middleware { parts: &'a http::request::Parts, url: &'a Url, body: &'a Bytes },
+    Middleware(&'a MiddlewareRequest),
 }
 
 impl Head<'_> {
     fn request(self) -> reqwest::Request {
         match self {
             Self::Call(outgoing) => outgoing.head(),
-            Self::Middleware { parts, url, .. } => {
-                let mut request = reqwest::Request::new(parts.method.clone(), url.clone());
-                request.headers_mut().clone_from(&parts.headers);
-                request.headers_mut().remove(header::CONTENT_LENGTH); // `GatedBody` says it
-                request
+            Self::Middleware(request) => {
+                let mut head = reqwest::Request::new(request.method.clone(), request.url.url.clone());
+                *head.headers_mut() = request.headers.next();
+                head
             }
         }
     }
@@ -93,7 +137,7 @@ impl Head<'_> {
     fn body(self) -> Bytes {
         match self {
             Self::Call(outgoing) => outgoing.body(),
-            Self::Middleware { body, .. } => body.clone(),
+            Self::Middleware(request) => request.body.clone(),
         }
     }
 }
@@ -116,6 +160,7 @@ impl Exchange for HttpExchange<'_> {
         let mut whole = http::Response::new(body);
         *whole.status_mut() = status;
         std::mem::swap(whole.headers_mut(), response.headers_mut());
+        std::mem::swap(whole.extensions_mut(), response.extensions_mut()); // for their memory
         Ok(whole)
     }
 }

@@ -14,6 +14,7 @@ use crate::rate_limit::permit::Permit;
 use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
+use crate::transport::carried::Carried;
 #[cfg(feature = "journal")]
 use crate::transport::intent::Intent;
 use crate::transport::limits::Limits;
@@ -101,7 +102,7 @@ impl AttemptObserver {
     /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
     /// observer; its request is limited as a call of its own.
     pub(crate) fn of(extensions: &http::Extensions, limits: &Limits) -> Arc<Self> {
-        let known = extensions.get::<Arc<Self>>().cloned();
+        let known = extensions.get::<Carried>().map(|carried| carried.observer.clone());
         known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout, None)))
     }
 

@@ -2,20 +2,22 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::rate_limit::permit::Permit;
 use crate::request::outgoing::OutgoingRequest;
+use crate::transport::carried::Carried;
 use crate::transport::error::TransportError;
-use crate::transport::http::{Http, ParsedUrl};
+use crate::transport::http::Http;
 use crate::transport::limited::{self, Exchange, Sent};
 use crate::transport::limits::Limits;
 use crate::transport::observer::AttemptObserver;
@@ -36,18 +38,29 @@ pub struct Transport(Inner);
 
 #[derive(Clone)]
 enum Inner {
-    Http(Http),
-    Service(UserService),
-    Layered(BoxService),
+    Http(Arc<Http>),
+    Service(Arc<UserService>),
+    Layered(Layered),
 }
+
+/// A service with the user's layers.
+#[derive(Clone)]
+struct Layered {
+    /// For another layer.
+    service: BoxService,
+    /// Sends a request within a time limit. `BoxCloneSyncService` would allocate for its clone, too.
+    send: Arc<dyn Fn(http::Request<Bytes>, Instant) -> InTime + Send + Sync>,
+}
+
+type InTime = Pin<Box<dyn Future<Output = Result<Result<http::Response<Bytes>, BoxError>, Elapsed>> + Send>>;
 
 impl Transport {
     pub(crate) fn http(http: Http) -> Self {
-        Self(Inner::Http(http))
+        Self(Inner::Http(Arc::new(http)))
     }
 
     pub(crate) fn service(service: BoxService, limits: Limits) -> Self {
-        Self(Inner::Service(UserService { service, limits }))
+        Self(Inner::Service(Arc::new(UserService { service, limits })))
     }
 
     pub(crate) fn layered<L>(self, layer: &L) -> Self
@@ -57,7 +70,10 @@ impl Transport {
         <L::Service as Service<http::Request<Bytes>>>::Future: Send + 'static,
         <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
     {
-        Self(Inner::Layered(boxed(layer.layer(self))))
+        let service = layer.layer(self);
+        let one = service.clone().map_err(Into::into);
+        let send = move |request, deadline| -> InTime { Box::pin(timeout_at(deadline, one.clone().oneshot(request))) };
+        Self(Inner::Layered(Layered { service: boxed(service), send: Arc::new(send) }))
     }
 
     /// Makes one attempt, and records the head of its reply. The rarer ways are boxed, so that the state of a usual call stays
@@ -66,26 +82,34 @@ impl Transport {
         outgoing.check_url().map_err(TransportError::url)?;
         match &self.0 {
             Inner::Http(http) => http.send(outgoing, observer).await,
-            Inner::Service(service) => Box::pin(service.send(request(outgoing)?, observer)).await,
-            Inner::Layered(service) => {
-                let mut request = request(outgoing)?;
-                let parsed = ParsedUrl { url: outgoing.url(), uri: request.uri().clone() };
-                request.extensions_mut().insert(parsed);
-                request.extensions_mut().insert(observer.clone());
-                Box::pin(through_middleware(service.clone(), request, observer)).await
+            Inner::Service(service) => {
+                let request = outgoing.request().map_err(TransportError::url)?;
+                Box::pin(service.send(request, observer)).await
+            }
+            Inner::Layered(layered) => {
+                let sent = layered.start(outgoing, observer)?.await;
+                through_middleware(sent, observer)
             }
         }
     }
 }
 
-fn request(outgoing: &OutgoingRequest<'_>) -> Result<http::Request<Bytes>, TransportError> {
-    outgoing.request().map_err(TransportError::url)
+impl Layered {
+    /// Passes the request to middleware.
+    fn start(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Result<InTime, TransportError> {
+        let url = outgoing.parsed_url().map_err(TransportError::url)?;
+        let (mut request, host) = outgoing.request_and_host(&url);
+        request.extensions_mut().insert(Carried { observer: observer.clone(), url, host });
+        Ok((self.send)(request, observer.turn.deadline))
+    }
 }
 
-/// Passes the request to middleware. We cannot observe when and how often middleware sends it, so a failure that is not one
-/// of ours counts as `Unknown`.
-async fn through_middleware(service: BoxService, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
-    let sent = timeout_at(observer.turn.deadline, service.oneshot(request)).await;
+/// The reply of middleware. We cannot observe when and how often middleware sends a request, so a failure that is not one of
+/// ours counts as `Unknown`.
+fn through_middleware(
+    sent: Result<Result<http::Response<Bytes>, BoxError>, Elapsed>,
+    observer: &AttemptObserver,
+) -> Sent {
     let response = sent.map_err(|_| TransportError::timeout())?.map_err(TransportError::middleware)?;
     let is_observed = response.extensions().get::<Observed>().is_some();
     if !is_observed || observer.status() != Some(response.status()) {
@@ -99,7 +123,6 @@ async fn through_middleware(service: BoxService, request: http::Request<Bytes>, 
 struct Observed;
 
 /// The user's own service instead of the network.
-#[derive(Clone)]
 struct UserService {
     service: BoxService,
     limits: Limits,
@@ -149,7 +172,7 @@ impl Service<http::Request<Bytes>> for Transport {
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         match &mut self.0 {
             Inner::Http(_) | Inner::Service(_) => Poll::Ready(Ok(())),
-            Inner::Layered(service) => service.poll_ready(context),
+            Inner::Layered(layered) => layered.service.poll_ready(context),
         }
     }
 
@@ -157,20 +180,24 @@ impl Service<http::Request<Bytes>> for Transport {
         match &mut self.0 {
             Inner::Http(http) => {
                 let http = http.clone();
-                Box::pin(async move { observed(http.send_request(request).await) })
+                match http.take(request) {
+                    Ok(request) => Box::pin(async move { observed(http.send_request(&request).await) }),
+                    Err(error) => Box::pin(ready(Err(error.into()))),
+                }
             }
             Inner::Service(service) => {
                 let service = service.clone();
                 let observer = AttemptObserver::of(request.extensions(), &service.limits);
                 Box::pin(async move { observed(service.send(request, &observer).await) })
             }
-            Inner::Layered(service) => service.call(request),
+            Inner::Layered(layered) => layered.service.call(request),
         }
     }
 }
 
 fn observed(result: Sent) -> Result<http::Response<Bytes>, BoxError> {
     let mut response = result?;
+    response.extensions_mut().clear(); // the network's own, whose memory the mark takes
     response.extensions_mut().insert(Observed);
     Ok(response)
 }

@@ -28,7 +28,16 @@ fn create_customer_prints_the_request_without_the_secret() {
 
 #[test]
 fn help_goes_to_the_standard_output() {
-    for example in ["create_customer", "declare", "logging_layer", "permissions", "sandbox", "webhook_axum"] {
+    for example in [
+        "create_customer",
+        "declare",
+        "hyper_transport",
+        "logging_layer",
+        "metrics",
+        "permissions",
+        "sandbox",
+        "webhook_axum",
+    ] {
         for flag in ["--help", "-h"] {
             run(example, flag).ends(0).prints(&format!("usage: {example}")).tells(&[]);
         }
@@ -57,6 +66,8 @@ fn wrong_arguments_are_refused_with_the_usage() {
         ("webhook_axum", "--once twice", "unexpected arguments: --once twice"),
         ("permissions", "x", "unexpected argument `x`"),
         ("logging_layer", "x", "unexpected argument `x`"),
+        ("hyper_transport", "x", "unexpected argument `x`"),
+        ("metrics", "x", "unexpected argument `x`"),
     ];
     for (example, arguments, mistake) in cases {
         run(example, arguments).ends(2).prints_nothing().tells(&[mistake, &format!("usage: {example}")]);
@@ -121,6 +132,26 @@ fn logging_layer_logs_both_attempts_without_the_secret() {
     let text = format!("{}{}", run.stdout, run.stderr);
     assert_eq!(text.lines().filter(|line| line.contains("GET ") && line.contains("[redacted]")).count(), 2, "{text}");
     assert!(text.contains("2 users\n"), "{text}");
+}
+
+#[test]
+fn hyper_transport_creates_a_customer() {
+    run("hyper_transport", "").ends(0).prints("customer ").tells(&[]);
+}
+
+#[test]
+fn metrics_counts_calls_a_retry_and_a_wait() {
+    let run = run("metrics", "");
+    run.ends(0).tells(&[]);
+    for line in [
+        "meetbit_calls call=list_users outcome=ok: 2\n",
+        "meetbit_call_milliseconds call=list_users: 2\n",
+        "meetbit_retries call=list_users reason=Network: 1\n",
+        "meetbit_waits reason=Key: 1\n",
+        "meetbit_wait_milliseconds: 1\n",
+    ] {
+        assert!(run.stdout.contains(line), "{run:?}");
+    }
 }
 
 #[test]

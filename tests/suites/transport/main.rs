@@ -2,6 +2,7 @@
 
 mod connecting;
 mod gzip;
+mod hyper_transport;
 mod middleware;
 mod runtimes;
 mod tls_backend;

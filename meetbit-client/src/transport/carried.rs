@@ -1,0 +1,44 @@
+//! What a request carries through middleware, as an extension.
+
+use std::ptr;
+use std::sync::Arc;
+
+use http::header::{Entry, HOST};
+use http::{HeaderMap, HeaderValue, Uri};
+
+use crate::request::base_url::ParsedUrl;
+use crate::transport::observer::AttemptObserver;
+
+/// The attempt that a request belongs to, and what need not be made again if middleware leaves the URI as it is: parsing the
+/// URL costs 7,000 instructions, and writing the `Host` header 2,900. It is one extension, because each is an allocation.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried {
+    pub(crate) observer: Arc<AttemptObserver>,
+    pub(crate) url: Arc<ParsedUrl>,
+    pub(crate) host: Option<HeaderValue>,
+}
+
+impl Carried {
+    /// What a request with this URI carries; `None` if middleware has changed the URI.
+    pub(crate) fn for_uri<'a>(extensions: &'a http::Extensions, uri: &Uri) -> Option<&'a Self> {
+        extensions.get::<Self>().filter(|carried| is_clone(&carried.url.uri, uri) || carried.url.uri == *uri)
+    }
+
+    /// Sets the `Host` header, unless middleware has.
+    pub(crate) fn set_host(&self, headers: &mut HeaderMap) {
+        if let (Some(host), Entry::Vacant(vacant)) = (&self.host, headers.entry(HOST)) {
+            vacant.insert(host.clone());
+        }
+    }
+}
+
+/// True if both have the same text at the same place in memory, as clones have. Comparing texts costs more.
+fn is_clone(one: &Uri, other: &Uri) -> bool {
+    let is_same = |one: Option<&str>, other: Option<&str>| match (one, other) {
+        (Some(one), Some(other)) => ptr::eq(one, other),
+        _ => false,
+    };
+    let authority = |uri| Uri::authority(uri).map(http::uri::Authority::as_str);
+    let path = |uri| Uri::path_and_query(uri).map(http::uri::PathAndQuery::as_str);
+    one.scheme() == other.scheme() && is_same(authority(one), authority(other)) && is_same(path(one), path(other))
+}
