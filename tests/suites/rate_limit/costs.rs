@@ -19,7 +19,7 @@ use tower::service_fn;
 
 use crate::processes::{Directory, Process, SECOND, assert_kept, server};
 
-const REPLY: &[u8] = br#"{"message":"Created.","data":{"id":1,"created_at":"2024-08-22T01:04:05Z"}}"#;
+const REPLY: &[u8] = br#"{"message":"Created.","data":{"id":1,"created_at":"2024-08-22T01:04:05Z","updated_at":"2024-08-22T01:04:05Z"}}"#;
 
 /// A client without a network, so that a call is mostly its limiter.
 fn client(store: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Client {
