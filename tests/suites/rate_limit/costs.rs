@@ -72,15 +72,17 @@ fn commands_of_redis_grow_with_the_processes_that_wait() {
         let (server, redis) = (server(), RedisServer::start());
         let mut running: Vec<Process> =
             (0..processes).map(|_| Process::start(&server, "one", &redis.url(), 1, 120 * SECOND)).collect();
-        running.iter_mut().for_each(|process| process.wait_for(1));
+        for process in &mut running {
+            process.wait_for(1);
+        }
         let before = (scripts(&redis), server.record().requests.len());
         std::thread::sleep(Duration::from_secs(10));
         let after = (scripts(&redis), server.record().requests.len());
         drop(running);
         assert_kept(&server.finish(), &["one"]);
         let (commands, requests) = (after.0 - before.0, after.1 - before.1);
-        let each = (10 * commands / requests) as f64 / 10.0;
-        println!("{processes} processes: {requests} requests in 10 s, {each} commands for each");
+        let tenths = 10 * commands / requests;
+        println!("{processes} processes: {requests} requests, {}.{} commands for each", tenths / 10, tenths % 10);
         // A process asks at least once a second, and more often when its turn is near.
         assert!(commands <= 4 * requests + 40 * processes, "{commands} commands for {requests} requests");
     }
