@@ -1,7 +1,7 @@
 //! One of several processes that share a rate limit.
 //!
 //! `shared_process URL KEY_ID STORE CALLERS TIMEOUT_MS` sends creates with this number of callers until it is killed. The store is
-//! the URL of a Redis, the path of a file, or `none`. A caller ends with its first error. Each create and each error is a line on
+//! the URL of a Redis or the path of a file. A caller ends with its first error. Each create and each error is a line on
 //! standard output.
 
 use std::{env, time::Duration};
@@ -42,7 +42,6 @@ async fn main() {
 
 async fn with_store(builder: ClientBuilder, store: &str) -> ClientBuilder {
     match store {
-        "none" => builder,
         url if url.contains("://") => builder.shared_limit(RedisLimit::connect(url).await.expect("Redis can be used")),
         path => builder.shared_limit(FileLimit::open(path).expect("the file can be used")),
     }

@@ -63,6 +63,7 @@ impl RedisServer {
     /// # Panics
     ///
     /// If there is no `redis-cli`.
+    #[expect(clippy::must_use_candidate, reason = "many commands are run for their effect")]
     pub fn command(&self, arguments: &[&str]) -> String {
         let output = Command::new("redis-cli").arg("-s").arg(self.socket()).args(arguments).output();
         let output = output.expect("the tests need `redis-cli`: apt-get install redis-server");

@@ -102,7 +102,7 @@ async fn promise_27_keys_share_the_limit_of_a_name() {
         again: false,
         ticket: None,
         rate: meetbit_client::RateLimit::default().into(),
-        within: Duration::from_secs(60),
+        within: Duration::from_mins(1),
     };
     for id in 0..5 {
         let key = ["one", "two"][usize::from(id % 2 == 0)];

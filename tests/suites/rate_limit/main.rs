@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod conformance;
+mod costs;
 mod fairness;
 mod file;
 mod gate;

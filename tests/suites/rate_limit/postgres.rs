@@ -1,4 +1,4 @@
-//! The store that the page `processes` shows, in a real PostgreSQL.
+//! The store that the page `processes` shows, in a real Postgres.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -26,7 +26,7 @@ fn the_page_shows_the_store_that_is_tested() {
 #[tokio::test]
 async fn promise_27_the_store_in_postgres_conforms() {
     let Some(server) = PostgresServer::start() else {
-        return eprintln!("skipped: there is no PostgreSQL (Debian: apt-get install postgresql)");
+        return eprintln!("skipped: there is no Postgres (Debian: apt-get install postgresql)");
     };
     let pool = server.pool().await;
     let table = "CREATE TABLE meetbit_limit (tenant text PRIMARY KEY, state text NOT NULL, moment bigint NOT NULL)";
@@ -34,7 +34,7 @@ async fn promise_27_the_store_in_postgres_conforms() {
     rate_limit::conformance(PostgresLimit(pool)).await;
 }
 
-/// A PostgreSQL on a Unix socket of its own.
+/// A Postgres on a Unix socket of its own.
 struct PostgresServer {
     binaries: PathBuf,
     directory: Directory,
@@ -63,7 +63,7 @@ impl PostgresServer {
         self.directory.0.join("data").to_str().unwrap().to_owned()
     }
 
-    /// Runs a program of PostgreSQL, which refuses to run as root.
+    /// Runs a program of Postgres, which refuses to run as root.
     fn run(&self, program: &str, arguments: &[&str]) {
         let path = self.binaries.join(program);
         let is_root = fs::metadata(&self.directory.0).is_ok_and(|directory| {

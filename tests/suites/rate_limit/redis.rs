@@ -52,7 +52,7 @@ fn promise_27_a_redis_that_starts_again_without_data_lets_nothing_through() {
     let stopped = server.record().requests.len();
     redis.restart();
     let started = Instant::now();
-    thread::sleep(PAUSE - SECOND / 10);
+    thread::sleep(PAUSE * 29 / 30);
     assert_eq!(server.record().requests.len(), stopped, "sent without a store");
     wait_for(&mut processes, 4);
     assert!(started.elapsed() < PAUSE + 8 * SECOND, "{:?}", started.elapsed());
@@ -152,7 +152,7 @@ async fn promise_27_a_share_is_used_while_redis_cannot_be_used_if_the_user_says_
     redis.restart();
     let started = Instant::now();
     create(&client, &marker(3)).await.unwrap(); // Redis knows nothing of the two, and pauses
-    assert!(started.elapsed() >= PAUSE - SECOND / 2, "{:?}", started.elapsed());
+    assert!(started.elapsed() >= PAUSE * 5 / 6, "{:?}", started.elapsed());
 }
 
 /// Calls that are dropped while they wait give their places back.
@@ -274,7 +274,8 @@ async fn promise_27_a_cluster_is_asked_at_the_node_that_has_the_state() {
 
 async fn create_with_each(clients: &[Client]) {
     let mut calls = JoinSet::new();
-    for client in clients.iter().cloned() {
+    for client in clients {
+        let client = client.clone();
         calls.spawn(async move { create(&client, &marker(0)).await.map(drop) });
     }
     for created in calls.join_all().await {

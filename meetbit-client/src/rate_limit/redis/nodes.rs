@@ -62,7 +62,7 @@ impl Nodes {
         let mut connections = self.lock();
         let address = (host.to_owned(), port.parse().ok()?);
         let known = connections.of_state.values().find(|node| node.address == address).cloned();
-        let lazy = || Some(ConnectionManager::new_lazy_with_config(client, config()).ok()?);
+        let lazy = || ConnectionManager::new_lazy_with_config(client, config()).ok();
         let node = match known {
             Some(node) => node,
             None => Node { address, connection: lazy()? },

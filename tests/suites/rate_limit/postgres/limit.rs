@@ -1,4 +1,4 @@
-//! The store in PostgreSQL that the page `processes` shows.
+//! The store in Postgres that the page `processes` shows.
 
 use std::time::Duration;
 
