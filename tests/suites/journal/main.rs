@@ -4,6 +4,8 @@
 
 mod crashes;
 mod directory;
+mod failures;
+mod interleavings;
 mod postgres;
 mod process;
 mod processes;
