@@ -5,6 +5,7 @@
 mod crashes;
 mod directory;
 mod failures;
+mod importer;
 mod interleavings;
 mod postgres;
 mod process;
