@@ -10,5 +10,6 @@ mod interleavings;
 mod postgres;
 mod process;
 mod processes;
+mod speed;
 mod states;
 mod stores;
