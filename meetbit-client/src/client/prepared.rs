@@ -1,14 +1,16 @@
-#[cfg(feature = "journal")]
-use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "journal")]
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::client::Client;
 use crate::client::access_key::AccessKey;
-#[cfg(feature = "journal")]
-use crate::client::once::Once;
 use crate::client::retry::RetryPolicy;
+#[cfg(feature = "journal")]
+use crate::error::Error;
 use crate::request::outgoing::OutgoingRequest;
 use crate::request::parts::RequestParts;
+#[cfg(feature = "journal")]
+use crate::response::decode::Reply;
 
 /// A request and the client that sends it, with the settings of this call.
 #[derive(Clone, Debug)]
@@ -53,4 +55,10 @@ impl Prepared {
             headers_without_host: &key.headers_without_host,
         }
     }
+}
+
+#[cfg(feature = "journal")]
+/// Carries out a call instead of `execute`. The room `journal` implements it.
+pub(crate) trait Once: fmt::Debug + Send + Sync {
+    fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 }

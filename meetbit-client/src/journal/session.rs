@@ -13,8 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::call::with_redactor;
 use crate::client::execute::execute;
-use crate::client::once::Once;
-use crate::client::prepared::Prepared;
+use crate::client::prepared::{Once, Prepared};
 use crate::error::redact::{KEPT, Redactor};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::journal::failure::{StoreFailure, in_doubt, other_request, still_under_way};
