@@ -11,8 +11,6 @@ pub(crate) mod call_builder;
 pub(crate) mod credentials;
 pub(crate) mod execute;
 mod http_client;
-#[cfg(feature = "journal")]
-pub(crate) mod once;
 pub(crate) mod pages;
 pub(crate) mod prepared;
 pub(crate) mod request_builder;

@@ -127,7 +127,7 @@ impl Journal {
         entries.sort_by_key(|(_, entry)| entry.changed);
         let (now, mut found) = (Timestamp::now(), Vec::new());
         for (key, entry) in entries {
-            let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(error)))?;
+            let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(&error)))?;
             let Some(doubt) = record.doubt(now) else { continue };
             found.push(InDoubt {
                 key,
@@ -187,7 +187,7 @@ impl Journal {
 
     async fn load(&self, key: &str) -> Result<Option<(i64, Record)>, Error> {
         let Some(entry) = self.0.get(key).await.map_err(cannot_read)? else { return Ok(None) };
-        let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(error)))?;
+        let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(&error)))?;
         Ok(Some((entry.tag, record)))
     }
 

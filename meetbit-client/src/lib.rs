@@ -118,6 +118,8 @@
 //! | `native-tls` | TLS by the system's library | `default-features = false` |
 //! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
 //! | `conformance` | the module [`conformance`]: declared endpoints, calls and models against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
+//! | `journal` | the module [`journal`] and `Call::once`: a call under a key happens at most once over crashes; needs Rust 1.94 | `client.create_customer(&ada).once(&journal, "crm:42").await?` |
+//! | `journal-postgres` | the same in PostgreSQL, for several machines; needs Rust 1.94 | `Journal::postgres(url).await?` |
 //! | `redis` | [`RedisLimit`]: one limit for the processes of many machines | `builder.shared_limit(RedisLimit::connect(url).await?)` |
 //! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
 //! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |
@@ -157,6 +159,11 @@
     not(feature = "conformance"),
     doc = "\n\n[`conformance`]: https://docs.rs/meetbit-client/latest/meetbit_client/conformance/"
 )]
+#![cfg_attr(feature = "journal", doc = "\n\n[`journal`]: crate::journal")]
+#![cfg_attr(
+    not(feature = "journal"),
+    doc = "\n\n[`journal`]: https://docs.rs/meetbit-client/latest/meetbit_client/journal/"
+)]
 #![cfg_attr(feature = "redis", doc = "\n\n[`RedisLimit`]: crate::RedisLimit")]
 #![cfg_attr(
     not(feature = "redis"),
@@ -183,6 +190,11 @@
 extern crate self as meetbit_client;
 
 #[doc = include_str!("guide.md")]
+#[cfg_attr(feature = "journal", doc = "\n\n[`journal::Store`]: crate::journal::Store")]
+#[cfg_attr(
+    not(feature = "journal"),
+    doc = "\n\n[`journal::Store`]: https://docs.rs/meetbit-client/latest/meetbit_client/journal/trait.Store.html"
+)]
 #[cfg_attr(feature = "sandbox", doc = "\n\n[`sandbox`]: crate::sandbox")]
 #[cfg_attr(
     not(feature = "sandbox"),

@@ -100,18 +100,18 @@ impl Import<'_> {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, error).await?,
+            Err(error) => self.failed(&cells, line, &key, &error).await?,
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: Error) -> Result<(), String> {
+    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) -> Result<(), String> {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
             matches!(error.kind(), ErrorKind::Unauthenticated | ErrorKind::PermissionDenied | ErrorKind::Journal);
-        let repeated = error.kind() != ErrorKind::InDoubt && self.refusals.add(&error);
+        let repeated = error.kind() != ErrorKind::InDoubt && self.refusals.add(error);
         if is_refused && !stops && error.kind() != ErrorKind::RateLimited {
             self.counts.rejected += 1;
             self.rejected.add(cells, &error.to_string())?;

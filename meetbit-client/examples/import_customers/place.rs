@@ -35,21 +35,21 @@ impl Place {
             );
             files = Files::beside(&with_suffix(&arguments.journal, ".sandbox"));
             files.remove();
-            let sandbox = Sandbox::start().await.map_err(shown)?;
+            let sandbox = Sandbox::start().await.map_err(|error| shown(&error))?;
             let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
             let builder = builder.credentials(sandbox.credentials());
             (Some(sandbox), builder)
         } else {
-            (None, ClientBuilder::from_env().map_err(shown)?)
+            (None, ClientBuilder::from_env().map_err(|error| shown(&error))?)
         };
-        let limit = FileLimit::open(&files.limit).map_err(shown)?;
+        let limit = FileLimit::open(&files.limit).map_err(|error| shown(&error))?;
         let retry = RetryPolicy::default().max_attempts(10).max_wait(TURN);
         let builder = builder.shared_limit(limit).timeout(TURN).attempt_timeout(ANSWER).retry(retry);
-        let client = builder.build().map_err(shown)?;
+        let client = builder.build().map_err(|error| shown(&error))?;
         let journal = if arguments.dry_run {
             Journal::in_memory()
         } else {
-            Journal::open(&files.journal).await.map_err(shown)?
+            Journal::open(&files.journal).await.map_err(|error| shown(&error))?
         };
         Ok(Self { client, journal, _sandbox: sandbox })
     }
@@ -80,9 +80,9 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// An error with its causes.
-pub(crate) fn shown(error: Error) -> String {
+pub(crate) fn shown(error: &Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = std::error::Error::source(error);
     while let Some(this) = cause {
         let reason = this.to_string();
         if !text.contains(&reason) {

@@ -289,15 +289,18 @@ pub struct Response<T> {
 /// Shows all but the body.
 impl<T: fmt::Debug> fmt::Debug for Response<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
+        let mut shown = f.debug_struct("Response");
+        shown
             .field("data", &self.data)
             .field("message", &self.message)
             .field("status", &self.status)
             .field("headers", &self.headers)
             .field("rate_limit", &self.rate_limit)
             .field("attempts", &self.attempts)
-            .field("body", &format_args!("{} bytes", self.body.len()))
-            .finish()
+            .field("body", &format_args!("{} bytes", self.body.len()));
+        #[cfg(feature = "journal")]
+        shown.field("replayed", &self.replayed);
+        shown.finish()
     }
 }
 

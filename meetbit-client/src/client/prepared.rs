@@ -1,14 +1,16 @@
-#[cfg(feature = "journal")]
-use std::sync::Arc;
 use std::time::Duration;
+#[cfg(feature = "journal")]
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 use crate::client::Client;
 use crate::client::access_key::AccessKey;
-#[cfg(feature = "journal")]
-use crate::client::once::Once;
 use crate::client::retry::RetryPolicy;
+#[cfg(feature = "journal")]
+use crate::error::Error;
 use crate::request::outgoing::OutgoingRequest;
 use crate::request::parts::RequestParts;
+#[cfg(feature = "journal")]
+use crate::response::decode::Reply;
 
 /// A request and the client that sends it, with the settings of this call.
 #[derive(Clone, Debug)]
@@ -48,4 +50,10 @@ impl Prepared {
     pub(crate) fn outgoing<'a>(&'a self, key: &'a AccessKey) -> OutgoingRequest<'a> {
         OutgoingRequest { parts: &self.parts, base_url: &self.client.0.base_url, headers: &key.headers }
     }
+}
+
+#[cfg(feature = "journal")]
+/// Carries out a call instead of `execute`. The room `journal` implements it.
+pub(crate) trait Once: fmt::Debug + Send + Sync {
+    fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 }

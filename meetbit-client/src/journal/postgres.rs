@@ -156,7 +156,9 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let row = query(sql).fetch_one(&mut *connection).await?;
     let (exists, comment): (bool, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
     match comment.as_deref() {
-        _ if !exists => drop(raw_sql(TABLE).execute(&mut *connection).await?),
+        _ if !exists => {
+            raw_sql(TABLE).execute(&mut *connection).await?;
+        }
         Some(VERSION) => {}
         other => {
             let other = other.unwrap_or("no comment");

@@ -13,8 +13,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::call::with_redactor;
 use crate::client::execute::execute;
-use crate::client::once::Once;
-use crate::client::prepared::Prepared;
+use crate::client::prepared::{Once, Prepared};
 use crate::error::redact::{KEPT, Redactor};
 use crate::error::{Error, ErrorKind, Outcome};
 use crate::journal::failure::{StoreFailure, in_doubt, other_request, still_under_way};
@@ -87,11 +86,11 @@ impl Key {
     async fn load(&self, deadline: Instant) -> Result<Option<(i64, Record)>, StoreFailure> {
         let answer = timeout_at(deadline, self.store.get(&self.key)).await.map_err(|_| StoreFailure::timeout())?;
         let entry = answer.map_err(StoreFailure::new)?;
-        entry.map(|entry| Ok((entry.tag, Record::read(&entry).map_err(unreadable)?))).transpose()
+        entry.map(|entry| Ok((entry.tag, Record::read(&entry).map_err(|error| unreadable(&error))?))).transpose()
     }
 }
 
-pub(crate) fn unreadable(error: serde_json::Error) -> StoreFailure {
+pub(crate) fn unreadable(error: &serde_json::Error) -> StoreFailure {
     StoreFailure::new(format!("the record is corrupt or of another version ({error})"))
 }
 
@@ -221,7 +220,7 @@ impl Session {
         }
         let entry = self.key.store.get(&self.key.key).await.map_err(StoreFailure::new)?;
         let Some(entry) = entry else { return Ok(()) }; // it was forgotten
-        let known = Record::read(&entry).map_err(unreadable)?;
+        let known = Record::read(&entry).map_err(|error| unreadable(&error))?;
         let may_replace = known.request == self.record.request
             && matches!(known.state, State::NotSent | State::Rejected | State::InDoubt { .. });
         if may_replace {
@@ -395,5 +394,5 @@ fn unrecorded(call: &Prepared, reply: &Reply, failure: StoreFailure) -> Error {
 }
 
 pub(crate) fn random() -> i64 {
-    RandomState::new().hash_one(std::process::id()).cast_signed()
+    i64::from_ne_bytes(RandomState::new().hash_one(std::process::id()).to_ne_bytes())
 }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use crate::journal::store::{BoxError, Entry};
 use crate::journal::worker::{Answer, Database, Failure, Question};
 
-/// Marks the file as a journal: "MbJ1".
+/// Marks the file as a journal: `MbJ1`.
 const APPLICATION: i64 = 0x4d62_4a31;
 /// The version of the table.
 const VERSION: i64 = 1;

@@ -9,7 +9,7 @@ use syn::{Item, UseTree};
 
 /// Each room, and the rooms that it may import. A room is a file of `src` with the folder of its name. `lib` is the crate root,
 /// from which only rooms that are written as a user would write them import.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("permission", &[]),
     ("endpoint", &["permission"]),
     ("error", &["endpoint"]),
@@ -18,6 +18,7 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("rate_limit", &["response", "error"]),
     ("transport", &["request", "response", "rate_limit", "error"]),
     ("client", &["transport", "request", "response", "rate_limit", "error", "endpoint", "permission"]),
+    ("journal", &["client", "transport", "response", "rate_limit", "error"]),
     ("resources", &["lib"]),
     ("conformance", &["lib", "response"]),
     ("webhook", &["resources"]),

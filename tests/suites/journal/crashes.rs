@@ -14,7 +14,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 use crate::{
     directory::Directory,
     process::{Import, ended, ledger, sandbox},
-    stores::{Opened, Place, on_each_store},
+    stores::{Opened, Place, on_each_database},
 };
 
 const ROWS: u64 = 300;
@@ -86,7 +86,7 @@ async fn killed_and_resumed(seed: u64, whole: Duration) -> usize {
     ends.values().filter(|end| *end == "in doubt").count()
 }
 
-on_each_store!(promise_28_each_moment_of_a_crash_has_its_end);
+on_each_database!(promise_28_each_moment_of_a_crash_has_its_end);
 
 /// The first row is interrupted at each step; then another process takes over.
 async fn promise_28_each_moment_of_a_crash_has_its_end(opened: Opened) {

@@ -4,8 +4,12 @@
 
 mod crashes;
 mod directory;
+mod failures;
+mod importer;
+mod interleavings;
 mod postgres;
 mod process;
 mod processes;
+mod speed;
 mod states;
 mod stores;

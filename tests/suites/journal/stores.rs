@@ -51,6 +51,14 @@ macro_rules! on_each_store {
         mod memory {
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name($crate::stores::Opened::memory().await).await; })*
         }
+        $crate::stores::on_each_database!($($name),*);
+    };
+}
+pub(crate) use on_each_store;
+
+/// The same, on each store that processes can share.
+macro_rules! on_each_database {
+    ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name($crate::stores::Opened::sqlite().await).await; })*
         }
@@ -59,4 +67,4 @@ macro_rules! on_each_store {
         }
     };
 }
-pub(crate) use on_each_store;
+pub(crate) use on_each_database;
