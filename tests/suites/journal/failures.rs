@@ -311,7 +311,7 @@ fn promise_24_a_journal_can_be_used_from_several_runtimes() {
     let waiting = std::thread::spawn(move || once.wait());
     server.block_on(async {
         while !waiting.is_finished() {
-            tokio::time::sleep(Duration::from_millis(5)).await
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     });
     waiting.join().unwrap().unwrap();

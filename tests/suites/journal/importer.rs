@@ -140,7 +140,7 @@ async fn a_wrong_key_stops_the_import_after_one_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    let rows: String = (0..30).map(|row| format!("{row},Ada,\n")).collect();
+    let rows = (0..30).map(|row| format!("{row},Ada,")).collect::<Vec<_>>().join("\n");
     let path = file(&directory, &(HEADER.to_owned() + &rows));
     let child = command(Some(&sandbox), &["--key", "crm_id", &path]).spawn().unwrap();
     while sandbox.requests().len() < 3 {

@@ -220,7 +220,7 @@ async fn promise_28_a_call_that_is_dropped_is_in_doubt_at_once(opened: Opened) {
 
 async fn promise_28_a_call_that_is_dropped_in_the_queue_leaves_nothing(opened: Opened) {
     let (sandbox, _) = sandbox().await;
-    let limit = RateLimit::every(Duration::from_secs(60));
+    let limit = RateLimit::every(Duration::from_mins(1));
     let builder = Client::builder("acme.example.com").base_url(sandbox.base_url()).credentials(sandbox.credentials());
     let slow = builder.rate_limit(limit).build().unwrap();
     slow.create_customer(&ada()).await.unwrap();
@@ -255,7 +255,7 @@ async fn what_is_forgotten_or_purged_is_sent_again(opened: Opened) {
     once("crm:1").await.unwrap();
     sandbox.fault(Fault::reset().after_acting());
     once("crm:2").await.unwrap_err();
-    assert_eq!(opened.journal.purge(Duration::from_secs(60)).await.unwrap(), 0);
+    assert_eq!(opened.journal.purge(Duration::from_mins(1)).await.unwrap(), 0);
     tokio::time::sleep(Duration::from_millis(5)).await; // the clock of the records has milliseconds
     assert_eq!(opened.journal.purge(Duration::ZERO).await.unwrap(), 1);
     once("crm:1").await.unwrap();

@@ -20,7 +20,7 @@ pub(crate) enum Place {
 }
 
 impl Opened {
-    pub(crate) async fn memory() -> Self {
+    pub(crate) fn memory() -> Self {
         Self { journal: Journal::in_memory(), place: Place::Memory }
     }
 
@@ -49,7 +49,7 @@ impl Opened {
 macro_rules! on_each_store {
     ($($name:ident),* $(,)?) => {
         mod memory {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name($crate::stores::Opened::memory().await).await; })*
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() { super::$name($crate::stores::Opened::memory()).await; })*
         }
         $crate::stores::on_each_database!($($name),*);
     };
