@@ -86,7 +86,8 @@ impl Journal {
     ///     changed bigint NOT NULL,
     ///     record bytea NOT NULL
     /// );
-    /// CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed) WHERE NOT finished;
+    /// CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed)
+    ///     WHERE NOT finished;
     /// COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
     /// ```
     /// If it exists, the user needs only `SELECT`, `INSERT`, `UPDATE` and `DELETE`.

@@ -45,7 +45,10 @@ pub struct Entry {
 /// struct Memory(Mutex<BTreeMap<String, Entry>>);
 ///
 /// impl Store for Memory {
-///     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, BoxError>> {
+///     fn get<'a>(
+///         &'a self,
+///         key: &'a str,
+///     ) -> BoxFuture<'a, Result<Option<Entry>, BoxError>> {
 ///         Box::pin(async move { Ok(self.0.lock().unwrap().get(key).cloned()) })
 ///     }
 ///
@@ -70,11 +73,17 @@ pub struct Entry {
 ///         })
 ///     }
 ///
-///     fn unfinished(&self) -> BoxFuture<'_, Result<Vec<(String, Entry)>, BoxError>> {
+///     fn unfinished(
+///         &self,
+///     ) -> BoxFuture<'_, Result<Vec<(String, Entry)>, BoxError>> {
 ///         Box::pin(async move {
-///             let entries = self.0.lock().unwrap();
-///             let unfinished = entries.iter().filter(|(_, entry)| !entry.finished);
-///             Ok(unfinished.map(|(key, entry)| (key.clone(), entry.clone())).collect())
+///             let mut found = Vec::new();
+///             for (key, entry) in self.0.lock().unwrap().iter() {
+///                 if !entry.finished {
+///                     found.push((key.clone(), entry.clone()));
+///                 }
+///             }
+///             Ok(found)
 ///         })
 ///     }
 ///
@@ -82,7 +91,7 @@ pub struct Entry {
 ///         Box::pin(async move {
 ///             let mut entries = self.0.lock().unwrap();
 ///             let all = entries.len();
-///             entries.retain(|_, entry| !entry.finished || entry.changed >= before);
+///             entries.retain(|_, e| !e.finished || e.changed >= before);
 ///             Ok((all - entries.len()) as u64)
 ///         })
 ///     }

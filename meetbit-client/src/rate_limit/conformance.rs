@@ -33,7 +33,8 @@ const LARGEST: u64 = (1 << 53) - 1;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let path = std::env::temp_dir().join(format!("conformance-{}.json", std::process::id()));
+/// let name = format!("conformance-{}.json", std::process::id());
+/// let path = std::env::temp_dir().join(name);
 /// rate_limit::conformance(FileLimit::open(&path)?).await;
 /// # std::fs::remove_file(path)?;
 /// # Ok(())

@@ -39,7 +39,9 @@ pub const HOLD: Duration = Duration::from_micros(crate::rate_limit::window::HOLD
 /// use std::sync::{Mutex, PoisonError};
 /// use std::time::Instant;
 ///
-/// use meetbit_client::rate_limit::{self, Ask, BoxFuture, Report, SharedLimit, State, Verdict};
+/// use meetbit_client::rate_limit::{
+///     self, Ask, BoxFuture, Report, SharedLimit, State, Verdict,
+/// };
 /// use meetbit_client::BoxError;
 ///
 /// struct Memory {
@@ -48,15 +50,23 @@ pub const HOLD: Duration = Duration::from_micros(crate::rate_limit::window::HOLD
 /// }
 ///
 /// impl SharedLimit for Memory {
-///     fn ask<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Verdict, BoxError>> {
-///         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+///     fn ask<'a>(
+///         &'a self,
+///         ask: &'a Ask,
+///     ) -> BoxFuture<'a, Result<Verdict, BoxError>> {
+///         let tenants = self.tenants.lock();
+///         let mut tenants = tenants.unwrap_or_else(PoisonError::into_inner);
 ///         let state = tenants.entry(ask.tenant.clone()).or_default();
 ///         let verdict = rate_limit::ask(state, self.start.elapsed(), ask);
 ///         Box::pin(async move { Ok(verdict) })
 ///     }
 ///
-///     fn tell<'a>(&'a self, report: &'a Report) -> BoxFuture<'a, Result<(), BoxError>> {
-///         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
+///     fn tell<'a>(
+///         &'a self,
+///         report: &'a Report,
+///     ) -> BoxFuture<'a, Result<(), BoxError>> {
+///         let tenants = self.tenants.lock();
+///         let mut tenants = tenants.unwrap_or_else(PoisonError::into_inner);
 ///         let state = tenants.entry(report.tenant.clone()).or_default();
 ///         rate_limit::tell(state, self.start.elapsed(), report);
 ///         Box::pin(async { Ok(()) })

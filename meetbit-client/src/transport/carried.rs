@@ -7,6 +7,7 @@ use http::header::{Entry, HOST};
 use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::request::base_url::ParsedUrl;
+use crate::transport::limits::Limits;
 use crate::transport::observer::AttemptObserver;
 
 /// The attempt that a request belongs to, and what need not be made again if middleware leaves the URI as it is: parsing the
@@ -19,6 +20,13 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
+    /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
+    /// extension; its request is limited as a call of its own.
+    pub(crate) fn observer(extensions: &http::Extensions, limits: &Limits) -> Arc<AttemptObserver> {
+        let known = extensions.get::<Self>().map(|carried| carried.observer.clone());
+        known.unwrap_or_else(|| Arc::new(AttemptObserver::new(limits.turn(), limits.attempt_timeout, None)))
+    }
+
     /// What a request with this URI carries; `None` if middleware has changed the URI.
     pub(crate) fn for_uri<'a>(extensions: &'a http::Extensions, uri: &Uri) -> Option<&'a Self> {
         extensions.get::<Self>().filter(|carried| is_clone(&carried.url.uri, uri) || carried.url.uri == *uri)

@@ -61,7 +61,7 @@ impl Http {
             None => Arc::new(parse(parts.uri)?),
         };
         parts.headers.remove(header::CONTENT_LENGTH); // `GatedBody` says it
-        let observer = AttemptObserver::of(&parts.extensions, &self.limits);
+        let observer = Carried::observer(&parts.extensions, &self.limits);
         Ok(MiddlewareRequest { method: parts.method, url, headers: Headers::new(parts.headers), body, observer })
     }
 }

@@ -14,10 +14,8 @@ use crate::rate_limit::permit::Permit;
 use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
 use crate::response::retry_after::{self, RateLimitHeaders};
-use crate::transport::carried::Carried;
 #[cfg(feature = "journal")]
 use crate::transport::intent::Intent;
-use crate::transport::limits::Limits;
 
 /// The limits of an attempt, and what has been seen of it.
 ///
@@ -97,13 +95,6 @@ impl AttemptObserver {
     #[cfg(feature = "journal")]
     pub(crate) fn with_intent(self, intent: Option<Arc<dyn Intent>>) -> Self {
         Self { intent, ..self }
-    }
-
-    /// The observer of a request that comes through middleware. Middleware that has made a request of its own has dropped the
-    /// observer; its request is limited as a call of its own.
-    pub(crate) fn of(extensions: &http::Extensions, limits: &Limits) -> Arc<Self> {
-        let known = extensions.get::<Carried>().map(|carried| carried.observer.clone());
-        known.unwrap_or_else(|| Arc::new(Self::new(limits.turn(), limits.attempt_timeout, None)))
     }
 
     /// Waits for a permit for one more request of this attempt: of its own limiter, else of the transport's.

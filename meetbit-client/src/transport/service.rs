@@ -187,7 +187,7 @@ impl Service<http::Request<Bytes>> for Transport {
             }
             Inner::Service(service) => {
                 let service = service.clone();
-                let observer = AttemptObserver::of(request.extensions(), &service.limits);
+                let observer = Carried::observer(request.extensions(), &service.limits);
                 Box::pin(async move { observed(service.send(request, &observer).await) })
             }
             Inner::Layered(layered) => layered.service.call(request),
