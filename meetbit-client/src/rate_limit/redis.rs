@@ -70,7 +70,7 @@ pub struct RedisLimit {
 }
 
 impl RedisLimit {
-    /// Connects to Redis or Valkey: `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, or
+    /// Connects to Redis: `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, or
     /// `unix:///path/to/socket`. A connection that breaks is made again by the next question.
     ///
     /// If the server belongs to a Redis Cluster, its redirections are followed. Name a host that resolves to nodes which are
