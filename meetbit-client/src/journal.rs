@@ -49,7 +49,8 @@ use crate::journal::worker::Worker;
 ///
 /// let journal = Journal::open("meetbit-journal.sqlite").await?;
 /// let ada = NewCustomer::new().first_name("Ada");
-/// let response = client.create_customer(&ada).once(&journal, "crm:42").send().await?;
+/// let call = client.create_customer(&ada).once(&journal, "crm:42");
+/// let response = call.send().await?;
 /// println!("customer {}, sent now: {}", response.data.id, !response.replayed);
 /// # Ok(())
 /// # }
