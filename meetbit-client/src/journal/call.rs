@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use crate::client::call::Call;
+use crate::error::Error;
 use crate::journal::Journal;
 use crate::journal::session::Key;
+
+/// The longest key, in bytes. A database limits what it can index.
+const MOST: usize = 1000;
 
 impl<T> Call<T> {
     /// Sends the call at most once under this key, over crashes, restarts and concurrent processes, and returns the same reply
@@ -25,7 +29,9 @@ impl<T> Call<T> {
     /// If the journal cannot be read or written, the call fails with [`Journal`](crate::ErrorKind::Journal). Then nothing was
     /// sent, or the error has the outcome and the [`body`](crate::Error::body) of the reply.
     ///
-    /// Headers are no part of the request that a key belongs to.
+    /// Headers are no part of the request that a key belongs to. A key has at most 1,000 bytes, and none of them is zero.
+    ///
+    /// Middleware must keep the extensions of a request. A layer that builds a new request sends it without a record.
     ///
     /// # Examples
     /// ```no_run
@@ -41,7 +47,12 @@ impl<T> Call<T> {
     /// # }
     /// ```
     pub fn once(self, journal: &Journal, key: impl Into<String>) -> Self {
-        let key = Key { store: journal.store(), key: key.into().into() };
+        let key: Box<str> = key.into().into();
+        if key.len() > MOST || key.contains('\0') {
+            let message = format!("a key of a journal has at most {MOST} bytes, and none of them is zero");
+            return self.change(|call| call.parts.record_error(Error::invalid_request(message)));
+        }
+        let key = Key { store: journal.store(), key };
         self.change(|call| call.once = Some(Arc::new(key)))
     }
 }

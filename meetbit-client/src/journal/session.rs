@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::client::call::with_redactor;
@@ -126,6 +127,8 @@ struct Session {
     /// The end of the call's time.
     deadline: Instant,
     progress: Mutex<Progress>,
+    /// One write at a time, because middleware can send several requests at once, and each write expects the tag of the last.
+    writing: AsyncMutex<()>,
 }
 
 #[derive(Debug)]
@@ -136,6 +139,8 @@ struct Progress {
     under_way_until: Option<Timestamp>,
     /// The number of requests that have begun and may have departed. Middleware can send several at once.
     requests: usize,
+    /// True if an earlier attempt of an idempotent call may have been processed.
+    may_have_acted: bool,
     /// True if another call has taken the key.
     is_lost: bool,
     /// True if the end is recorded, or is being recorded.
@@ -147,13 +152,34 @@ impl Progress {
     fn is_touched(&self) -> bool {
         self.under_way_until.is_some() || self.tags.len() > 1
     }
+
+    /// A request must not depart after the end of the call is recorded, or after another call has taken the key. Middleware can
+    /// try that with a request that it keeps.
+    fn may_begin(&self) -> Result<(), TransportError> {
+        match (self.is_lost, self.has_ended) {
+            (true, _) => Err(TransportError::journal("another call has the same key".into(), None)),
+            (_, true) => Err(TransportError::journal("the call has ended already".into(), None)),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// True if no request can have been processed.
+    fn is_harmless(&self) -> bool {
+        self.requests == 0 && !self.may_have_acted
+    }
 }
 
 impl Session {
     fn new(key: Arc<Key>, record: Record, deadline: Instant, replaces: Option<i64>) -> Self {
-        let progress =
-            Progress { tags: vec![replaces], under_way_until: None, requests: 0, is_lost: false, has_ended: false };
-        Self { key, record, deadline, progress: Mutex::new(progress) }
+        let progress = Progress {
+            tags: vec![replaces],
+            under_way_until: None,
+            requests: 0,
+            may_have_acted: false,
+            is_lost: false,
+            has_ended: false,
+        };
+        Self { key, record, deadline, progress: Mutex::new(progress), writing: AsyncMutex::default() }
     }
 
     /// Sends the call and records its end. `None` if another call has taken the key before this one was sent.
@@ -162,7 +188,8 @@ impl Session {
         let mut call = call.clone();
         Arc::make_mut(&mut call).timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
         let result = execute(call.clone(), Some(self.clone())).await;
-        if self.progress().is_lost {
+        let is_other = |progress: &Progress| progress.is_lost && progress.is_harmless();
+        if result.is_err() && is_other(&self.progress()) {
             return None;
         }
         let result = self.finish(&call, result).await;
@@ -172,18 +199,24 @@ impl Session {
 
     /// Records the end before the call returns.
     async fn finish(self: &Arc<Self>, call: &Prepared, result: Result<Reply, Error>) -> Result<Reply, Error> {
-        let is_touched = {
+        let (is_touched, may_have_acted) = {
             let mut progress = self.progress();
             progress.has_ended = true;
-            progress.is_touched()
+            (progress.is_touched(), progress.may_have_acted)
         };
         let end = match &result {
+            Ok(reply) if !is_readable(reply, call.is_raw) => {
+                State::InDoubt { reason: "the reply was a success but no JSON".to_owned(), is_done: true }
+            }
             Ok(reply) => {
                 let kept = |redactor: Redactor<'_>| (redactor.headers(&reply.headers), stored(&reply.body, redactor));
                 let (headers, body) = with_redactor(reply, call, kept);
                 State::Done(StoredReply::new(reply.status, &headers, body))
             }
             Err(error) => match error.outcome() {
+                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
+                    State::InDoubt { reason: "an earlier attempt may have been processed".to_owned(), is_done: false }
+                }
                 Outcome::NotSent | Outcome::Rejected if !is_touched => return result,
                 Outcome::NotSent => State::NotSent,
                 Outcome::Rejected => State::Rejected,
@@ -214,6 +247,7 @@ impl Session {
 
     /// Writes the end. If somebody has resolved the record meanwhile, a reply is still better than what they could know.
     async fn write_end(&self, end: State) -> Result<(), StoreFailure> {
+        let _one_at_a_time = self.writing.lock().await;
         let is_done = matches!(end, State::Done(_));
         if self.write(end.clone()).await? || !is_done {
             return Ok(());
@@ -248,42 +282,51 @@ impl Session {
 
     /// Writes that a request is under way until its time is over. Middleware can send several in one attempt.
     async fn begin_until(&self, limit: Instant) -> Result<(), TransportError> {
+        self.progress().requests += 1; // `kept_back` takes it back if the request does not depart
+        let turn = timeout_at(limit, self.writing.lock()).await;
+        let _one_at_a_time = turn.map_err(|_| not_written(StoreFailure::timeout()))?;
         let left = limit.saturating_duration_since(Instant::now());
-        let now = Timestamp::now();
-        let end = now.saturating_add(left).unwrap_or(Timestamp::MAX);
+        let end = Timestamp::now().saturating_add(left).unwrap_or(Timestamp::MAX);
         let until = end.saturating_add(MARGIN).unwrap_or(Timestamp::MAX);
         {
-            let mut progress = self.progress();
-            progress.requests += 1;
-            if progress.under_way_until.is_some_and(|known| until <= known) {
+            let progress = self.progress();
+            progress.may_begin()?;
+            let is_certain = progress.tags.len() == 1;
+            if is_certain && progress.under_way_until.is_some_and(|known| until <= known) {
                 return Ok(());
             }
         }
         match timeout_at(limit, self.write(State::UnderWay { until })).await {
-            Ok(Ok(true)) if Timestamp::now() > end => Err(TransportError::timeout()), // the machine was suspended
             Ok(Ok(true)) => {
                 self.progress().under_way_until = Some(until);
-                Ok(())
+                if Timestamp::now() > end {
+                    return Err(TransportError::timeout()); // the machine was suspended
+                }
+                self.progress().may_begin()
             }
             Ok(Ok(false)) => {
                 self.progress().is_lost = true;
-                Err(TransportError::journal("another call has the same key".into(), None))
+                self.progress().may_begin()
             }
             Ok(Err(failure)) => Err(not_written(failure)),
             Err(_) => Err(not_written(StoreFailure::timeout())),
         }
     }
 
-    /// Records that nothing has happened, while the call waits for its next permit. If the write fails, the record stays under
-    /// way, which is safe.
-    async fn pause(&self, state: State) {
-        if self.progress().under_way_until.is_none() {
-            return;
-        }
-        if let Ok(Ok(is_ours)) = timeout_at(self.deadline, self.write(state)).await {
+    /// Records that nothing has happened, while the call waits for its next permit, if no more than `requests` have begun. If the
+    /// write fails, nobody knows what the journal says, so the next request writes again before it departs.
+    async fn pause(&self, state: State, requests: usize) {
+        let Ok(_one_at_a_time) = timeout_at(self.deadline, self.writing.lock()).await else { return };
+        {
             let mut progress = self.progress();
+            let is_needless = !progress.is_touched() || progress.has_ended;
+            if is_needless || progress.may_have_acted || progress.requests > requests {
+                return;
+            }
             progress.under_way_until = None;
-            progress.is_lost = !is_ours;
+        }
+        if let Ok(Ok(false)) = timeout_at(self.deadline, self.write(state)).await {
+            self.progress().is_lost = true;
         }
     }
 
@@ -295,7 +338,7 @@ impl Session {
                 return;
             }
             progress.has_ended = true;
-            if progress.requests == 0 {
+            if progress.is_harmless() {
                 State::NotSent
             } else {
                 State::InDoubt { reason: "the call was dropped before its reply".to_owned(), is_done: false }
@@ -323,11 +366,7 @@ impl Intent for Session {
     }
 
     fn requeue(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async move {
-            if self.progress().requests == 1 {
-                self.pause(State::NotSent).await;
-            }
-        })
+        Box::pin(self.pause(State::NotSent, 1))
     }
 
     fn suspend(&self, outcome: Outcome) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -335,9 +374,12 @@ impl Intent for Session {
             let state = match outcome {
                 Outcome::Rejected => State::Rejected,
                 Outcome::NotSent => State::NotSent,
-                Outcome::Unknown | Outcome::Done => return, // an idempotent request is repeated
+                Outcome::Unknown | Outcome::Done => {
+                    self.progress().may_have_acted = true; // an idempotent request is repeated
+                    return;
+                }
             };
-            self.pause(state).await;
+            self.pause(state, usize::MAX).await;
             self.progress().requests = 0;
         })
     }
@@ -362,6 +404,16 @@ impl Drop for Guard {
     fn drop(&mut self) {
         self.0.abandon();
     }
+}
+
+/// True if a success can be the reply of the call. A page of a proxy cannot be.
+fn is_readable(reply: &Reply, is_raw: bool) -> bool {
+    let text = reply.body.trim_ascii();
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    is_raw
+        || text.is_empty()
+        || reply.status == http::StatusCode::ACCEPTED
+        || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 fn not_written(failure: StoreFailure) -> TransportError {

@@ -1,8 +1,9 @@
 //! The store in a SQLite file.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
@@ -185,21 +186,34 @@ async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<
 }
 
 /// Makes the file, or takes it from the eyes of others. SQLite gives its other files the same permissions.
+///
+/// A file that exists is not opened here: when a process closes any descriptor of a file, POSIX drops all locks that the process
+/// has on the file, SQLite's too. So a new file is closed before another thread of this process can lock it.
 fn make(path: &Path) -> io::Result<()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true).read(true);
+    options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        if file.metadata()?.permissions().mode() & 0o077 != 0 {
-            file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
-        }
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => hide(path),
+        made => made.map(drop),
     }
-    #[cfg(not(unix))]
-    drop(file);
+}
+
+/// Takes a file from the eyes of others.
+#[cfg(unix)]
+fn hide(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn hide(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

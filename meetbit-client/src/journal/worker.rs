@@ -140,6 +140,13 @@ async fn serve(database: &mut impl Database, mut jobs: Vec<Job>) {
                 sleep(pause).await;
                 pause = (2 * pause).min(LONGEST_PAUSE);
             }
+            // One bad question, such as a key that the database refuses, must not fail the others.
+            Err(failure) if !failure.is_temporary && jobs.len() > 1 => {
+                for job in jobs {
+                    Box::pin(serve(database, vec![job])).await;
+                }
+                return;
+            }
             Err(failure) => {
                 let text = failure.error.to_string();
                 for job in jobs {

@@ -181,7 +181,14 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Http(http) => {
                 let http = http.clone();
                 match http.take(request) {
-                    Ok(request) => Box::pin(async move { observed(http.send_request(&request).await) }),
+                    Ok(request) => Box::pin(async move {
+                        let mut sent = http.send_request(&request).await;
+                        // They are reqwest's own, and the mark takes their memory.
+                        if let Ok(response) = &mut sent {
+                            response.extensions_mut().clear();
+                        }
+                        observed(sent)
+                    }),
                     Err(error) => Box::pin(ready(Err(error.into()))),
                 }
             }
@@ -197,7 +204,6 @@ impl Service<http::Request<Bytes>> for Transport {
 
 fn observed(result: Sent) -> Result<http::Response<Bytes>, BoxError> {
     let mut response = result?;
-    response.extensions_mut().clear(); // the network's own, whose memory the mark takes
     response.extensions_mut().insert(Observed);
     Ok(response)
 }

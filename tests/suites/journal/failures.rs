@@ -339,3 +339,24 @@ async fn promise_16_the_secret_is_never_stored() {
         assert!(!found, "{file:?}");
     }
 }
+
+/// When a process closes a descriptor of a file, POSIX drops the locks that SQLite has on it. Another process that closes the
+/// journal last would then delete the log in which this process goes on writing.
+#[cfg(unix)]
+#[tokio::test]
+async fn promise_28_opening_a_file_again_keeps_the_lock_on_it() {
+    use std::os::unix::fs::MetadataExt;
+
+    let (_sandbox, client) = sandbox().await;
+    let directory = Directory::new();
+    let journal = Journal::open(directory.file()).await.unwrap();
+    client.create_customer(&ada()).once(&journal, "crm:1").await.unwrap();
+    let _again = Journal::open(directory.file()).await.unwrap();
+    let log = directory.file().with_extension("sqlite-wal");
+    let before = fs::metadata(&log).unwrap().ino();
+    let file = directory.file().display().to_string();
+    let mut other = Command::new(env!("CARGO_BIN_EXE_journal_process"));
+    let other = other.args(["http://127.0.0.1:1/", "id", &file, "0", "1", "1000"]).status().unwrap();
+    assert!(other.success());
+    assert_eq!(fs::metadata(&log).unwrap().ino(), before, "the other process deleted the log");
+}

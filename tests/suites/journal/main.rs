@@ -7,6 +7,7 @@ mod directory;
 mod failures;
 mod importer;
 mod interleavings;
+mod middleware;
 mod postgres;
 mod process;
 mod processes;
