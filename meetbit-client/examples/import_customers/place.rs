@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::time::Duration;
 
 use meetbit_client::journal::Journal;
@@ -23,6 +24,7 @@ pub(crate) struct Place {
     pub(crate) client: Client,
     pub(crate) journal: Journal,
     _sandbox: Option<Sandbox>,
+    _files: Files,
 }
 
 impl Place {
@@ -33,8 +35,9 @@ impl Place {
             eprintln!(
                 "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends."
             );
-            files = Files::beside(&with_suffix(&arguments.journal, ".sandbox"));
-            files.remove();
+            let name = format!("meetbit-import-{}.sqlite", process::id());
+            files = Files::beside(&env::temp_dir().join(name));
+            files.is_temporary = true;
             let sandbox = Sandbox::start().await.map_err(|error| shown(&error))?;
             let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
             let builder = builder.credentials(sandbox.credentials());
@@ -42,16 +45,17 @@ impl Place {
         } else {
             (None, ClientBuilder::from_env().map_err(|error| shown(&error))?)
         };
-        let limit = FileLimit::open(&files.limit).map_err(|error| shown(&error))?;
         let retry = RetryPolicy::default().max_attempts(10).max_wait(TURN);
-        let builder = builder.shared_limit(limit).timeout(TURN).attempt_timeout(ANSWER).retry(retry);
-        let client = builder.build().map_err(|error| shown(&error))?;
-        let journal = if arguments.dry_run {
-            Journal::in_memory()
+        let builder = builder.timeout(TURN).attempt_timeout(ANSWER).retry(retry);
+        let (builder, journal) = if arguments.dry_run {
+            (builder, Journal::in_memory()) // a dry run makes no files
         } else {
-            Journal::open(&files.journal).await.map_err(|error| shown(&error))?
+            let limit = FileLimit::open(&files.limit).map_err(|error| shown(&error))?;
+            let journal = Journal::open(&files.journal).await.map_err(|error| shown(&error))?;
+            (builder.shared_limit(limit), journal)
         };
-        Ok(Self { client, journal, _sandbox: sandbox })
+        let client = builder.build().map_err(|error| shown(&error))?;
+        Ok(Self { client, journal, _sandbox: sandbox, _files: files })
     }
 }
 
@@ -59,14 +63,21 @@ impl Place {
 struct Files {
     journal: PathBuf,
     limit: PathBuf,
+    /// The files of a sandbox are removed at the end, because the sandbox forgets its customers.
+    is_temporary: bool,
 }
 
 impl Files {
     fn beside(journal: &Path) -> Self {
-        Self { journal: journal.to_owned(), limit: with_suffix(journal, ".limit.json") }
+        Self { journal: journal.to_owned(), limit: with_suffix(journal, ".limit.json"), is_temporary: false }
     }
+}
 
-    fn remove(&self) {
+impl Drop for Files {
+    fn drop(&mut self) {
+        if !self.is_temporary {
+            return;
+        }
         for suffix in ["", "-wal", "-shm", ".limit.json", ".limit.json.lock"] {
             let _may_not_exist = fs::remove_file(with_suffix(&self.journal, suffix));
         }

@@ -72,6 +72,7 @@ async fn the_sample_is_imported_into_a_sandbox() {
     let (code, text) = run(None, &[&file]).await;
     assert_eq!(code, 0, "{text}");
     assert!(text.contains("this is a sandbox") && text.contains("12 of 12 rows: 12 created"), "{text}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a sandbox leaves no files beside the sample");
 }
 
 #[tokio::test(flavor = "multi_thread")]
