@@ -6,11 +6,14 @@ use std::{
 };
 
 use meetbit_client::{
-    Client, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, RetryPolicy,
+    Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, RetryPolicy,
     journal::Resolution,
     sandbox::{Fault, Sandbox},
 };
-use meetbit_tests::client::{Thing, Things};
+use meetbit_tests::{
+    client::{Thing, Things},
+    server::unreachable::Refusing,
+};
 
 use crate::stores::{Opened, on_each_store};
 
@@ -70,15 +73,16 @@ async fn promise_28_a_rejected_request_is_sent_again(opened: Opened) {
 }
 
 async fn promise_28_a_request_that_was_not_sent_is_sent_again(opened: Opened) {
-    let (first, client) = sandbox().await;
+    let (refusing, id) = (Refusing::new(), format!("id-{:016x}", fastrand::u64(..)));
+    let address = refusing.address();
+    let builder = Client::builder("acme.example.com").base_url(format!("http://{address}/api/public/v2.0"));
+    let client =
+        builder.credentials(Credentials::new(&id, "s3cr3t")).rate_limit(RateLimit::unlimited()).build().unwrap();
     let once = || client.create_customer(&ada()).once(&opened.journal, "crm:42").retry(RetryPolicy::never());
-    let port = first.base_url().parse::<meetbit_client::http::Uri>().unwrap().port_u16().unwrap();
-    let credentials = (first.access_key_id().to_owned(), first.access_key_secret().to_owned());
-    drop(first);
     let error = once().await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Outcome::NotSent), "{error}");
-    let second = Sandbox::builder().unlimited().port(port).credentials(credentials.0, credentials.1);
-    let second = second.start().await.unwrap();
+    drop(refusing);
+    let second = Sandbox::builder().unlimited().port(address.port()).credentials(id, "s3cr3t").start().await.unwrap();
     once().await.unwrap();
     assert_eq!(second.requests().len(), 1);
 }
