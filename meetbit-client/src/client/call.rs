@@ -336,10 +336,10 @@ impl<T> Sending<T> {
     }
 }
 
-fn response<T>(reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
+fn response<T>(mut reply: Reply, call: &Prepared, decode: Decode<T>) -> Result<WithData<T>, Error> {
     let Decoded { message, data, raw } = value(&reply, call, decode)?;
     let message = message.map(|message| with_redactor(&reply, call, |r| r.redacted(&message).into_owned()));
-    let mut headers = reply.headers.clone();
+    let mut headers = std::mem::take(&mut reply.headers);
     with_redactor(&reply, call, |redactor| redactor.mark(&mut headers));
     let response = Response {
         data,

@@ -55,7 +55,7 @@ fn no_value<T: DeserializeOwned>(status: &str, is_raw: bool) -> Option<String> {
 struct Reading<'a, T> {
     document: Document<'a>,
     is_raw: bool,
-    /// The places of values that cannot be read, as in `data.items[0].id`, and what is said of each.
+    /// The place of each value that cannot be read, such as `data.items[0].id`, and its message.
     found: BTreeMap<String, Finding>,
     /// Where values come from in the fullest replies.
     origins: BTreeMap<String, String>,

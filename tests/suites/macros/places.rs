@@ -102,16 +102,16 @@ mod own_items {
     pub(super) struct Some;
     pub(super) struct None;
     #[allow(non_snake_case, reason = "it is the case")]
-    #[allow(dead_code, reason = "it only stands in the way")]
+    #[allow(dead_code, reason = "it only provokes a name clash")]
     pub(super) const fn Ok() {}
-    #[allow(dead_code, reason = "they only stand in the way")]
+    #[allow(dead_code, reason = "they only provoke a name clash")]
     mod core {}
-    #[allow(dead_code, reason = "they only stand in the way")]
+    #[allow(dead_code, reason = "they only provoke a name clash")]
     mod std {}
     mod alloc {}
     mod serde_json {}
     mod meetbit_client {}
-    #[allow(unused_macros, reason = "they only stand in the way")]
+    #[allow(unused_macros, reason = "they only provoke a name clash")]
     macro_rules! format_args {
         () => {};
     }
@@ -134,7 +134,7 @@ mod own_methods {
     use meetbit_client::{Api, Call, api, api_endpoint};
 
     /// Methods on everything, named like the steps of generated code.
-    #[allow(dead_code, reason = "they only stand in the way")]
+    #[allow(dead_code, reason = "they only provoke a name clash")]
     pub(super) trait OnEverything: Sized {
         fn path(self, _: &str) {}
         fn query(self, _: &str, _: &str) {}

@@ -76,7 +76,7 @@ fn commands_of_redis_grow_with_the_processes_that_wait() {
             process.wait_for(1);
         }
         let before = (scripts(&redis), server.record().requests.len());
-        std::thread::sleep(Duration::from_secs(10));
+        std::thread::sleep(Duration::from_secs(10)); // the span that is measured
         let after = (scripts(&redis), server.record().requests.len());
         drop(running);
         assert_kept(&server.finish(), &["one"]);

@@ -184,7 +184,7 @@ fn full_load(store: &Store, keys: &[&str]) -> (usize, Vec<usize>) {
         process.wait_for(1);
     }
     let before = server.record().requests.len();
-    thread::sleep(full_load_time());
+    thread::sleep(full_load_time()); // the span that is measured
     let arrived = server.record().requests.len() - before;
     let creates = processes.into_iter().map(Process::creates).collect();
     assert_kept(&server.finish(), keys);
@@ -230,7 +230,7 @@ fn promise_27_processes_that_are_killed_leave_no_excess_and_no_block() {
         for _ in 0..4 {
             let mut process = Process::start(&server, "one", &store.argument(), 8, 60 * SECOND);
             process.line();
-            thread::sleep(Duration::from_millis(fastrand::u64(0..300)));
+            thread::sleep(Duration::from_millis(fastrand::u64(0..300))); // the kill comes at any moment
             let started = Instant::now();
             drop(process);
             let mut next = Process::start(&server, "one", &store.argument(), 1, 60 * SECOND);

@@ -48,11 +48,11 @@ fn promise_27_a_redis_that_starts_again_without_data_lets_nothing_through() {
     let mut processes = start(&server, &redis);
     wait_for(&mut processes, 3);
     redis.stop();
-    thread::sleep(5 * SECOND);
+    thread::sleep(5 * SECOND); // the outage
     let stopped = server.record().requests.len();
     redis.restart();
     let started = Instant::now();
-    thread::sleep(PAUSE * 29 / 30);
+    thread::sleep(PAUSE * 29 / 30); // nothing may arrive in this span
     assert_eq!(server.record().requests.len(), stopped, "sent without a store");
     wait_for(&mut processes, 4);
     assert!(started.elapsed() < PAUSE + 8 * SECOND, "{:?}", started.elapsed());
