@@ -1,38 +1,28 @@
-//! The hold of a client on its key of a tenant.
+//! One key of one tenant.
 
 use std::sync::Arc;
 
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::moment::Moment;
-use crate::rate_limit::registry::{Registry, Shared, Tenant};
+use crate::rate_limit::registry::{Shared, Tenant};
 use crate::rate_limit::state::Report;
 
-/// One key of one tenant. The state of the key is kept as long as a clone exists.
+/// One key of one tenant. The state of the tenant is kept as long as a handle exists.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyHandle(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
+pub(crate) struct KeyHandle {
     tenant: Arc<Tenant>,
     key: Arc<str>,
 }
 
 impl KeyHandle {
-    /// The key of the tenant that all clients for one server share.
-    pub(crate) fn shared(registry: &'static Registry, origin: &str, key: &str) -> Self {
-        let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: registry.tenant(origin, &key), key }))
-    }
-
-    /// The key of a tenant that only one client and its clones use.
-    pub(crate) fn private(key: &str) -> Self {
-        Self(Arc::new(Inner { tenant: Tenant::new(None), key: Arc::from(key) }))
+    pub(crate) fn new(tenant: Arc<Tenant>, key: &str) -> Self {
+        tenant.lock().reserve();
+        Self { tenant, key: Arc::from(key) }
     }
 
     /// Another key of the same tenant.
     pub(crate) fn of_key(&self, key: &str) -> Self {
-        let key = Arc::from(key);
-        Self(Arc::new(Inner { tenant: self.0.tenant.join(&key), key }))
+        Self::new(self.tenant.clone(), key)
     }
 
     /// Reports, and wakes the calls that the report concerns. It wakes them without the lock, because a waker can run any code.
@@ -54,14 +44,8 @@ impl KeyHandle {
 
     /// Passes the state, the present moment and the key.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = self.0.tenant.lock();
+        let mut shared = self.tenant.lock();
         let now = shared.now();
-        f(&mut shared, now, &self.0.key)
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.tenant.release(&self.key);
+        f(&mut shared, now, &self.key)
     }
 }

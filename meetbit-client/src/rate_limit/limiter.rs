@@ -79,12 +79,12 @@ impl Limiter {
 
     /// The limiter of all clients of this process for one server and key.
     pub(crate) fn shared(origin: &str, key: &str) -> Self {
-        Self::new(KeyHandle::shared(&REGISTRY, origin, key))
+        Self::new(KeyHandle::new(REGISTRY.tenant(origin), key))
     }
 
     /// A limiter that only one client and its clones use.
     pub(crate) fn private(key: &str) -> Self {
-        Self::new(KeyHandle::private(key))
+        Self::new(KeyHandle::new(Arc::default(), key))
     }
 
     /// The limiter of another key of the same tenant.

@@ -1,20 +1,23 @@
 //! The tenants of this process, by the origin of their server.
 //!
-//! The state of a key outlives its clients while the server may still count its requests, has asked to wait, or has refused
-//! requests in the last hour. Then it is dropped by the next client that is made or dropped.
+//! The state of a tenant outlives its clients while the server may still count its requests, has asked to wait, or has refused
+//! requests in the last hour. A state that no longer matters is dropped by a sweep. A sweep takes place when the number of
+//! entries has doubled since the last one, so its effort is constant for each client that is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::rate_limit::moment::{Moment, SECOND, after, span};
+use crate::rate_limit::moment::{Moment, SECOND, span};
 use crate::rate_limit::state::State;
 
 /// The tenants of this process.
 pub(crate) static REGISTRY: Registry = Registry::new();
+
+/// No sweep takes place below this number of entries.
+const FEW: usize = 16;
 
 #[derive(Debug)]
 pub(crate) struct Registry(Mutex<Tenants>);
@@ -22,17 +25,13 @@ pub(crate) struct Registry(Mutex<Tenants>);
 #[derive(Debug)]
 struct Tenants {
     by_origin: BTreeMap<String, Arc<Tenant>>,
-    /// Origins and keys that a client has left, by the moment at which their state can be dropped.
-    retired: BTreeSet<(Instant, String, Arc<str>)>,
+    /// The number of tenants at which the next sweep takes place.
+    sweep_at: usize,
 }
 
 /// One server, and what its keys share.
-#[derive(Debug)]
-pub(crate) struct Tenant {
-    /// `None` if only the clones of one client use it.
-    home: Option<(&'static Registry, String)>,
-    shared: Mutex<Shared>,
-}
+#[derive(Debug, Default)]
+pub(crate) struct Tenant(Mutex<Shared>);
 
 /// What the lock of a tenant guards.
 #[derive(Debug)]
@@ -40,9 +39,9 @@ pub(crate) struct Shared {
     pub(crate) state: State,
     /// Wakes a call that waits, by its ticket.
     pub(crate) waiting: BTreeMap<u64, Arc<Notify>>,
-    /// The number of clients of each key.
-    clients: BTreeMap<Arc<str>, usize>,
     next_id: u64,
+    /// The number of keys at which the next sweep takes place.
+    sweep_at: usize,
     /// The instant of moment 0.
     start: Instant,
     last: Moment,
@@ -50,76 +49,56 @@ pub(crate) struct Shared {
 
 impl Registry {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), retired: BTreeSet::new() }))
+        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), sweep_at: FEW }))
     }
 
-    /// The tenant at `origin`, with one more client of `key`.
-    pub(crate) fn tenant(&'static self, origin: &str, key: &Arc<str>) -> Arc<Tenant> {
+    /// The tenant at `origin`.
+    pub(crate) fn tenant(&self, origin: &str) -> Arc<Tenant> {
         let mut tenants = lock(&self.0);
-        tenants.drop_retired();
-        let new = || Tenant::new(Some((self, origin.to_owned())));
-        let tenant = tenants.by_origin.entry(origin.to_owned()).or_insert_with(new).clone();
-        *tenant.lock().clients.entry(key.clone()).or_default() += 1;
-        tenant
-    }
-}
-
-impl Tenant {
-    pub(crate) fn new(home: Option<(&'static Registry, String)>) -> Arc<Self> {
-        let (state, waiting, clients) = (State::default(), BTreeMap::new(), BTreeMap::new());
-        let shared = Shared { state, waiting, clients, next_id: 0, start: Instant::now(), last: 0 };
-        Arc::new(Self { home, shared: Mutex::new(shared) })
-    }
-
-    /// The same tenant, with one more client of `key`.
-    pub(crate) fn join(self: &Arc<Self>, key: &Arc<str>) -> Arc<Self> {
-        match &self.home {
-            Some((registry, origin)) => registry.tenant(origin, key),
-            None => self.clone(),
+        if tenants.by_origin.len() >= tenants.sweep_at {
+            tenants.sweep();
         }
-    }
-
-    /// A client of `key` is gone.
-    pub(crate) fn release(&self, key: &Arc<str>) {
-        let Some((registry, origin)) = &self.home else { return };
-        let mut tenants = lock(&registry.0);
-        let mut shared = self.lock();
-        let clients = shared.clients.remove(key).unwrap_or_default();
-        if clients > 1 {
-            shared.clients.insert(key.clone(), clients - 1);
-        }
-        drop(shared);
-        tenants.retired.insert((Instant::now(), origin.clone(), key.clone()));
-        tenants.drop_retired();
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
-        lock(&self.shared)
+        tenants.by_origin.entry(origin.to_owned()).or_default().clone()
     }
 }
 
 impl Tenants {
-    /// Drops the state of keys that no client uses, and of tenants without keys.
-    fn drop_retired(&mut self) {
-        let now = Instant::now();
-        while self.retired.first().is_some_and(|(due, ..)| *due <= now) {
-            let Some((_, origin, key)) = self.retired.pop_first() else { return };
-            let Some(tenant) = self.by_origin.get(&origin).cloned() else { continue };
-            let mut shared = tenant.lock();
-            if shared.clients.contains_key(&key) {
-                continue;
-            }
-            let now = shared.now();
-            if let Some(due) = shared.state.drop_key(now, &key) {
-                self.retired.insert((shared.instant(due), origin, key));
-            } else if shared.clients.is_empty() && shared.state.is_empty() {
-                self.by_origin.remove(&origin);
-            }
-        }
+    /// Drops the tenants that no client uses and that no longer matter.
+    fn sweep(&mut self) {
+        self.by_origin.retain(|_, tenant| Arc::strong_count(tenant) > 1 || !tenant.lock().sweep());
+        self.sweep_at = FEW.max(2 * self.by_origin.len());
+    }
+}
+
+impl Tenant {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.0)
+    }
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let (state, waiting) = (State::default(), BTreeMap::new());
+        Self { state, waiting, next_id: 0, sweep_at: FEW, start: Instant::now(), last: 0 }
     }
 }
 
 impl Shared {
+    /// Makes room for another key.
+    pub(crate) fn reserve(&mut self) {
+        if self.state.keys_len() >= self.sweep_at {
+            self.sweep();
+        }
+    }
+
+    /// Drops the state of keys that no longer matters. True if nothing is left.
+    fn sweep(&mut self) -> bool {
+        let now = self.now();
+        self.state.drop_idle(now);
+        self.sweep_at = FEW.max(2 * self.state.keys_len());
+        self.state.keys_len() == 0
+    }
+
     /// The present moment. The clock is tokio's, which a test can pause and advance; another test may then see it going back.
     /// No rule holds across such a step, so the state is forgotten.
     pub(crate) fn now(&mut self) -> Moment {
@@ -132,10 +111,6 @@ impl Shared {
             (self.start, self.last) = (now, 0);
         }
         self.last
-    }
-
-    fn instant(&self, moment: Moment) -> Instant {
-        after(self.start, Duration::from_micros(moment))
     }
 
     /// A new identity for a request.
@@ -164,9 +139,12 @@ mod tests {
             lock(&self.0).by_origin.get(origin).cloned()
         }
 
-        /// The number of keys that wait to be dropped.
-        pub(crate) fn retired(&self) -> usize {
-            lock(&self.0).retired.len()
+        pub(crate) fn len(&self) -> usize {
+            lock(&self.0).by_origin.len()
+        }
+
+        pub(crate) fn sweep(&self) {
+            lock(&self.0).sweep();
         }
     }
 

@@ -107,6 +107,7 @@ pub(crate) struct State {
     keys: BTreeMap<String, KeyState>,
     queue: Queue,
     next_ticket: u64,
+    shortest_round_trip: Option<Moment>,
 }
 
 /// The state of one access key.
@@ -115,7 +116,6 @@ struct KeyState {
     window: Window,
     gate: Gate,
     server_limit: Option<ServerLimit>,
-    shortest_round_trip: Option<Moment>,
 }
 
 /// A limit that the server stated. It counts for a minute.
@@ -130,6 +130,12 @@ impl KeyState {
     fn limit(&self, limit: RateLimit, now: Moment) -> usize {
         let stated = self.server_limit.filter(|stated| stated.until > now).map(|stated| stated.limit.max(1));
         stated.map_or(limit.key, |stated| stated.min(limit.key))
+    }
+
+    /// Until then something counts, is closed or is to be remembered.
+    fn matters_until(&self) -> Moment {
+        let stated_until = self.server_limit.map_or(0, |stated| stated.until);
+        self.window.last_end().max(self.gate.matters_until()).max(stated_until)
     }
 }
 
@@ -210,7 +216,7 @@ impl State {
             waiting: self.queue.len(key),
             closed_for: state.gate.closed_until(now).map(|open_at| Duration::from_micros(open_at - now)),
             refusals: state.gate.refusals(now),
-            shortest_round_trip: state.shortest_round_trip.map(Duration::from_micros),
+            shortest_round_trip: self.shortest_round_trip.map(Duration::from_micros),
         }
     }
 
@@ -225,22 +231,22 @@ impl State {
         [self.queue.next_key(), Some(key)].map(|key| self.queue.tickets(key?).next())
     }
 
-    /// Drops the state of a key that no client uses. If it still matters, gives the moment at which to try again.
-    pub(crate) fn drop_key(&mut self, now: Moment, key: &str) -> Option<Moment> {
-        self.expire(now, key);
-        let state = &self.keys[key];
-        let stated_until = state.server_limit.map_or(0, |stated| stated.until);
-        let matters_until = state.window.last_end().max(state.gate.matters_until()).max(stated_until);
-        if self.queue.len(key) > 0 || matters_until > now {
-            return Some(matters_until.max(now + PATIENCE));
-        }
-        self.keys.remove(key);
-        self.queue.drop_key(key);
-        None
+    /// Drops the state of the keys for which nothing counts, waits or is closed. True if nothing is left.
+    pub(crate) fn drop_idle(&mut self, now: Moment) -> bool {
+        self.queue.expire(now);
+        let queue = &mut self.queue;
+        self.keys.retain(|key, state| {
+            let matters = state.matters_until() > now || queue.len(key) > 0;
+            if !matters {
+                queue.drop_key(key);
+            }
+            matters
+        });
+        self.keys.is_empty()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+    pub(crate) fn keys_len(&self) -> usize {
+        self.keys.len()
     }
 
     /// Forgets everything, because no moment means anything any more. Tickets stay unique.
@@ -314,8 +320,8 @@ impl State {
         let headers = feedback.headers;
         // `Remaining` is about the tenant's limit if the stated limit is larger than the key's.
         let is_tenants = headers.limit.is_some_and(|stated| stated as usize > limit.key);
+        self.shortest_round_trip = Some(self.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
         let state = self.keys.get_mut(key).expect("`expire` has made it");
-        state.shortest_round_trip = Some(state.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
         if let Some(stated) = headers.limit {
             state.server_limit = Some(ServerLimit { limit: stated as usize, until: now + MINUTE });
         }
@@ -372,21 +378,5 @@ impl State {
     /// True if no waiter of another key has this ticket.
     pub(crate) fn is_free_for(&self, ticket: u64, key: &str) -> bool {
         self.queue.is_free_for(ticket, key)
-    }
-
-    /// Drops the state of all keys that no longer matters. True if nothing is left.
-    pub(crate) fn drop_idle(&mut self, now: Moment) -> bool {
-        let keys: Vec<String> = self.keys.keys().cloned().collect();
-        for key in keys {
-            self.drop_key(now, &key);
-        }
-        self.is_empty()
-    }
-}
-
-#[cfg(test)]
-impl State {
-    pub(crate) fn keys_len(&self) -> usize {
-        self.keys.len()
     }
 }

@@ -8,20 +8,18 @@ use crate::rate_limit::moment::{HOUR, MINUTE, SECOND as S};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::registry::Registry;
 
-/// A registry that no other test uses, because each has a clock of its own.
-fn registry() -> &'static Registry {
-    Box::leak(Box::new(Registry::new()))
-}
-
-fn limiter_of(registry: &'static Registry, origin: &str, key: &str) -> Limiter {
-    Limiter::new(KeyHandle::shared(registry, origin, key))
+fn limiter_of(registry: &Registry, origin: &str, key: &str) -> Limiter {
+    Limiter::new(KeyHandle::new(registry.tenant(origin), key))
 }
 
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_key_is_remembered_as_long_as_it_matters() {
-    let registry = registry();
-    let known = |origin: &str| registry.get(origin).is_some();
-    let limiter = |origin: &str| limiter_of(registry, origin, "key");
+    let registry = Registry::new();
+    let known = |origin: &str| {
+        registry.sweep();
+        registry.get(origin).is_some()
+    };
+    let limiter = |origin: &str| limiter_of(&registry, origin, "key");
     send(&limiter("closed"), RateLimit::default(), refusal(10)).await;
     send(&limiter("counted"), RateLimit::default(), Feedback::default()).await;
     let mut nothing_left = headers(9, 0, 10);
@@ -29,19 +27,15 @@ async fn promise_7_a_key_is_remembered_as_long_as_it_matters() {
     send(&limiter("reset"), RateLimit::unlimited(), nothing_left).await;
     drop(limiter("unused"));
     let live = limiter("live");
-    limiter("other");
     assert!(known("closed") && known("counted") && known("live") && !known("unused"));
     assert!(limiter("closed").status(RateLimit::default()).closed_for.is_some());
     assert_eq!(limiter("counted").status(RateLimit::default()).in_use, 1);
     advance(2 * SECOND).await;
-    limiter("other");
     assert!(known("closed") && known("reset") && !known("counted"));
     advance(10 * SECOND).await;
-    limiter("other");
     assert!(known("closed") && !known("reset"), "refusals in a row are not forgotten");
     assert_eq!(limiter("closed").status(RateLimit::default()).refusals, 1);
     advance(Duration::from_micros(HOUR)).await;
-    limiter("other");
     assert!(!known("closed") && known("live"), "but for an hour only");
     drop(live);
     assert!(!known("live"));
@@ -65,43 +59,53 @@ async fn promise_7_clients_with_the_same_key_share_its_state_and_others_do_not()
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_a_permit_keeps_the_state_of_its_key() {
-    let registry = registry();
-    let (tenant, limiter) = (|origin| registry.get(origin), |origin| limiter_of(registry, origin, "key"));
-    let permit = acquire(&limiter("kept"), RateLimit::default()).await.unwrap();
+    let registry = Registry::new();
+    let is_kept = || {
+        registry.sweep();
+        registry.len() == 1
+    };
+    let permit = acquire(&limiter_of(&registry, "kept", "key"), RateLimit::default()).await.unwrap();
     advance(SECOND / 2).await;
-    assert!(tenant("kept").is_some() && permit.depart());
+    assert!(is_kept() && permit.depart());
     drop(permit);
-    assert!(tenant("kept").is_some(), "it may arrive");
+    assert!(is_kept(), "it may arrive");
     advance(2 * SECOND).await;
-    limiter("other");
-    assert!(tenant("kept").is_none());
+    assert!(!is_kept());
 }
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_twenty_thousand_refused_tenants_and_keys_are_freed() {
     const MANY: usize = 20_000;
     let limit = RateLimit::per_second(1).tenant(u32::MAX);
-    let registry = registry();
-    let tenant = |origin: &str| registry.get(origin);
+    let registry = Registry::new();
+    let refuse_many = async |kept: &mut Vec<_>| {
+        for n in 0..MANY {
+            let tenant = limiter_of(&registry, &format!("refused {n}"), "key");
+            let key = limiter_of(&registry, "refused keys", &format!("key {n}"));
+            for limiter in [&tenant, &key] {
+                send(limiter, limit, refusal(1)).await;
+            }
+            if n % 1000 == 0 {
+                kept.push((tenant, key));
+            }
+        }
+    };
+    let state_keys = || registry.get("refused keys").unwrap().lock().state.keys_len();
     let mut kept = Vec::new();
-    for n in 0..MANY {
-        let tenant = limiter_of(registry, &format!("refused {n}"), "key");
-        let key = limiter_of(registry, "refused keys", &format!("key {n}"));
-        for limiter in [&tenant, &key] {
-            send(limiter, limit, refusal(1)).await;
-        }
-        if n % 1000 == 0 {
-            kept.push((tenant, key));
-        }
-    }
-    let state_keys = || tenant("refused keys").map_or(0, |tenant| tenant.lock().state.keys_len());
-    assert_eq!((state_keys(), registry.retired()), (MANY, 2 * (MANY - kept.len())));
+    refuse_many(&mut kept).await;
+    assert_eq!((registry.len(), state_keys()), (MANY + 1, MANY), "their refusals are remembered");
     advance(Duration::from_micros(HOUR + MINUTE)).await;
-    limiter_of(registry, "other", "key");
-    assert_eq!((state_keys(), registry.retired()), (kept.len(), 0));
-    assert!(tenant("refused 1").is_none() && tenant("refused 1000").is_some());
+    // The keys and tenants that are gone are not swept one by one, but before as many again have come.
+    for n in 0..MANY {
+        limiter_of(&registry, &format!("another {n}"), "key");
+        let another = limiter_of(&registry, "refused keys", &format!("another key {n}"));
+        another.status(limit);
+    }
+    assert!(registry.len() <= MANY && state_keys() <= MANY, "{} {}", registry.len(), state_keys());
+    assert!(registry.get("refused 1").is_none() && registry.get("refused 1000").is_some());
     drop(kept);
-    assert!(tenant("refused keys").is_none() && tenant("refused 1000").is_none());
+    registry.sweep();
+    assert_eq!(registry.len(), 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,12 +154,20 @@ fn promise_9_a_key_with_waiters_is_not_dropped() {
     let (mut store, limit) = (Store::default(), RateLimit::per_second(1).tenant(1));
     store.send("other", limit, Feedback::default());
     let (ticket, _) = store.wait("key", None, limit);
-    assert_eq!(store.state.drop_key(store.now, "key"), Some(store.now + PATIENCE));
+    let keys_left = |store: &mut Store| {
+        store.state.drop_idle(store.now);
+        store.state.keys_len()
+    };
+    assert_eq!(keys_left(&mut store), 2);
     store.state.tell(store.now, "key", limit, &Report::Withdrawn { ticket });
-    assert_eq!((store.state.drop_key(store.now, "key"), store.state.keys_len()), (None, 1));
-    assert_eq!(store.state.drop_key(store.now, "other"), Some(S + 5_000));
-    store.now = S + 5_000;
-    assert_eq!((store.state.drop_key(store.now, "other"), store.state.is_empty()), (None, true));
+    assert_eq!(keys_left(&mut store), 1);
+    store.wait("key", None, limit);
+    store.now = S + 5_000 - 1;
+    assert_eq!(keys_left(&mut store), 2, "it has not been told to come yet");
+    store.now = S + PATIENCE;
+    assert_eq!(keys_left(&mut store), 1);
+    store.now += 1;
+    assert!(store.state.drop_idle(store.now), "a waiter that does not come is gone");
 }
 
 #[test]
@@ -173,20 +185,22 @@ fn promise_9_a_key_that_was_dropped_comes_back_as_a_new_one() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_tenant_is_remembered_as_long_as_one_of_its_keys() {
-    let registry = registry();
-    let refused = limiter_of(registry, "tenant", "refused");
+    let registry = Registry::new();
+    let refused = limiter_of(&registry, "tenant", "refused");
     send(&refused, RateLimit::default(), refusal(10)).await;
     drop(refused);
-    drop(limiter_of(registry, "tenant", "unused"));
-    let refused = limiter_of(registry, "tenant", "refused");
+    drop(limiter_of(&registry, "tenant", "unused"));
+    registry.sweep();
+    let refused = limiter_of(&registry, "tenant", "refused");
     assert_eq!(refused.status(RateLimit::default()).closed_for, Some(10 * SECOND));
 }
 
 #[tokio::test(start_paused = true)]
 async fn promise_7_a_tenant_lives_as_long_as_its_last_client() {
-    let registry = registry();
-    let mut clients: Vec<_> = ["a", "a", "a", "b"].map(|key| limiter_of(registry, "tenant", key)).into();
+    let registry = Registry::new();
+    let mut clients: Vec<_> = ["a", "a", "a", "b"].map(|key| limiter_of(&registry, "tenant", key)).into();
     while clients.pop().is_some() {
+        registry.sweep();
         assert_eq!(registry.get("tenant").is_some(), !clients.is_empty(), "{}", clients.len());
     }
 }
