@@ -233,9 +233,11 @@ impl State {
 
     /// Drops the state of the keys for which nothing counts, waits or is closed. True if nothing is left.
     pub(crate) fn drop_idle(&mut self, now: Moment) -> bool {
+        self.window.expire(now);
         self.queue.expire(now);
         let queue = &mut self.queue;
         self.keys.retain(|key, state| {
+            state.window.expire(now);
             let matters = state.matters_until() > now || queue.len(key) > 0;
             if !matters {
                 queue.drop_key(key);

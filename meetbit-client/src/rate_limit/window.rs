@@ -1,6 +1,5 @@
 //! The requests that count toward a limit.
 
-use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
@@ -49,14 +48,12 @@ impl Slot {
 }
 
 /// The requests of one key, or of the whole tenant.
-///
-/// Both lists are sorted, so a look-up is a binary search. A change moves the 16 or 48 bytes of some neighbours.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Window {
-    /// By id.
+    /// Sorted by `earliest_end`. A request that is not answered yet is near the end of the list.
     slots: VecDeque<Slot>,
-    /// The `earliest_end` and the id of each slot.
-    ends: VecDeque<(Moment, u64)>,
+    /// The largest id so far. The ids of one process increase, so it never searches for a new one.
+    last_id: u64,
     /// The last moment at which no place was free.
     full_at: Option<Moment>,
 }
@@ -69,46 +66,38 @@ impl Window {
     /// Drops what no longer counts. An unanswered request that still counts gets a new `earliest_end`, because its answer
     /// can only come from now on.
     pub(crate) fn expire(&mut self, now: Moment) {
-        while let Some((_, id)) = self.ends.front().copied().filter(|(end, _)| *end <= now) {
-            if let Some(slot) = self.remove(id).filter(|slot| slot.end > now) {
-                self.set(slot.unanswered(now));
+        while let Some(slot) = self.slots.front().copied().filter(|slot| slot.earliest_end <= now) {
+            self.slots.pop_front();
+            if slot.end > now {
+                self.insert(slot.unanswered(now));
             }
         }
     }
 
     pub(crate) fn get(&self, id: u64) -> Option<Slot> {
-        self.position(id).ok().map(|index| self.slots[index])
+        self.position(id).map(|index| self.slots[index])
     }
 
     /// Adds a request, or replaces the one with its id.
     pub(crate) fn set(&mut self, slot: Slot) {
-        match self.position(slot.id) {
-            Ok(index) => {
-                let old = std::mem::replace(&mut self.slots[index], slot);
-                self.remove_end((old.earliest_end, old.id));
-            }
-            Err(index) => self.slots.insert(index, slot),
-        }
-        let end = (slot.earliest_end, slot.id);
-        let index =
-            if self.ends.back() < Some(&end) { self.ends.len() } else { self.ends.partition_point(|e| *e < end) };
-        self.ends.insert(index, end);
+        self.remove(slot.id);
+        self.insert(slot);
     }
 
-    pub(crate) fn remove(&mut self, id: u64) -> Option<Slot> {
-        let slot = self.slots.remove(self.position(id).ok()?)?;
-        self.remove_end((slot.earliest_end, id));
-        Some(slot)
+    pub(crate) fn remove(&mut self, id: u64) {
+        if let Some(index) = self.position(id) {
+            self.slots.remove(index);
+        }
     }
 
-    fn remove_end(&mut self, end: (Moment, u64)) {
-        if self.ends.back() == Some(&end) {
-            self.ends.pop_back();
-        } else if self.ends.front() == Some(&end) {
-            self.ends.pop_front();
-        } else if let Ok(index) = self.ends.binary_search(&end) {
-            self.ends.remove(index);
-        }
+    fn insert(&mut self, slot: Slot) {
+        self.last_id = self.last_id.max(slot.id);
+        let index = self.slots.partition_point(|other| other.earliest_end <= slot.earliest_end);
+        self.slots.insert(index, slot);
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        if id > self.last_id { None } else { self.slots.iter().rposition(|slot| slot.id == id) }
     }
 
     /// Remembers the moment if no place of `limit` is free.
@@ -136,21 +125,10 @@ impl Window {
         if used.saturating_add(ahead) < limit {
             return None;
         }
-        let own = if used < limit { now } else { self.ends[used - limit].0 };
+        let own = if used < limit { now } else { self.slots[used - limit].earliest_end };
         let Some(behind) = ahead.checked_sub(most.saturating_sub(used)) else { return Some(own) };
-        let end = self.ends.get(used.saturating_sub(most) + behind % most);
-        let first = end.map_or(now + life, |(end, _)| (now + life).min(*end));
+        let slot = self.slots.get(used.saturating_sub(most) + behind % most);
+        let first = slot.map_or(now + life, |slot| (now + life).min(slot.earliest_end));
         Some(own.max(first.saturating_add(life.saturating_mul((behind / most) as u64))))
-    }
-
-    /// Nearly every look-up is for the last request, for one after it, or for the first, so these come first.
-    fn position(&self, id: u64) -> Result<usize, usize> {
-        let is_first = self.slots.front().is_some_and(|first| first.id == id);
-        match self.slots.back().map(|last| last.id.cmp(&id)) {
-            None | Some(Ordering::Less) => Err(self.slots.len()),
-            Some(Ordering::Equal) => Ok(self.slots.len() - 1),
-            Some(Ordering::Greater) if is_first => Ok(0),
-            Some(Ordering::Greater) => self.slots.binary_search_by_key(&id, |slot| slot.id),
-        }
     }
 }
