@@ -11,7 +11,7 @@ use crate::rate_limit::gate::WARNING;
 use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::REGISTRY;
+use crate::rate_limit::registry::{REGISTRY, Shared};
 use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::store::{Store, StoreTicket};
@@ -106,7 +106,6 @@ impl Limiter {
             let granted_at = Instant::now();
             match self.ask(turn, &mut waiting, granted_at)? {
                 Next::Go { id, next } => {
-                    // They were told a moment that assumed a later grant.
                     for waiter in next {
                         waiter.notify_one();
                     }
@@ -133,32 +132,27 @@ impl Limiter {
         self.key.with(|shared, now, key| {
             let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
-            let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
+            match shared.state.ask(now, &ask) {
                 Verdict::Go { ticket } => {
                     turn.ticket.get_or_init(|| ticket);
-                    let mut next = Vec::new();
-                    if waiting.waiter.take().is_some() {
-                        shared.waiting.remove(&ticket);
-                        next = shared.waiters(shared.state.next(key).into_iter().flatten());
-                    }
-                    return Ok(Next::Go { id, next });
+                    Ok(Next::Go { id, next: waiting.end(shared, key) })
                 }
-                Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
-                Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
+                Verdict::Wait { wait, .. } if wait >= within => Err(AcquireError::DeadlineExceeded),
+                Verdict::Wait { wait, reason, ticket } => {
+                    turn.ticket.get_or_init(|| ticket);
+                    Ok(Next::Wait { wait, waiter: waiting.begin(shared, ticket), reason })
+                }
                 Verdict::Closed { wait, refusals, ticket } => {
                     let repeated = refusals >= WARNING;
                     if repeated || wait >= within || wait > span(turn.max_wait) {
                         shared.state.tell(now, key, turn.limit, &Report::Withdrawn { ticket });
                         return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
                     }
-                    (wait, WaitReason::Gate, ticket)
+                    turn.ticket.get_or_init(|| ticket);
+                    Ok(Next::Wait { wait, waiter: waiting.begin(shared, ticket), reason: WaitReason::Gate })
                 }
-                Verdict::Full => return Err(AcquireError::QueueFull),
-            };
-            turn.ticket.get_or_init(|| ticket);
-            let (_, waiter) = waiting.waiter.get_or_insert_with(|| (ticket, Arc::default()));
-            shared.waiting.insert(ticket, waiter.clone());
-            Ok(Next::Wait { wait, waiter: waiter.clone(), reason })
+                Verdict::Full => Err(AcquireError::QueueFull),
+            }
         })
     }
 }
@@ -172,6 +166,22 @@ enum Next {
 struct Waiting<'a> {
     limiter: &'a Limiter,
     waiter: Option<(u64, Arc<Notify>)>,
+}
+
+impl Waiting<'_> {
+    /// The call waits with this ticket. Gives what wakes it.
+    fn begin(&mut self, shared: &mut Shared, ticket: u64) -> Arc<Notify> {
+        let (_, waiter) = self.waiter.get_or_insert_with(|| (ticket, Arc::default()));
+        shared.waiting.insert(ticket, waiter.clone());
+        waiter.clone()
+    }
+
+    /// The call waits no longer. Gives the calls to wake: they were told a moment that assumed a later grant.
+    fn end(&mut self, shared: &mut Shared, key: &str) -> Vec<Arc<Notify>> {
+        let Some((ticket, _)) = self.waiter.take() else { return Vec::new() };
+        shared.waiting.remove(&ticket);
+        shared.waiters(shared.state.next(key).into_iter().flatten())
+    }
 }
 
 impl Drop for Waiting<'_> {
