@@ -1,6 +1,8 @@
-//! The SDK with its defaults: deadline, retry loop, and a rate limit that is counted but high enough not to wait for.
+//! The SDK with its defaults: deadline, retry loop, and a rate limit that is counted but high enough not to wait for. The stated
+//! round trip lets a request count for 5 ms, so that a few count at a time, as with the default limit, and not thousands.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use meetbit_client::{Address, Client, ClientBuilder, Credentials, Customers, Error, NewCustomer, RateLimit};
@@ -17,9 +19,10 @@ struct Api {
 impl Api {
     fn new(url: &str, own: fn(ClientBuilder) -> ClientBuilder) -> Self {
         let builder = || -> ClientBuilder {
+            let limit = RateLimit::per_second(1_000_000).min_round_trip(Duration::from_secs(1));
             Client::builder("acme.example.com")
                 .credentials(Credentials::new(KEY_ID, KEY_SECRET))
-                .rate_limit(RateLimit::per_second(1_000_000))
+                .rate_limit(limit)
         };
         let answer = service_fn(async |request: http::Request<Bytes>| {
             assert_eq!(request.body().len(), workload::BODY.len());
