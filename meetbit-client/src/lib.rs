@@ -127,8 +127,9 @@
 //! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
 //!
 //! # Traces
-//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field
-//! contains a secret, a body or text from the server.
+//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The
+//! target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field contains
+//! a secret, a body or text from the server.
 //!
 //! | event | level | fields | meaning |
 //! |---|---|---|---|
@@ -140,11 +141,12 @@
 //!
 //! `call` and the span's `otel.name` are the name of the method. The span also has `otel.kind`, `http.request.method`,
 //! `url.template`, `server.address` and `server.port`; when the call ends, it gets `http.response.status_code`,
-//! `http.request.resend_count` and `error.type`. A call that is dropped has no last event. A subscriber can write spans too:
-//! ```text
-//! use tracing_subscriber::fmt::{self, format::FmtSpan};
+//! `http.request.resend_count` and `error.type`. A call that is dropped has no last event. After `cargo add tracing-subscriber`,
+//! a program prints events and spans with:
+//! ```
+//! use tracing_subscriber::fmt::format::FmtSpan;
 //!
-//! fmt().with_span_events(FmtSpan::CLOSE).init();
+//! tracing_subscriber::fmt().with_span_events(FmtSpan::CLOSE).init();
 //! ```
 //!
 //! # Guarantees
@@ -280,9 +282,12 @@ pub use meetbit_macros::api;
 /// - `timeout = "5s"`: the time limit of a whole call of this endpoint;
 /// - `crate = path`: the path of this crate, if it is renamed or re-exported.
 ///
-/// ```
-/// use meetbit_client::{Api, Call, api_endpoint};
+/// [`#[api]`](api) on the trait implements it for [`Client`].
 ///
+/// ```
+/// use meetbit_client::{Api, Call, api, api_endpoint};
+///
+/// #[api]
 /// trait Rooms: Api {
 ///     /// Lists the names of rooms.
 ///     #[api_endpoint(get, "/rooms", perm = "rooms.read.*", timeout = "5s")]

@@ -121,6 +121,9 @@ impl Import<'_> {
             }
         } else if matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected) {
             self.counts.not_sent += 1;
+            if !stops && !repeated {
+                self.progress.say(&format!("line {line} is not imported: {}", shown(error)));
+            }
         } else {
             self.counts.in_doubt += 1;
             self.progress.say(&format!("line {line} (key `{key}`): {error}"));
