@@ -53,11 +53,8 @@ impl SharedLimit for PostgresLimit {
         &'a self,
         ask: &'a Ask,
     ) -> BoxFuture<'a, Result<Verdict, BoxError>> {
-        Box::pin(
-            self.change(&ask.tenant, |state, now| {
-                rate_limit::ask(state, now, ask)
-            }),
-        )
+        let decide = |state: &mut State, now| rate_limit::ask(state, now, ask);
+        Box::pin(self.change(&ask.tenant, decide))
     }
 
     fn tell<'a>(
@@ -65,7 +62,7 @@ impl SharedLimit for PostgresLimit {
         report: &'a Report,
     ) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(self.change(&report.tenant, |state, now| {
-            rate_limit::tell(state, now, report)
+            rate_limit::tell(state, now, report);
         }))
     }
 }
