@@ -36,6 +36,8 @@ Receives webhooks at http://127.0.0.1:3000/webhooks until Ctrl-C.
 environment:
   MEETBIT_WEBHOOK_SECRET  the secret of the webhook destination; not needed for --once";
 
+const ADDRESS: &str = "127.0.0.1:3000";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -67,7 +69,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     }
     let (receiver, queue) = Receiver::new(Verifier::new(secret)?);
     tokio::spawn(work(queue));
-    axum::serve(TcpListener::bind("127.0.0.1:3000").await?, receiver.router()).await?;
+    let listener = TcpListener::bind(ADDRESS).await.map_err(|error| format!("{ADDRESS} cannot be used: {error}"))?;
+    println!("listening on http://{ADDRESS}/webhooks");
+    axum::serve(listener, receiver.router()).await?;
     Ok(())
 }
 

@@ -291,6 +291,7 @@ impl fmt::Display for Error {
         }
         let repeatable = inner.endpoint.is_none_or(Endpoint::is_idempotent);
         match inner.outcome {
+            Outcome::Unknown if inner.kind == ErrorKind::InDoubt => Ok(()), // its text says what to do
             Outcome::Unknown if !repeatable => {
                 f.write_str("; it may have been processed: check before sending it again")
             }

@@ -14,8 +14,8 @@
 //! use meetbit_client::{Client, Credentials};
 //!
 //! # fn main() -> Result<(), meetbit_client::Error> {
-//! // From MEETBIT_DOMAIN, MEETBIT_ACCESS_KEY_ID, MEETBIT_ACCESS_KEY_SECRET and,
-//! // if it is set, MEETBIT_BASE_URL:
+//! // From MEETBIT_DOMAIN, MEETBIT_ACCESS_KEY_ID,
+//! // MEETBIT_ACCESS_KEY_SECRET and, if it is set, MEETBIT_BASE_URL:
 //! let client = Client::from_env()?;
 //!
 //! // Or from values:
@@ -58,7 +58,9 @@
 //!         (ErrorKind::RateLimited, _) => {
 //!             println!("wait {:?}", error.retry_after());
 //!         }
-//!         (ErrorKind::Validation, _) => println!("{:?}", error.validation()),
+//!         (ErrorKind::Validation, _) => {
+//!             println!("{:?}", error.validation());
+//!         }
 //!         (_, Outcome::NotSent | Outcome::Rejected) => {
 //!             println!("nothing was created: {error}");
 //!         }
@@ -103,7 +105,7 @@
 //! | [`create_user`](Users::create_user) | `POST /users`<br>`users.create.*`; to activate, also `users.lock.*` |
 //! | [`update_user`](Users::update_user) | `PATCH /users/{user_id}`<br>`users.update.*` |
 //! | [`list_events`](Events::list_events) | `GET /calendars/{calendar_id}/events`<br>`events.read.*` (inferred) |
-//! | [`cancel_event`](Events::cancel_event) | `POST /calendars/{calendar_id}/events/{event_id}/cancel`<br>`events.delete.*` |
+//! | [`cancel_event`](Events::cancel_event) | `POST /calendars/{calendar_id}`<wbr>`/events/{event_id}/cancel`<br>`events.delete.*` |
 //! | [`create_online_conference`](OnlineConferences::create_online_conference) | `POST /online_conferences`<br>`online_conferences.create.*` |
 //! | [`update_online_conference`](OnlineConferences::update_online_conference) | `PATCH /online_conferences/{online_conference_id}`<br>`online_conferences.update.*` |
 //!
@@ -111,24 +113,25 @@
 //! `rustls` is on by default. If several of `rustls`, `rustls-no-provider` and `native-tls` are on, the first of them is used,
 //! regardless of what other crates enable in reqwest. With none of them, only plain HTTP on loopback addresses is possible.
 //!
-//! | feature | adds | use |
-//! |---|---|---|
-//! | `rustls` | TLS by rustls and aws-lc-rs, or by the provider that the application installs | on by default |
-//! | `rustls-no-provider` | TLS by rustls and the provider that the application installs, without the C code of aws-lc-rs | `default-features = false`; `ring::default_provider().install_default()` |
-//! | `native-tls` | TLS by the system's library | `default-features = false` |
-//! | `blocking` | [`Call::wait`], for programs without an async runtime | `let customer = client.create_customer(&ada).wait()?;` |
-//! | `conformance` | the module [`conformance`]: declared endpoints, calls and models against an OpenAPI document, in a test | `assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
-//! | `journal` | the module [`journal`] and `Call::once`: a call under a key happens at most once over crashes; needs Rust 1.94 | `client.create_customer(&ada).once(&journal, "crm:42").await?` |
-//! | `journal-postgres` | the same in PostgreSQL, for several machines; needs Rust 1.94 | `Journal::postgres(url).await?` |
-//! | `redis` | [`RedisLimit`]: one limit for the processes of many machines | `builder.shared_limit(RedisLimit::connect(url).await?)` |
-//! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks | `let sandbox = Sandbox::start().await?;` |
-//! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own | `builder.shared_limit(FileLimit::open(path)?)` |
-//! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names | `tracing_subscriber::fmt().init();` |
-//! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks | `let webhook = verifier.verify(&headers, &body)?;` |
+//! | feature | adds |
+//! |---|---|
+//! | `rustls` | TLS by rustls and aws-lc-rs, or by the provider that the application installs; on by default |
+//! | `rustls-no-provider` | TLS by rustls and the provider that the application installs, without the C code of aws-lc-rs<br>`default-features = false`; `ring::default_provider().install_default()` |
+//! | `native-tls` | TLS by the system's library<br>`default-features = false` |
+//! | `blocking` | [`Call::wait`], for programs without an async runtime<br>`let customer = client.create_customer(&ada).wait()?;` |
+//! | `conformance` | the module [`conformance`]: declared endpoints, calls and models against an OpenAPI document, in a test<br>`assert_conforms(&document, [<dyn Notes>::ENDPOINTS]);` |
+//! | `journal` | the module [`journal`] and `Call::once`: a call under a key happens at most once over crashes; needs Rust 1.94<br>`client.create_customer(&ada).once(&journal, "crm:42").await?` |
+//! | `journal-postgres` | the same in PostgreSQL, for several machines; needs Rust 1.94<br>`Journal::postgres(url).await?` |
+//! | `redis` | [`RedisLimit`]: one limit for the processes of many machines<br>`builder.shared_limit(RedisLimit::connect(url).await?)` |
+//! | `sandbox` | the module [`sandbox`]; with `webhooks`, it also sends signed webhooks<br>`let sandbox = Sandbox::start().await?;` |
+//! | `shared-limit` | [`FileLimit`]: one limit for all processes of a machine; the module [`rate_limit`] for stores of your own<br>`builder.shared_limit(FileLimit::open(path)?)` |
+//! | `tracing` | [spans and events](#traces) through `tracing`, with OpenTelemetry's HTTP field names<br>`tracing_subscriber::fmt().init();` |
+//! | `webhooks` | the module [`webhook`]: verification, types and de-duplication of webhooks<br>`let webhook = verifier.verify(&headers, &body)?;` |
 //!
 //! # Traces
-//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field
-//! contains a secret, a body or text from the server.
+//! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The
+//! target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field contains
+//! a secret, a body or text from the server.
 //!
 //! | event | level | fields | meaning |
 //! |---|---|---|---|
@@ -140,11 +143,12 @@
 //!
 //! `call` and the span's `otel.name` are the name of the method. The span also has `otel.kind`, `http.request.method`,
 //! `url.template`, `server.address` and `server.port`; when the call ends, it gets `http.response.status_code`,
-//! `http.request.resend_count` and `error.type`. A call that is dropped has no last event. A subscriber can write spans too:
-//! ```text
-//! use tracing_subscriber::fmt::{self, format::FmtSpan};
+//! `http.request.resend_count` and `error.type`. A call that is dropped has no last event. After `cargo add tracing-subscriber`,
+//! a program prints events and spans with:
+//! ```
+//! use tracing_subscriber::fmt::format::FmtSpan;
 //!
-//! fmt().with_span_events(FmtSpan::CLOSE).init();
+//! tracing_subscriber::fmt().with_span_events(FmtSpan::CLOSE).init();
 //! ```
 //!
 //! # Guarantees
@@ -280,9 +284,12 @@ pub use meetbit_macros::api;
 /// - `timeout = "5s"`: the time limit of a whole call of this endpoint;
 /// - `crate = path`: the path of this crate, if it is renamed or re-exported.
 ///
-/// ```
-/// use meetbit_client::{Api, Call, api_endpoint};
+/// [`#[api]`](api) on the trait implements it for [`Client`].
 ///
+/// ```
+/// use meetbit_client::{Api, Call, api, api_endpoint};
+///
+/// #[api]
 /// trait Rooms: Api {
 ///     /// Lists the names of rooms.
 ///     #[api_endpoint(get, "/rooms", perm = "rooms.read.*", timeout = "5s")]

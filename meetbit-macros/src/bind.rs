@@ -131,7 +131,7 @@ impl Binder<'_> {
             return location;
         }
         self.claim("body".to_owned(), argument, attribute.to_token_stream(), |other| {
-            message!("an endpoint takes one body, and `{other}` is already marked as it")
+            message!("`{other}` already is the body; put both into one struct, or mark this argument `#[query]`")
         });
         location
     }

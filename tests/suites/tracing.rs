@@ -87,6 +87,18 @@ async fn a_retry_and_a_failure_are_events_without_the_text_of_the_server() {
 }
 
 #[tokio::test]
+async fn a_429_with_a_wait_that_is_too_long_is_no_retry() {
+    let server = RawServer::start(Plan::respond(|_| replies::too_many_requests(Some("300"))));
+    let events = events_of(async {
+        client::create(&client::client(&server), "long").await.unwrap_err();
+    });
+    let events = events.await;
+    let [closed, failed] = &events[..] else { panic!("{events:#?}") };
+    assert!(closed.starts_with("WARN gate closed wait_ms="), "{closed}");
+    assert!(failed.starts_with("WARN call failed call=create_customer attempts=1 "), "{failed}");
+}
+
+#[tokio::test]
 async fn a_wait_for_the_limit_is_an_event() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let limit = RateLimit::every(Duration::from_millis(100));

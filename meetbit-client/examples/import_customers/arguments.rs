@@ -44,7 +44,7 @@ pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Command, 
             "--dry-run" => dry_run = true,
             "--key" => key = Some(given.next().ok_or("`--key` needs the name of a column")?),
             "--journal" => journal = Some(PathBuf::from(given.next().ok_or("`--journal` needs a file")?)),
-            option if option.starts_with("--") => return Err(format!("unknown option `{option}`")),
+            option if option.starts_with('-') => return Err(format!("unknown option `{option}`")),
             _ if file.is_some() => return Err(format!("unexpected argument `{argument}`")),
             _ => file = Some(PathBuf::from(argument)),
         }

@@ -8,11 +8,11 @@ use crate::arguments::Arguments;
 use crate::keys::{self, Hash};
 use crate::table::{Row, Table};
 
-/// The file is read once for so many rows, so that the memory for their hashes does not grow with the file.
+/// The file is read once for this number of rows, so that the memory for their hashes does not grow with the file.
 const PART: u64 = 1 << 18;
-/// So many equal rows are counted at most.
+/// At most this number of equal rows is counted.
 const MOST_REPEATED: usize = 1 << 18;
-/// So many problems are shown.
+/// At most this number of problems is shown.
 const SHOWN: usize = 20;
 
 /// A file that can be imported.

@@ -14,7 +14,7 @@ use crate::table::Table;
 
 /// Calls at once. The limit of the key is 5 a second, so this uses it in full if an answer takes up to 3 seconds.
 const UNDER_WAY: usize = 16;
-/// So many equal refusals in a row stop the import.
+/// This number of equal refusals in a row stops the import.
 const EQUAL: u32 = 3;
 
 /// What became of the rows.
@@ -121,6 +121,9 @@ impl Import<'_> {
             }
         } else if matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected) {
             self.counts.not_sent += 1;
+            if !stops && !repeated {
+                self.progress.say(&format!("line {line} is not imported: {}", shown(error)));
+            }
         } else {
             self.counts.in_doubt += 1;
             self.progress.say(&format!("line {line} (key `{key}`): {error}"));
@@ -153,7 +156,7 @@ impl Refusals {
         *self = Self::default();
     }
 
-    /// True if it is the last that is borne.
+    /// True if it is one refusal too many.
     fn add(&mut self, error: &Error) -> bool {
         if error.attempts() == 0 && matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest) {
             return false;

@@ -281,6 +281,10 @@ impl ClientBuilder {
 
     /// Adds tower middleware. The layer added last is outermost. Layers run once per attempt.
     ///
+    /// A request waits for the rate limit after it has passed all layers, right before it is sent. So a layer sees it before the
+    /// wait, and a time limit or duration of a layer includes the wait. For a time limit without it, use
+    /// [`attempt_timeout`](Self::attempt_timeout).
+    ///
     /// A layer sees whole bodies as [`Bytes`](crate::Bytes). So layers that wrap a body, such as tower-http's `TraceLayer` and
     /// compression layers, do not fit; layers that look at or change a request or response do, such as `SetRequestHeaderLayer`,
     /// `MapRequestLayer` and `TimeoutLayer`.

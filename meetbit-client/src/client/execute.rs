@@ -64,7 +64,11 @@ pub(crate) async fn execute(
         if let Some(intent) = &intent {
             intent.suspend(error.outcome()).await;
         }
-        trace::retry(&error, wait.max(error.retry_after().unwrap_or_default()));
+        let whole_wait = wait.max(error.retry_after().unwrap_or_default());
+        // The limiter refuses a longer wait, and the call fails.
+        if whole_wait <= policy.max_wait && after(Instant::now(), whole_wait) < deadline {
+            trace::retry(&error, whole_wait);
+        }
         sleep(wait).await;
         last = Some(error);
         turn = observer.turn.clone();
@@ -165,7 +169,7 @@ fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) 
     })
 }
 
-/// The error of a call that got no permit. After an attempt, status and outcome of that attempt stand.
+/// The error of a call that got no permit. After an attempt, it keeps the status and the outcome of that attempt.
 fn without_permit(error: Error, last: Option<Error>, attempts: u32) -> Error {
     let error = error.with(|e| e.attempts(attempts));
     match last {

@@ -14,7 +14,9 @@ use crate::error::{Error, ErrorKind};
 
 /// A list, page by page: made by [`Call::pages`].
 ///
-/// Each page is a separate call, sent and paced when you request it. At most one page is in memory. It is a [`Stream`] as well. [`items`](Self::items) gives the items one by one.
+/// Each page is a separate call, sent and paced when you request it. At most one page is in memory. It is a
+/// [`Stream`](https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html) as well. [`items`](Self::items) gives
+/// the items one by one.
 ///
 /// The list ends at an empty page, at a repeated page, and at a `404` after the first page.
 /// After an error it ends too; [`page_number`](Self::page_number) then gives the page that failed, from which
@@ -226,7 +228,9 @@ enum Next {
     More,
 }
 
-/// The items of a list one by one: made by [`Pages::items`]. It is a [`Stream`] as well.
+/// The items of a list one by one: made by [`Pages::items`].
+///
+/// It is a [`Stream`](https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html) as well.
 ///
 /// A page is sent for when the items of the page before are used up. After an error it ends.
 #[derive(Debug)]

@@ -48,7 +48,7 @@ impl Permit {
         self.granted_at
     }
 
-    /// Asks to depart, as late as possible before the first byte leaves. The first answer stands. False means that the
+    /// Asks to depart, as late as possible before the first byte leaves. The first answer is final. False means that the
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
         let depart = || {

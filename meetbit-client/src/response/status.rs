@@ -53,14 +53,15 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
 }
 
 const UNAUTHENTICATED: &str = "MeetBit does not accept the access key: check its id and secret, that it belongs to this \
-                               tenant, and that its Client is active in the MeetBit Admin Panel";
+                               tenant, that it is not suspended, and that its Client is active in the MeetBit Admin \
+                               Panel";
 
 /// A path without arguments always exists, unless the base URL is wrong.
 fn not_found(endpoint: &Endpoint) -> &'static str {
     if endpoint.path().contains('{') {
         "not found (404): check the ids in the path, and the base URL"
     } else {
-        "not found (404): is the base URL right?"
+        "not found (404): check the base URL"
     }
 }
 

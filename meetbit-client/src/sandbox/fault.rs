@@ -167,7 +167,30 @@ impl Fault {
     ///
     /// Missing `Content-Length` and `Date` headers are added, and no others: the headers of the rate limit are not. A reply
     /// with its own `Content-Length` or `Transfer-Encoding`, or with an informational status, is sent exactly as it is,
-    /// right or wrong, and the connection is closed after it. A `429` with a `Retry-After` in seconds binds the key.
+    /// right or wrong, and the connection is closed after it.
+    ///
+    /// A `429` with a `Retry-After` in seconds binds the key: requests with it that arrive earlier are penalized, those that
+    /// were under way at the same time too, so let only one call meet it.
+    ///
+    /// ```
+    /// use meetbit_client::http::Response;
+    /// use meetbit_client::sandbox::{Fault, Sandbox};
+    /// use meetbit_client::{ErrorKind, ListUsers, Users};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sandbox = Sandbox::start().await?;
+    /// let slow_down = Response::builder().status(429);
+    /// let slow_down = slow_down.header("Retry-After", "300").body("")?;
+    /// sandbox.fault(Fault::reply(slow_down));
+    ///
+    /// let call = sandbox.client().list_users(&ListUsers::new());
+    /// let error = call.await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::RateLimited);
+    /// assert!(error.retry_after().unwrap().as_secs() >= 299);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn reply(response: Response<impl Into<Bytes>>) -> Self {
         Self::instead(Instead::Reply(response.map(Into::into)))

@@ -92,14 +92,15 @@ impl TransportError {
 
     fn connecting(error: &reqwest::Error) -> Self {
         let server = error.url().map_or_else(|| "the server".to_owned(), authority);
+        let proxy = if is_before_the_tunnel(error) { "the proxy for " } else { "" };
         let (temporary, message) = match ConnectFailure::of(error) {
             ConnectFailure::Tls => (false, format!("the certificate or TLS version of {server} is not accepted")),
             ConnectFailure::ProxyAuthentication => {
                 (false, format!("the proxy refused to connect to {server}: it requires authentication (407)"))
             }
             ConnectFailure::Proxy => (false, format!("the proxy refused to connect to {server}")),
-            ConnectFailure::Timeout => (true, format!("no connection could be made to {server} in time")),
-            ConnectFailure::Other => (true, format!("no connection could be made to {server}")),
+            ConnectFailure::Timeout => (true, format!("no connection could be made to {proxy}{server} in time")),
+            ConnectFailure::Other => (true, format!("no connection could be made to {proxy}{server}")),
         };
         Self { temporary, ..Self::new(ErrorKind::Connect, Outcome::NotSent, message) }
     }
@@ -192,6 +193,18 @@ pub(crate) fn seconds(wait: Duration) -> String {
 fn authority(url: &reqwest::Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Whether the connection to the proxy itself failed.
+fn is_before_the_tunnel(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(this) = cause {
+        if this.to_string() == "tunnel error: failed to create underlying connection" {
+            return true;
+        }
+        cause = this.source();
+    }
+    false
 }
 
 /// Why no connection could be made.

@@ -19,7 +19,7 @@ use crate::transport::intent::Intent;
 
 /// The limits of an attempt, and what has been seen of it.
 ///
-/// It receives each response head before the body is read, because an error status stands even if its body never ends.
+/// It receives each response head before the body is read, because an error status counts even if its body never ends.
 /// Middleware may send several requests in one attempt; the last head counts.
 #[derive(Debug)]
 pub(crate) struct AttemptObserver {

@@ -60,7 +60,7 @@ impl Verifier {
         self
     }
 
-    /// The clock; [`Timestamp::now`] by default.
+    /// The clock; `Timestamp::now` of jiff by default.
     #[must_use]
     pub fn clock(mut self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         self.clock = Arc::new(now);

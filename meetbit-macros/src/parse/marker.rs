@@ -119,7 +119,10 @@ fn query(attribute: &Attribute) -> Result<Marker> {
         error_at(attribute, text)
     })?;
     if name.value().is_empty() {
-        return Err(error_at(name, message!("the name of a query parameter cannot be empty")));
+        return Err(error_at(
+            name,
+            message!("the name of a query parameter cannot be empty; write `#[query]` for the argument's name"),
+        ));
     }
     Ok(Marker::Query(Some(name)))
 }
@@ -130,13 +133,23 @@ fn header(attribute: &Attribute) -> Result<Marker> {
     })?;
     let name = literal.value().to_ascii_lowercase();
     if !is_token(&name) {
-        return Err(error_at(literal, message!("the name of a header consists of letters, digits and hyphens")));
+        let text =
+            message!("the name of a header consists of letters, digits and hyphens; write `{:?}`", as_token(&literal));
+        return Err(error_at(literal, text));
     }
     if is_reserved(&name) {
         let text = message!("the client sets `{}` itself; remove this argument", literal.value());
         return Err(error_at(literal, text));
     }
     Ok(Marker::Header(name))
+}
+
+/// The name that the author probably meant: `X-Trace` for `X Trace`.
+fn as_token(literal: &LitStr) -> String {
+    let text = literal.value();
+    let words: Vec<&str> =
+        text.split(|symbol: char| !symbol.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "X-Name".to_owned() } else { words.join("-") }
 }
 
 fn is_reserved(name: &str) -> bool {

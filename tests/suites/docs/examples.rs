@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -32,6 +33,7 @@ fn help_goes_to_the_standard_output() {
         "create_customer",
         "declare",
         "hyper_transport",
+        "import_customers",
         "logging_layer",
         "metrics",
         "permissions",
@@ -57,6 +59,12 @@ fn wrong_arguments_are_refused_with_the_usage() {
         ("declare", "a.yaml --rename User", "`User` is not OLD=NEW, two names of types"),
         ("declare", "a.yaml --rename user=Guest", "`user=Guest` is not OLD=NEW, two names of types"),
         ("declare", "a.yaml --check", "`--check` needs a file"),
+        ("import_customers", "", "a CSV file is missing"),
+        ("import_customers", "--key", "`--key` needs the name of a column"),
+        ("import_customers", "--journal", "`--journal` needs a file"),
+        ("import_customers", "a.csv b.csv", "unexpected argument `b.csv`"),
+        ("import_customers", "--dry a.csv", "unknown option `--dry`"),
+        ("import_customers", "-n a.csv", "unknown option `-n`"),
         ("sandbox", "--port", "`--port` needs a port"),
         ("sandbox", "--port x", "`x` is not a port"),
         ("sandbox", "--port 65536", "`65536` is not a port"),
@@ -104,6 +112,25 @@ fn create_customer_explains_addresses_that_are_wrong() {
         .ends(1)
         .prints_nothing()
         .tells(&["MEETBIT_DOMAIN cannot be used: the tenant's domain has"]);
+}
+
+#[test]
+fn import_customers_explains_a_file_variables_and_addresses_that_are_wrong() {
+    run("import_customers", "--dry-run none.csv").ends(2).prints_nothing().tells(&["`none.csv` cannot be read"]);
+    let sample =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../meetbit-client/examples/import_customers/customers.csv");
+    let arguments = format!("--dry-run {}", sample.display());
+    let one = [("MEETBIT_BASE_URL", "http://127.0.0.1:9")];
+    let run = run_with("import_customers", &arguments, &one);
+    run.ends(2).prints_nothing().tells(&VARIABLES[..3]);
+    assert!(!run.stderr.contains("this is a sandbox"), "{run:?}");
+    for (url, problem) in
+        [("nonsense", "is not a URL such as `https://"), ("http://example.com", "only for loopback addresses")]
+    {
+        let variables = [DOMAIN, KEY[0], KEY[1], ("MEETBIT_BASE_URL", url)];
+        let expected = ["MEETBIT_BASE_URL cannot be used", problem];
+        run_with("import_customers", &arguments, &variables).ends(2).prints_nothing().tells(&expected);
+    }
 }
 
 #[test]
@@ -170,16 +197,20 @@ fn webhook_axum_names_the_missing_secret() {
     run_with("webhook_axum", "", &[("MEETBIT_WEBHOOK_SECRET", "")]).ends(1).prints_nothing().tells(&expected);
 }
 
+#[test]
+fn webhook_axum_names_the_address_that_is_in_use() {
+    let _taken = TcpListener::bind("127.0.0.1:3000"); // if this fails, another program has it
+    let expected = ["127.0.0.1:3000 cannot be used: "];
+    run_with("webhook_axum", "", &[("MEETBIT_WEBHOOK_SECRET", "s3cr3t")]).ends(1).prints_nothing().tells(&expected);
+}
+
 const VARIABLES: [&str; 4] =
     ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET", "MEETBIT_BASE_URL"];
+const DOMAIN: (&str, &str) = ("MEETBIT_DOMAIN", "acme.example.com");
 const KEY: [(&str, &str); 2] = [("MEETBIT_ACCESS_KEY_ID", "id"), ("MEETBIT_ACCESS_KEY_SECRET", "s3cr3t")];
 
 fn with_base_url(url: &str) -> Run {
-    run_with(
-        "create_customer",
-        "",
-        &[("MEETBIT_DOMAIN", "acme.example.com"), KEY[0], KEY[1], ("MEETBIT_BASE_URL", url)],
-    )
+    run_with("create_customer", "", &[DOMAIN, KEY[0], KEY[1], ("MEETBIT_BASE_URL", url)])
 }
 
 pub(crate) fn run(example: &str, arguments: &str) -> Run {

@@ -139,6 +139,17 @@ async fn a_wrong_key_stops_the_import_after_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_was_not_sent_is_named_with_the_reason() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let long = Response::builder().status(429).header("Retry-After", "86400").body("").unwrap();
+    sandbox.reply(long);
+    let path = file(&directory, "first_name\nAda\n");
+    let (code, text) = run(Some(&sandbox), &[&path]).await;
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("line 2 is not imported: create_customer") && text.contains("1 not sent"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
     let rows = (0..30).map(|row| format!("{row},Ada,")).collect::<Vec<_>>().join("\n");

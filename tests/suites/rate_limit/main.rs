@@ -10,6 +10,7 @@ mod isolation;
 mod pacing;
 mod postgres;
 #[path = "postgres/limit.rs"]
+#[rustfmt::skip] // a page shows it, in lines of 80 columns
 mod postgres_limit;
 mod processes;
 mod redis;

@@ -473,9 +473,9 @@ async fn promise_15_a_400_is_read_as_far_as_it_goes() {
 }
 
 #[tokio::test]
-async fn a_404_of_a_path_without_arguments_asks_about_the_base_url() {
+async fn a_404_of_a_path_without_arguments_names_the_base_url() {
     let error = answered(replies::reply(404, TEXT, "")).await.unwrap_err();
-    assert_eq!(error.to_string(), "create_customer (POST /customers): not found (404): is the base URL right?");
+    assert_eq!(error.to_string(), "create_customer (POST /customers): not found (404): check the base URL");
     let server = RawServer::start(Plan::respond(|_| replies::reply(404, TEXT, "")));
     let error = client(&server).get_thing("1").await.unwrap_err();
     assert_eq!(

@@ -11,6 +11,7 @@ use meetbit_tests::server::raw_server::RawServer;
 use meetbit_tests::server::replies;
 use meetbit_tests::server::script::{Plan, Script};
 use meetbit_tests::server::tls::Authority;
+use meetbit_tests::server::unreachable::Refusing;
 
 fn brisk() -> RetryPolicy {
     RetryPolicy::default().backoff(Duration::ZERO, Duration::ZERO)
@@ -70,6 +71,17 @@ async fn promise_1_a_proxy_that_breaks_off_is_asked_again() {
     let (error, connections) = through_proxy(Script::new().read_head().close()).await;
     assert_eq!((error.attempts(), connections), (3, 3), "{error}");
     assert!(error.to_string().contains("no connection could be made to acme.example.com:443"), "{error}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_reached_is_named() {
+    let refusing = Refusing::new();
+    let proxy = reqwest::Proxy::all(format!("http://{}", refusing.address())).unwrap();
+    let http = reqwest::Client::builder().proxy(proxy);
+    let error = failed(&builder("https://acme.example.com").http_client(http).retry(brisk()).build().unwrap()).await;
+    let text = error.to_string();
+    assert!(text.contains("no connection could be made to the proxy for acme.example.com:443"), "{text}");
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3), "{text}");
 }
 
 #[tokio::test]
