@@ -9,9 +9,9 @@ use crate::keys::{self, Hash};
 use crate::table::{Row, Table};
 
 /// The file is read once for so many rows, so that the memory for their hashes does not grow with the file.
-const PART: u64 = 1 << 18;
+const PART: u64 = 1 << 16;
 /// So many equal rows are counted at most.
-const MOST_REPEATED: usize = 1 << 18;
+const MOST_REPEATED: usize = 1 << 16;
 /// So many problems are shown.
 const SHOWN: usize = 20;
 

@@ -52,7 +52,7 @@ impl<T> Call<T> {
             let message = format!("a key of a journal has at most {MOST} bytes, and none of them is zero");
             return self.change(|call| call.parts.record_error(Error::invalid_request(message)));
         }
-        let key = Key { store: journal.store(), key };
+        let key = Key { records: journal.0.clone(), key };
         self.change(|call| call.once = Some(Arc::new(key)))
     }
 }

@@ -4,6 +4,7 @@
 
 mod crashes;
 mod directory;
+mod failing;
 mod failures;
 mod importer;
 mod interleavings;
@@ -14,3 +15,5 @@ mod processes;
 mod speed;
 mod states;
 mod stores;
+mod suspended;
+mod unwritten;
