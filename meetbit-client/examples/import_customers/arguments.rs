@@ -1,9 +1,12 @@
 //! The arguments of the program.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// MeetBit's limit of an access key, unless it has raised it.
 const PER_SECOND: u32 = 5;
+/// The longest time of an answer, in seconds.
+const ANSWER_WITHIN: u32 = 15;
 
 pub(crate) const USAGE: &str = "\
 usage: import_customers [options] FILE
@@ -15,7 +18,9 @@ address_line_2, address_city, address_region, address_region_code, address_count
   --key COLUMN        the column that identifies a row, such as the customer's number in your CRM; without it, the content does
   --dry-run           check every row and send nothing
   --journal FILE      where the journal is (FILE.journal.sqlite beside the CSV file)
-  --per-second N      the limit of the access key, if it is not 5 requests a second; the tenant's is then twice that
+  --per-second N      the limit of the access key, if it is not 5 requests a second; the tenant's is then twice that; or
+                      `unlimited`, if there is none
+  --answer-within N   an answer takes at most N seconds (15); what was under way at a kill is in doubt 5 seconds after that
   --created KEY=ID    a row that was in doubt is the customer ID in MeetBit; the import says KEY
   --not-created KEY   a row that was in doubt is not in MeetBit, so it is sent again
   --help              print this text
@@ -43,8 +48,10 @@ pub(crate) struct Arguments {
     pub(crate) key: Option<String>,
     pub(crate) dry_run: bool,
     pub(crate) journal: PathBuf,
-    /// The limit of the access key.
-    pub(crate) per_second: u32,
+    /// The limit of the access key, if there is one.
+    pub(crate) per_second: Option<u32>,
+    /// An answer takes at most this long.
+    pub(crate) answer_within: Duration,
     /// What happened to rows that were in doubt, by their keys. `None` is a row that was not created.
     pub(crate) resolved: Vec<(String, Option<i64>)>,
 }
@@ -52,24 +59,27 @@ pub(crate) struct Arguments {
 pub(crate) fn parse(given: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut given = Given(given);
     let (mut file, mut key, mut journal, mut dry_run) = (None, None, None, false);
-    let (mut per_second, mut resolved) = (PER_SECOND, Vec::new());
+    let (mut per_second, mut answer_within, mut resolved) = (Some(PER_SECOND), ANSWER_WITHIN, Vec::new());
     while let Some(argument) = given.0.next() {
-        match &*argument {
+        let option = &*argument;
+        match option {
             "--help" | "-h" => return Ok(Command::Help),
             "--dry-run" => dry_run = true,
-            "--key" => key = Some(given.value("--key", "the name of a column")?),
-            "--journal" => journal = Some(PathBuf::from(given.value("--journal", "a file")?)),
-            "--per-second" => per_second = number(&given.value("--per-second", "a number")?)?,
-            "--created" => resolved.push(created(&given.value("--created", "KEY=ID")?)?),
-            "--not-created" => resolved.push((given.value("--not-created", "the key of a row")?, None)),
-            option if option.starts_with("--") => return Err(format!("unknown option `{option}`")),
+            "--key" => key = Some(given.value(option, "the name of a column")?),
+            "--journal" => journal = Some(PathBuf::from(given.value(option, "a file")?)),
+            "--per-second" => per_second = given.limit(option)?,
+            "--answer-within" => answer_within = given.number(option)?,
+            "--created" => resolved.push(created(&given.value(option, "KEY=ID")?)?),
+            "--not-created" => resolved.push((given.value(option, "the key of a row")?, None)),
+            _ if option.starts_with("--") => return Err(format!("unknown option `{option}`")),
             _ if file.is_some() => return Err(format!("unexpected argument `{argument}`")),
             _ => file = Some(PathBuf::from(argument)),
         }
     }
     let file = file.ok_or("a CSV file is missing")?;
     let journal = journal.unwrap_or_else(|| beside(&file));
-    Ok(Command::Import(Arguments { file, key, dry_run, journal, per_second, resolved }))
+    let answer_within = Duration::from_secs(answer_within.into());
+    Ok(Command::Import(Arguments { file, key, dry_run, journal, per_second, answer_within, resolved }))
 }
 
 /// The arguments that are not read yet.
@@ -79,11 +89,21 @@ impl<I: Iterator<Item = String>> Given<I> {
     fn value(&mut self, option: &str, what: &str) -> Result<String, String> {
         self.0.next().ok_or_else(|| format!("`{option}` needs {what}"))
     }
+
+    fn number(&mut self, option: &str) -> Result<u32, String> {
+        number(option, &self.value(option, "a number")?)
+    }
+
+    /// A number, or `None` for `unlimited`.
+    fn limit(&mut self, option: &str) -> Result<Option<u32>, String> {
+        let text = self.value(option, "a number")?;
+        if text == "unlimited" { Ok(None) } else { number(option, &text).map(Some) }
+    }
 }
 
-fn number(text: &str) -> Result<u32, String> {
+fn number(option: &str, text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("`{text}` is not a number of requests a second"))
+    number.ok_or_else(|| format!("`{option}` needs a number, and got `{text}`"))
 }
 
 /// The key and the id of a row that was created. A key may have an equals sign.

@@ -17,6 +17,8 @@ use crate::table::Table;
 
 /// Calls at once for each request a second, so that the limit is used in full if an answer takes up to 3 seconds.
 const UNDER_WAY: usize = 3;
+/// Calls at once if there is no limit.
+const UNDER_WAY_UNLIMITED: usize = 64;
 /// So many equal refusals in a row stop the import.
 const EQUAL: u32 = 3;
 
@@ -55,7 +57,7 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     let mut import = Import {
         place,
         has_key: arguments.key.is_some(),
-        under_way: (arguments.per_second as usize).saturating_mul(UNDER_WAY) + 1,
+        under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
         progress: Progress::start(checked.rows),
         rejected: Rejected::new(&arguments.file, &table),

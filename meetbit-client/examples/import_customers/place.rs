@@ -17,8 +17,6 @@ const VARIABLES: [&str; 4] =
 
 /// A row waits this long for its turn, for a `Retry-After`, and for another process that has it under way.
 const TURN: Duration = Duration::from_secs(15 * 60);
-/// An answer takes less. What was under way at a crash is known to be in doubt when this is over.
-const ANSWER: Duration = Duration::from_secs(15);
 
 pub(crate) struct Place {
     pub(crate) client: Client,
@@ -33,8 +31,8 @@ impl Place {
         let (sandbox, builder) = if is_sandbox { sandbox().await? } else { (None, ClientBuilder::from_env()?) };
         let files = if is_sandbox { Files::temporary() } else { Files::beside(&arguments.journal) };
         let retry = RetryPolicy::default().max_attempts(10).max_wait(TURN);
-        let limit = RateLimit::per_second(arguments.per_second);
-        let builder = builder.timeout(TURN).attempt_timeout(ANSWER).retry(retry).rate_limit(limit);
+        let limit = arguments.per_second.map_or_else(RateLimit::unlimited, RateLimit::per_second);
+        let builder = builder.timeout(TURN).attempt_timeout(arguments.answer_within).retry(retry).rate_limit(limit);
         let (builder, journal) = if arguments.dry_run {
             (builder, Journal::in_memory()) // a dry run makes no files
         } else {

@@ -15,6 +15,8 @@ use crate::journal::worker::{Answer, Database, Failure, Question};
 const VERSION: &str = "meetbit-client journal, version 1";
 /// A transaction ends within this time, or its connection is given up.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
 
 const TABLE: &str = "
     CREATE TABLE meetbit_journal (
@@ -72,8 +74,8 @@ impl Database for Postgres {
         // The server rolls back what a connection leaves behind.
         self.connection = None;
         Err(match result {
-            Ok(Err(error)) => Failure { is_temporary: is_temporary(&error), error: explain(&error) },
-            _ => Failure { is_temporary: true, error: "the PostgreSQL database does not answer".into() },
+            Ok(Err(error)) => Failure { retry_after: is_temporary(&error).then_some(PAUSE), error: explain(&error) },
+            _ => Failure { retry_after: Some(PAUSE), error: "the PostgreSQL database does not answer".into() },
         })
     }
 }

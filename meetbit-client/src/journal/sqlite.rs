@@ -20,6 +20,8 @@ const APPLICATION: i64 = 0x4d62_4a31;
 const VERSION: i64 = 1;
 /// One attempt waits this long for the file's lock.
 const LOCK: Duration = Duration::from_millis(200);
+/// The pause between two attempts. It is short, because the processes that wait do not form a queue.
+const PAUSE: Duration = Duration::from_millis(5);
 /// Opening waits this long for the file's lock.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -53,7 +55,7 @@ impl SqliteFile {
         loop {
             match Self::connect(&path).await {
                 Ok(connection) => return Ok(Self { path, connection }),
-                Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(LOCK / 4).await,
+                Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(PAUSE).await,
                 Err(error) => return Err(failed(explain(&error))),
             }
         }
@@ -83,7 +85,7 @@ impl Database for SqliteFile {
             let _already_done = self.connection.run("ROLLBACK").await;
         }
         result.map_err(|error| Failure {
-            is_temporary: is_locked(&error),
+            retry_after: is_locked(&error).then_some(PAUSE),
             error: format!("`{}` {}", self.path.display(), explain(&error)).into(),
         })
     }

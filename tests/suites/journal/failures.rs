@@ -300,7 +300,7 @@ async fn promise_16_the_secret_is_never_stored() {
 #[tokio::test]
 async fn promise_16_no_secret_of_a_key_that_rotates_is_stored() {
     let (directory, rotations) = (Directory::new(), AtomicUsize::new(0));
-    let secrets = ["PLANTED-s3cret-of-the-first", "PLANTED-s3cret-of-the-second"];
+    let secrets = ["PLANTED-s3cret-of-the-first", "0ther-k3y-with-nothing-in-common"];
     let credentials = Credentials::rotating(move || {
         let number = rotations.fetch_add(1, Ordering::Relaxed);
         Credentials::new(format!("key-{number}"), secrets[number.min(1)])

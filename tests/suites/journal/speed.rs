@@ -9,7 +9,7 @@ use crate::{
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_records_many_calls_one_at_a_time_and_64_under_way() {
-    let (sandbox, directory) = (sandbox().start().await.unwrap(), Directory::new());
+    let (sandbox, directory) = (sandbox().start().await.unwrap(), Directory::on_disk());
     let rows = 1000;
     let rate = |started: Instant, rows: u32| f64::from(rows) / started.elapsed().as_secs_f64();
     for under_way in [1, 64] {

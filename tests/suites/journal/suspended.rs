@@ -5,7 +5,7 @@ use std::{
     future::{Ready, ready},
     pin::pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -25,7 +25,7 @@ const OTHER: &str = "crm:7";
 const TIME: Duration = Duration::from_secs(1);
 
 /// What happens while the machine is suspended, with the store.
-type Meanwhile = Arc<dyn Fn(&dyn Store) + Send + Sync>;
+type Meanwhile = fn(&dyn Store);
 
 /// A service that answers at once. Right before the departure of the second request, the machine is suspended for longer than the
 /// request's time. The thread sleeps, so tokio's paused clock does not see it.
@@ -33,8 +33,16 @@ type Meanwhile = Arc<dyn Fn(&dyn Store) + Send + Sync>;
 struct Suspending {
     store: Arc<dyn Store>,
     asked: Arc<AtomicUsize>,
-    sent: Arc<AtomicUsize>,
     meanwhile: Meanwhile,
+    /// The tag of the entry of [`KEY`] before the machine is suspended, and at each departure.
+    tags: Arc<Mutex<Vec<Option<i64>>>>,
+}
+
+impl Suspending {
+    fn see_tag(&self) {
+        let entry = at_once(self.store.get(KEY)).unwrap();
+        self.tags.lock().unwrap().push(entry.map(|entry| entry.tag));
+    }
 }
 
 impl Service<Request<Bytes>> for Suspending {
@@ -44,6 +52,7 @@ impl Service<Request<Bytes>> for Suspending {
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         if self.asked.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.see_tag();
             thread::sleep(TIME + Duration::from_millis(100));
             (self.meanwhile)(&*self.store);
         }
@@ -51,27 +60,25 @@ impl Service<Request<Bytes>> for Suspending {
     }
 
     fn call(&mut self, _: Request<Bytes>) -> Self::Future {
-        self.sent.fetch_add(1, Ordering::Relaxed);
+        self.see_tag();
         let customer = serde_json::json!({ "data": Customer::new(7) });
         ready(Ok(Response::new(customer.to_string().into())))
     }
 }
 
-/// Creates a customer under another key, and one under [`KEY`] with a suspended machine. Returns the number of requests, and
-/// whether the second reply was replayed.
-async fn suspended(meanwhile: Meanwhile) -> (usize, bool) {
-    let (journal, sent) = (Journal::in_memory(), Arc::new(AtomicUsize::new(0)));
-    let service = Suspending { store: journal.store(), asked: Arc::default(), sent: sent.clone(), meanwhile };
+/// Creates a customer under another key, and one under [`KEY`] while the machine is suspended. Returns the tags that the service
+/// has seen, and whether the second reply was replayed.
+async fn suspended(meanwhile: Meanwhile) -> (Vec<Option<i64>>, bool) {
+    let journal = Journal::in_memory();
+    let service = Suspending { store: journal.store(), asked: Arc::default(), meanwhile, tags: Arc::default() };
+    let tags = service.tags.clone();
     let builder = Client::builder("acme.example.com").credentials(Credentials::new("id", "hush")).timeout(TIME);
     let client = builder.rate_limit(RateLimit::unlimited()).service(service).build().unwrap();
     let ada = NewCustomer::new().first_name("Ada");
     client.create_customer(&ada).once(&journal, OTHER).await.unwrap();
     let response = client.create_customer(&ada).once(&journal, KEY).send().await.unwrap();
-    (sent.load(Ordering::Relaxed), response.replayed)
-}
-
-fn entry(store: &dyn Store, key: &str) -> Entry {
-    at_once(store.get(key)).unwrap().unwrap()
+    let tags = tags.lock().unwrap().clone();
+    (tags, response.replayed)
 }
 
 /// The result of a future that does not wait.
@@ -85,19 +92,20 @@ fn at_once<T>(future: impl Future<Output = T>) -> T {
 /// Another process has found the record in doubt, and has sent the request. Its reply is that of the same request under [`OTHER`].
 #[tokio::test(start_paused = true)]
 async fn promise_28_a_request_that_another_process_took_over_is_not_sent_when_the_machine_wakes() {
-    let taken_over: Meanwhile = Arc::new(|store| {
-        let (own, reply) = (entry(store, KEY), entry(store, OTHER));
+    let (tags, replayed) = suspended(|store| {
+        let entry = |key| at_once(store.get(key)).unwrap().unwrap();
+        let (own, reply) = (entry(KEY), entry(OTHER));
         assert!(!own.finished && reply.finished);
         assert!(at_once(store.swap(KEY, Some(own.tag), Some(&Entry { tag: 1, ..reply }))).unwrap());
-    });
-    assert_eq!(suspended(taken_over).await, (1, true));
+    })
+    .await;
+    assert!(matches!(tags[..], [None, Some(_)]), "only the first request departs: {tags:?}");
+    assert!(replayed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn promise_28_a_request_that_wakes_late_is_sent_with_a_new_intent() {
-    let old = Arc::new(std::sync::Mutex::new(None));
-    let seen = old.clone();
-    let meanwhile: Meanwhile = Arc::new(move |store| *seen.lock().unwrap() = Some(entry(store, KEY)));
-    assert_eq!(suspended(meanwhile).await, (2, false));
-    assert!(old.lock().unwrap().as_ref().is_some_and(|entry| !entry.finished), "the intent was written before");
+    let (tags, replayed) = suspended(|_| {}).await;
+    assert!(matches!(tags[..], [None, Some(old), Some(new)] if old != new), "{tags:?}");
+    assert!(!replayed);
 }
