@@ -247,6 +247,48 @@ async fn a_second_interrupt_does_not_wait_for_calls() {
     assert_eq!((ended.code, ended.counts()), (Some(1), Counts::default()), "{ended:?}");
 }
 
+/// A longer file takes about the same memory. The sandbox is another process.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_does_not_grow_with_the_file() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let mut peaks = Vec::new();
+    // The column `reason` is read, and not sent.
+    for (rows, reason, options) in [
+        (2_000, 300, &["--dry-run"][..]),
+        (100_000, 300, &["--dry-run"]),
+        (100, 20_000, &["--per-second", "unlimited"]),
+        (2_000, 20_000, &["--per-second", "unlimited"]),
+    ] {
+        let reason = "x".repeat(reason);
+        let rows: String = (0..rows).map(|row| format!("{row},Ada,row-{row}@example.com,{reason}\n")).collect();
+        let path = file(&directory, &format!("crm_id,first_name,email,reason\n{rows}"));
+        let child = start(&sandbox, &[&["--key", "crm_id"], options, &[&*path]].concat());
+        let status = format!("/proc/{}/status", child.id());
+        let running = tokio::spawn(ended(child));
+        let mut peak = 0;
+        while !running.is_finished() {
+            peak = peak.max(peak_of(&fs::read_to_string(&status).unwrap_or_default()));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let ended = running.await.unwrap();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        peaks.push((rows.len() / 1024, peak));
+    }
+    println!("kilobytes of the file and of the memory: {peaks:?}");
+    for pair in peaks.chunks(2) {
+        let grown = pair[1].1.saturating_sub(pair[0].1);
+        assert!(grown < 10 * 1024 && grown < pair[1].0, "{peaks:?}");
+    }
+}
+
+/// The most memory that a process has had, in kilobytes.
+#[cfg(target_os = "linux")]
+fn peak_of(status: &str) -> usize {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
+}
+
 /// util-linux's `script` gives the program a terminal.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminal_shows_a_bar_and_anything_else_gets_lines() {
