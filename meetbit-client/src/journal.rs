@@ -10,10 +10,12 @@
 mod call;
 mod failure;
 mod memory;
+mod once;
 #[cfg(feature = "journal-postgres")]
 mod postgres;
 mod record;
 mod records;
+mod secrets;
 mod session;
 mod sql;
 mod sqlite;

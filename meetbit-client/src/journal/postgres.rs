@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Row, query};
 use tokio::time::timeout;
 
-use crate::journal::sql::{Connection, answer_all, connection};
+use crate::journal::sql::{Connection, answer_all};
 use crate::journal::store::BoxError;
 use crate::journal::worker::{Answer, Database, Failure, Question};
 
@@ -33,8 +33,6 @@ const TABLE: &str = "
 /// The server may be configured otherwise, for speed.
 const BEGIN: &str =
     "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '2s'";
-
-connection!(PgConnection);
 
 /// A database with a journal.
 pub(crate) struct Postgres {

@@ -1,6 +1,7 @@
 //! The records of a store, and the ends that could not be written to it.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::journal::failure::StoreFailure;
@@ -18,6 +19,12 @@ pub(crate) struct Records {
 struct Unwritten {
     tags: Vec<i64>,
     end: State,
+}
+
+/// A key of a call.
+pub(crate) struct Key {
+    pub(crate) records: Arc<Records>,
+    pub(crate) name: Box<str>,
 }
 
 impl Records {
@@ -71,5 +78,11 @@ impl Records {
 
     fn unwritten(&self) -> MutexGuard<'_, HashMap<String, Unwritten>> {
         self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("name", &self.name).finish_non_exhaustive()
     }
 }

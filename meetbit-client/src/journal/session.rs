@@ -1,109 +1,34 @@
-//! One call under a key: looks up what is known, sends if it may, and records the end.
+//! One call that may be sent: writes the intent before a request departs, and the end before the call returns.
 
-use std::borrow::Cow;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::call::with_redactor;
 use crate::client::execute::execute;
-use crate::client::prepared::{Once, Prepared};
-use crate::error::redact::{KEPT, Redactor};
+use crate::client::prepared::Prepared;
+use crate::error::redact::KEPT;
 use crate::error::{Error, ErrorKind, Outcome};
-use crate::journal::failure::{StoreFailure, in_doubt, other_request, still_under_way};
-use crate::journal::record::{Body, Decision, MARGIN, Record, Request, State, StoredReply, decide};
-use crate::journal::records::Records;
-use crate::rate_limit::moment::after;
+use crate::journal::failure::StoreFailure;
+use crate::journal::record::{MARGIN, Record, Request, State, StoredReply};
+use crate::journal::records::Key;
+use crate::journal::secrets::Secrets;
 use crate::response::decode::Reply;
 use crate::transport::error::TransportError;
 use crate::transport::intent::Intent;
 
-/// The pauses between looks at a call that is under way elsewhere.
-const PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// A write that begins at the end of a call may take this long.
 const LAST_WRITE: Duration = Duration::from_millis(40);
 
-/// A key in a journal, for one call.
-pub(crate) struct Key {
-    pub(crate) records: Arc<Records>,
-    pub(crate) key: Box<str>,
-}
-
-impl Once for Key {
-    fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>> {
-        Box::pin(async move {
-            let endpoint = call.parts.endpoint;
-            self.run(call).await.map_err(|error| match error.endpoint() {
-                Some(_) => error,
-                None => error.with(|e| e.endpoint(endpoint)),
-            })
-        })
-    }
-}
-
-impl Key {
-    async fn run(self: Arc<Self>, call: Arc<Prepared>) -> Result<Reply, Error> {
-        let deadline = after(Instant::now(), call.timeout());
-        let request = request(&call);
-        let mut pause = PAUSE;
-        loop {
-            let failed =
-                |failure: StoreFailure| failure.into_error("nothing was sent, because the journal cannot be read");
-            let known = self.load(deadline).await.map_err(failed)?;
-            match decide(known, &request.fingerprint, Timestamp::now()) {
-                Decision::Replay(reply) => return Ok(reply.reply()),
-                Decision::InDoubt { since, reason, outcome } => {
-                    return Err(in_doubt(&self.key, since, &reason, outcome));
-                }
-                Decision::OtherRequest { endpoint } => return Err(other_request(&self.key, &endpoint)),
-                Decision::Wait => {
-                    if Instant::now() + pause >= deadline {
-                        return Err(still_under_way(&self.key));
-                    }
-                    sleep(pause).await;
-                    pause = (2 * pause).min(LONGEST_PAUSE);
-                }
-                Decision::Send { replaces, since } => {
-                    let since = since.unwrap_or_else(Timestamp::now);
-                    let session = Session::new(self.clone(), call.clone(), request.clone(), since, deadline, replaces);
-                    if let Some(result) = Arc::new(session).send().await {
-                        return result;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn load(&self, deadline: Instant) -> Result<Option<(i64, Record)>, StoreFailure> {
-        timeout_at(deadline, self.records.get(&self.key)).await.unwrap_or_else(|_| Err(StoreFailure::timeout()))
-    }
-}
-
-/// What identifies the request of a call.
-fn request(call: &Prepared) -> Request {
-    let (endpoint, url) = (call.parts.endpoint, call.parts.url(&call.client.0.base_url));
-    let mut hash = Sha256::new();
-    for part in [endpoint.name().as_bytes(), endpoint.method().as_str().as_bytes(), url.as_str().as_bytes()] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.update(&call.parts.body);
-    let fingerprint = base16ct::lower::encode_string(&hash.finalize());
-    Request { fingerprint, endpoint: format!("{} ({endpoint})", endpoint.name()), is_raw: call.is_raw }
-}
-
 /// A call that may be sent.
-struct Session {
+pub(crate) struct Session {
     key: Arc<Key>,
     call: Arc<Prepared>,
     request: Request,
@@ -154,7 +79,7 @@ impl Progress {
 }
 
 impl Session {
-    fn new(
+    pub(crate) fn new(
         key: Arc<Key>,
         call: Arc<Prepared>,
         request: Request,
@@ -175,7 +100,7 @@ impl Session {
     }
 
     /// Sends the call and records its end. `None` if another call has taken the key before this one was sent.
-    async fn send(self: &Arc<Self>) -> Option<Result<Reply, Error>> {
+    pub(crate) async fn send(self: &Arc<Self>) -> Option<Result<Reply, Error>> {
         let guard = Guard(self.clone());
         let mut call = self.call.clone();
         Arc::make_mut(&mut call).timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
@@ -191,23 +116,7 @@ impl Session {
 
     /// Records the end before the call returns.
     async fn finish(self: &Arc<Self>, result: Result<Reply, Error>) -> Result<Reply, Error> {
-        let (is_touched, may_have_acted) = {
-            let mut progress = self.progress();
-            progress.has_ended = true;
-            (progress.is_touched(), progress.may_have_acted)
-        };
-        let end = match &result {
-            Ok(reply) => self.end(reply),
-            Err(error) => match error.outcome() {
-                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
-                    State::InDoubt { reason: "an earlier attempt may have been processed".to_owned(), is_done: false }
-                }
-                Outcome::NotSent | Outcome::Rejected if !is_touched => return result,
-                Outcome::NotSent => State::NotSent,
-                Outcome::Rejected => State::Rejected,
-                outcome => State::InDoubt { reason: reason(error), is_done: outcome == Outcome::Done },
-            },
-        };
+        let Some(end) = self.end(&result) else { return result };
         let Err(failure) = self.write_last(end).await else { return result };
         Err(match result {
             Ok(reply) => unrecorded(&self.call, &reply, failure),
@@ -218,14 +127,33 @@ impl Session {
         })
     }
 
-    /// The end of a call with this reply.
-    fn end(&self, reply: &Reply) -> State {
-        if !is_readable(reply, self.call.is_raw) {
-            return State::InDoubt { reason: "the reply was a success but no JSON".to_owned(), is_done: true };
-        }
-        let redactors = Redactors(self.call.client.0.keys.secrets());
-        let (headers, body) = (redactors.headers(&reply.headers), redactors.body(&reply.body));
-        State::Done(StoredReply::new(reply.status, &headers, body))
+    /// The state in which the call leaves its record. `None` if it has no record yet, and needs none.
+    fn end(&self, result: &Result<Reply, Error>) -> Option<State> {
+        let (is_touched, may_have_acted) = {
+            let mut progress = self.progress();
+            progress.has_ended = true;
+            (progress.is_touched(), progress.may_have_acted)
+        };
+        let in_doubt = |reason: &str, is_done| State::InDoubt { reason: reason.to_owned(), is_done };
+        Some(match result {
+            Ok(reply) if !is_readable(reply, self.call.is_raw) => in_doubt("the reply was a success but no JSON", true),
+            Ok(reply) => self.done(reply),
+            Err(error) => match error.outcome() {
+                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
+                    in_doubt("an earlier attempt may have been processed", false)
+                }
+                Outcome::NotSent | Outcome::Rejected if !is_touched => return None,
+                Outcome::NotSent => State::NotSent,
+                Outcome::Rejected => State::Rejected,
+                outcome => in_doubt(&reason(error), outcome == Outcome::Done),
+            },
+        })
+    }
+
+    fn done(&self, reply: &Reply) -> State {
+        let secrets = self.secrets();
+        let headers = secrets.remove_from_headers(&reply.headers);
+        State::Done(StoredReply::new(reply.status, &headers, secrets.remove_from_body(&reply.body)))
     }
 
     /// Writes the end. The write goes on if the time of the call ends first. If it fails, this process remembers the end.
@@ -240,7 +168,7 @@ impl Session {
         };
         written.inspect_err(|failure| {
             let tags = self.progress().tags.iter().copied().flatten().collect();
-            self.key.records.remember(&self.key.key, tags, end.unwritten(failure));
+            self.key.records.remember(&self.key.name, tags, end.unwritten(failure));
         })
     }
 
@@ -251,7 +179,7 @@ impl Session {
         if self.write(end.clone()).await? || !is_done {
             return Ok(());
         }
-        let Some((tag, known)) = self.key.records.get(&self.key.key).await? else { return Ok(()) }; // it was forgotten
+        let Some((tag, known)) = self.key.records.get(&self.key.name).await? else { return Ok(()) }; // it was forgotten
         let may_replace = known.request == self.request
             && matches!(known.state, State::NotSent | State::Rejected | State::InDoubt { .. });
         if may_replace {
@@ -268,7 +196,7 @@ impl Session {
         let expected = self.progress().tags.clone();
         self.progress().tags.insert(0, Some(tag));
         for expected in expected {
-            if self.key.records.swap(&self.key.key, expected, Some(&entry)).await? {
+            if self.key.records.swap(&self.key.name, expected, Some(&entry)).await? {
                 self.progress().tags = vec![Some(tag)];
                 return Ok(true);
             }
@@ -277,11 +205,12 @@ impl Session {
     }
 
     fn record(&self, state: State) -> Record {
-        let body = (!state.is_finished()).then(|| {
-            let redactors = Redactors(self.call.client.0.keys.secrets());
-            redactors.body(&self.call.parts.body)
-        });
+        let body = (!state.is_finished()).then(|| self.secrets().remove_from_body(&self.call.parts.body));
         Record { request: self.request.clone(), body, since: self.since, state }
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets(self.call.client.0.keys.secrets())
     }
 
     /// Writes that a request is under way until its time is over, and returns until when it may depart. Middleware can send
@@ -386,13 +315,7 @@ impl Intent for Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("key", &self.key.key).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Session").field("key", &self.key.name).finish_non_exhaustive()
     }
 }
 
@@ -402,28 +325,6 @@ struct Guard(Arc<Session>);
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.abandon();
-    }
-}
-
-/// Removes all secrets of a client.
-struct Redactors(Vec<HeaderValue>);
-
-impl Redactors {
-    fn each(&self) -> impl Iterator<Item = Redactor<'_>> {
-        self.0.iter().map(|secret| Redactor::new(secret.to_str().unwrap_or_default()))
-    }
-
-    fn headers(&self, headers: &HeaderMap) -> HeaderMap {
-        self.each().fold(headers.clone(), |headers, redactor| redactor.headers(&headers))
-    }
-
-    fn body(&self, body: &[u8]) -> Body {
-        let text = String::from_utf8_lossy(body);
-        let redacted = self.each().fold(text.clone(), |text, redactor| match redactor.redacted(&text) {
-            Cow::Owned(redacted) => redacted.into(),
-            Cow::Borrowed(_) => text,
-        });
-        if redacted == text { Body::new(body) } else { Body::Text(redacted.into_owned()) }
     }
 }
 

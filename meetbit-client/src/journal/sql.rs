@@ -2,6 +2,10 @@
 
 use std::future::Future;
 
+#[cfg(feature = "journal-postgres")]
+use sqlx::PgConnection;
+use sqlx::{SqliteConnection, query, query_as, raw_sql};
+
 use crate::journal::store::Entry;
 use crate::journal::worker::{Answer, Question};
 
@@ -46,49 +50,43 @@ pub(crate) trait Connection: Send {
 /// Implements [`Connection`]. It is a macro, because sqlx has no trait for the number of rows that a statement changed.
 macro_rules! connection {
     ($connection:ty) => {
-        impl crate::journal::sql::Connection for $connection {
+        impl Connection for $connection {
             async fn run(&mut self, sql: &'static str) -> Result<(), sqlx::Error> {
-                sqlx::raw_sql(sql).execute(self).await.map(drop)
+                raw_sql(sql).execute(self).await.map(drop)
             }
 
-            async fn execute(
-                &mut self,
-                sql: &'static str,
-                values: &[crate::journal::sql::Value<'_>],
-            ) -> Result<u64, sqlx::Error> {
-                let query = crate::journal::sql::bind!(sqlx::query(sql), values);
-                Ok(query.execute(self).await?.rows_affected())
+            async fn execute(&mut self, sql: &'static str, values: &[Value<'_>]) -> Result<u64, sqlx::Error> {
+                Ok(bind!(query(sql), values).execute(self).await?.rows_affected())
             }
 
             async fn entries(
                 &mut self,
                 sql: &'static str,
-                values: &[crate::journal::sql::Value<'_>],
-            ) -> Result<Vec<(String, crate::journal::store::Entry)>, sqlx::Error> {
-                let query = crate::journal::sql::bind!(sqlx::query_as(sql), values);
-                let rows: Vec<(String, i64, bool, i64, Vec<u8>)> = query.fetch_all(self).await?;
-                let entry = |(key, tag, finished, changed, record)| {
-                    (key, crate::journal::store::Entry { tag, finished, changed, record })
-                };
+                values: &[Value<'_>],
+            ) -> Result<Vec<(String, Entry)>, sqlx::Error> {
+                let rows: Vec<(String, i64, bool, i64, Vec<u8>)> = bind!(query_as(sql), values).fetch_all(self).await?;
+                let entry = |(key, tag, finished, changed, record)| (key, Entry { tag, finished, changed, record });
                 Ok(rows.into_iter().map(entry).collect())
             }
         }
     };
 }
-pub(crate) use connection;
 
 /// A query with its values.
 macro_rules! bind {
     ($query:expr, $values:expr) => {
-        $values.iter().fold($query, |query, value| match value {
-            crate::journal::sql::Value::Text(text) => query.bind(*text),
-            crate::journal::sql::Value::Number(number) => query.bind(*number),
-            crate::journal::sql::Value::Flag(flag) => query.bind(*flag),
-            crate::journal::sql::Value::Bytes(bytes) => query.bind(*bytes),
+        $values.iter().fold($query, |query, value| match *value {
+            Value::Text(text) => query.bind(text),
+            Value::Number(number) => query.bind(number),
+            Value::Flag(flag) => query.bind(flag),
+            Value::Bytes(bytes) => query.bind(bytes),
         })
     };
 }
-pub(crate) use bind;
+
+connection!(SqliteConnection);
+#[cfg(feature = "journal-postgres")]
+connection!(PgConnection);
 
 /// Answers all questions, in one transaction if one of them is a change. `begin` starts a transaction that writes.
 pub(crate) async fn answer_all(

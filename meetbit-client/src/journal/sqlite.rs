@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, Sq
 use sqlx::{ConnectOptions, Row, query};
 use tokio::time::{Instant, sleep};
 
-use crate::journal::sql::{Connection, answer_all, connection};
+use crate::journal::sql::{Connection, answer_all};
 use crate::journal::store::BoxError;
 use crate::journal::worker::{Answer, Database, Failure, Question};
 
@@ -37,8 +37,6 @@ const TABLE: &str = "
     PRAGMA application_id = 1298287153;
     PRAGMA user_version = 1;
 ";
-
-connection!(SqliteConnection);
 
 /// A file with a journal.
 pub(crate) struct SqliteFile {

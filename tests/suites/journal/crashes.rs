@@ -1,10 +1,10 @@
 //! Processes that are killed with SIGKILL, and continued by others.
 
-use std::{collections::BTreeMap, process::Child, time::Duration};
+use std::{collections::BTreeMap, process::Child, sync::Arc, time::Duration};
 
 use fastrand::Rng;
 use meetbit_client::sandbox::{Fault, Sandbox};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{sync::Semaphore, task::JoinSet, time::sleep};
 
 use crate::{
     directory::Directory,
@@ -14,6 +14,7 @@ use crate::{
 };
 
 const ROWS: u64 = 300;
+const AT_ONCE: usize = 8;
 
 /// `MEETBIT_SEEDS` runs more of them, and `MEETBIT_SEED` runs one again. Those with a file are in `importer_crashes.rs`.
 #[tokio::test(flavor = "multi_thread")]
@@ -23,8 +24,16 @@ async fn promise_28_a_process_with_postgres_that_is_killed_at_any_moment_creates
         Some(seed) => seed..seed + 1,
         None => 0..number("MEETBIT_SEEDS").unwrap_or(8),
     };
-    let server = Postgres::shared();
-    let runs: JoinSet<usize> = seeds.map(|seed| killed_and_resumed(seed, server.database())).collect();
+    let (server, turns) = (Postgres::shared(), Arc::new(Semaphore::new(AT_ONCE)));
+    let mut runs = JoinSet::new();
+    for seed in seeds {
+        let (turn, place) = (turns.clone().acquire_owned().await.unwrap(), server.database());
+        runs.spawn(async move {
+            let in_doubt = killed_and_resumed(seed, place).await;
+            drop(turn);
+            in_doubt
+        });
+    }
     let in_doubt: usize = runs.join_all().await.into_iter().sum();
     println!("{in_doubt} rows in doubt");
 }

@@ -42,7 +42,7 @@ fn rows(directory: &Directory, invalid: usize) -> String {
 
 /// `MEETBIT_SEEDS` runs more of them, and `MEETBIT_SEED` runs one again.
 #[tokio::test(flavor = "multi_thread")]
-async fn promise_28_the_importer_that_is_killed_at_any_moment_creates_each_row_at_most_once() {
+async fn promise_28_an_import_that_is_killed_at_any_moment_creates_each_row_at_most_once() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = match number("MEETBIT_SEED") {
         Some(seed) => seed..seed + 1,
