@@ -264,7 +264,7 @@ async fn the_memory_does_not_grow_with_the_file() {
         let rows: String = (0..rows).map(|row| format!("{row},Ada,row-{row}@example.com,{reason}\n")).collect();
         let path = file(&directory, &format!("crm_id,first_name,email,reason\n{rows}"));
         let child = start(&sandbox, &[&["--key", "crm_id"], options, &[&*path]].concat());
-        let status = format!("/proc/{}/status", child.id());
+        let status = format!("/proc/{}/status", child.id().unwrap());
         let running = tokio::spawn(ended(child));
         let mut peak = 0;
         while !running.is_finished() {
@@ -301,7 +301,7 @@ async fn a_terminal_shows_a_bar_and_anything_else_gets_lines() {
         let mut script = Command::new("script");
         script.args(["--quiet", "--return", "--command"]).arg(format!("{} --per-second 3 {path}", program().display()));
         script.arg("/dev/null").stdin(std::process::Stdio::null());
-        for (name, value) in import.get_envs() {
+        for (name, value) in import.as_std().get_envs() {
             assert!(value.is_none(), "the sandbox is the program's own");
             script.env_remove(name);
         }
@@ -337,8 +337,7 @@ async fn a_run_that_is_killed_during_a_429_does_not_send_early_when_it_is_starte
     while journal.store().get("customer:1").await.unwrap().is_none_or(|entry| !entry.finished) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().await.unwrap();
     let second = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
     assert_eq!(second.code, Some(0), "{second:?}");
     let requests = sandbox.requests();

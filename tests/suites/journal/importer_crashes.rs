@@ -111,7 +111,7 @@ async fn killed(sandbox: &Sandbox, arguments: &[&str], rng: &mut Rng) {
         }
         sleep(Duration::from_micros(rng.u64(..20_000))).await;
     }
-    let _may_have_ended = child.kill();
+    let _may_have_ended = child.start_kill();
     ended(child).await;
 }
 

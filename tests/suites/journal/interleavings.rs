@@ -66,6 +66,7 @@ async fn interleave(seed: u64, opened: Opened) {
         check(&sandbox, seed);
     }
     sleep(TIME + MARGIN).await; // what the processes that crashed had under way is in doubt
+    finish(&sandbox, &client, &opened.journal, seed).await;
     resolve(&sandbox, &opened.journal).await;
     finish(&sandbox, &client, &opened.journal, seed).await;
 }

@@ -4,11 +4,12 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Output, Stdio},
     sync::OnceLock,
 };
 
 use meetbit_client::sandbox::Sandbox;
+use tokio::process::{Child, Command};
 
 use crate::directory::Directory;
 
@@ -17,7 +18,7 @@ pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let features = ["--features", "journal,sandbox", "--example", "import_customers"];
-        let output = Command::new(env!("CARGO"))
+        let output = std::process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--offline", "-p", "meetbit-client"])
             .args(features)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
@@ -31,7 +32,7 @@ pub(crate) fn program() -> &'static Path {
 /// The command of an import into this sandbox, or into the program's own.
 pub(crate) fn command(sandbox: Option<&Sandbox>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program());
-    command.args(arguments);
+    command.args(arguments).kill_on_drop(true);
     for name in ["DOMAIN", "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "BASE_URL"] {
         command.env_remove(format!("MEETBIT_{name}"));
     }
@@ -50,7 +51,8 @@ pub(crate) fn start(sandbox: &Sandbox, arguments: &[&str]) -> Child {
 
 /// Sends a signal, such as `-INT`.
 pub(crate) fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+    let id = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args([name, &id]).status().unwrap().success());
 }
 
 pub(crate) async fn run(sandbox: Option<&Sandbox>, arguments: &[&str]) -> Ended {
@@ -60,8 +62,7 @@ pub(crate) async fn run(sandbox: Option<&Sandbox>, arguments: &[&str]) -> Ended 
 
 /// Waits for the end of a program.
 pub(crate) async fn ended(child: Child) -> Ended {
-    let Output { status, stdout, stderr } =
-        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let Output { status, stdout, stderr } = child.wait_with_output().await.unwrap();
     Ended { code: status.code(), text: String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap() }
 }
 

@@ -1,6 +1,6 @@
 //! A journal takes nothing away from the allowed rate.
 
-use std::{process::Child, time::Duration};
+use std::time::Duration;
 
 use meetbit_client::{Client, Customers, NewCustomer, RateLimit, journal::Journal, sandbox::Sandbox};
 use tokio::{
@@ -60,16 +60,9 @@ async fn calls(limit: u32, has_journal: bool) -> usize {
 
 /// The number of requests of the example `import_customers`.
 async fn importer(limit: u32) -> usize {
-    struct Killed(Child);
-    impl Drop for Killed {
-        fn drop(&mut self) {
-            let _may_have_ended = self.0.kill();
-            let _is_reaped = self.0.wait();
-        }
-    }
     let (sandbox, directory) = (sandbox().await, Directory::new());
     let path = file(&directory, &("first_name\n".to_owned() + &"Ada\n".repeat(100)));
-    let _importer = Killed(start(&sandbox, &["--per-second", &limit.to_string(), &path]));
+    let _killed_on_drop = start(&sandbox, &["--per-second", &limit.to_string(), &path]);
     within_the_window(&sandbox).await
 }
 
