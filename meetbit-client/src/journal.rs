@@ -10,10 +10,14 @@
 mod call;
 mod failure;
 mod memory;
+mod once;
 #[cfg(feature = "journal-postgres")]
 mod postgres;
 mod record;
+mod records;
+mod secrets;
 mod session;
+mod sql;
 mod sqlite;
 mod store;
 mod worker;
@@ -33,7 +37,8 @@ use crate::journal::memory::MemoryStore;
 #[cfg(feature = "journal-postgres")]
 use crate::journal::postgres::Postgres;
 use crate::journal::record::{Record, State, StoredReply};
-use crate::journal::session::{random, unreadable};
+use crate::journal::records::Records;
+use crate::journal::session::random;
 use crate::journal::sqlite::SqliteFile;
 pub use crate::journal::store::{BoxFuture, Entry, Store};
 use crate::journal::worker::Worker;
@@ -56,7 +61,7 @@ use crate::journal::worker::Worker;
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct Journal(Arc<dyn Store>);
+pub struct Journal(Arc<Records>);
 
 impl Journal {
     /// Opens a SQLite file, or makes it. Its directory must exist, and this user must be able to write in it.
@@ -70,7 +75,7 @@ impl Journal {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
         let worker = Worker::start(move || SqliteFile::open(path)).await;
-        Ok(Self(Arc::new(worker.map_err(cannot_open)?)))
+        Ok(Self::with_store(worker.map_err(cannot_open)?))
     }
 
     /// Connects to a PostgreSQL database, for processes on many machines. The table `meetbit_journal` is made if there is none.
@@ -100,7 +105,7 @@ impl Journal {
     pub async fn postgres(url: impl Into<String>) -> Result<Self, Error> {
         let url = url.into();
         let worker = Worker::start(move || Postgres::open(url)).await;
-        Ok(Self(Arc::new(worker.map_err(cannot_open)?)))
+        Ok(Self::with_store(worker.map_err(cannot_open)?))
     }
 
     /// A journal in the memory of this process, for tests. It forgets everything with its last clone.
@@ -111,13 +116,13 @@ impl Journal {
 
     /// A journal in a store of your own.
     pub fn with_store(store: impl Store) -> Self {
-        Self(Arc::new(store))
+        Self(Arc::new(Records::new(Arc::new(store))))
     }
 
     /// The store of this journal, for a store of your own that wraps it, such as one that measures.
     #[must_use]
     pub fn store(&self) -> Arc<dyn Store> {
-        self.0.clone()
+        self.0.store.clone()
     }
 
     /// The requests of which nobody knows whether they were processed, in the order of their last change.
@@ -125,11 +130,9 @@ impl Journal {
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the journal cannot be read.
     pub async fn in_doubt(&self) -> Result<Vec<InDoubt>, Error> {
-        let mut entries = self.0.unfinished().await.map_err(cannot_read)?;
-        entries.sort_by_key(|(_, entry)| entry.changed);
-        let (now, mut found) = (Timestamp::now(), Vec::new());
-        for (key, entry) in entries {
-            let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(&error)))?;
+        let (records, now) = (self.0.unfinished().await.map_err(cannot_read)?, Timestamp::now());
+        let mut found = Vec::new();
+        for (key, record) in records {
             let Some(doubt) = record.doubt(now) else { continue };
             found.push(InDoubt {
                 key,
@@ -184,13 +187,11 @@ impl Journal {
     /// [`Journal`](crate::ErrorKind::Journal), if the journal cannot be written.
     pub async fn purge(&self, older_than: Duration) -> Result<u64, Error> {
         let before = Timestamp::now().saturating_sub(older_than).unwrap_or(Timestamp::MIN);
-        self.0.purge(before.as_millisecond()).await.map_err(cannot_write)
+        self.0.store.purge(before.as_millisecond()).await.map_err(cannot_write)
     }
 
     async fn load(&self, key: &str) -> Result<Option<(i64, Record)>, Error> {
-        let Some(entry) = self.0.get(key).await.map_err(cannot_read)? else { return Ok(None) };
-        let record = Record::read(&entry).map_err(|error| cannot_read(unreadable(&error)))?;
-        Ok(Some((entry.tag, record)))
+        self.0.get(key).await.map_err(cannot_read)
     }
 
     async fn swap(&self, key: &str, tag: i64, new: Option<&Entry>) -> Result<bool, Error> {

@@ -9,9 +9,9 @@ use crate::keys::{self, Hash};
 use crate::table::{Row, Table};
 
 /// The file is read once for this number of rows, so that the memory for their hashes does not grow with the file.
-const PART: u64 = 1 << 18;
+const PART: u64 = 1 << 16;
 /// At most this number of equal rows is counted.
-const MOST_REPEATED: usize = 1 << 18;
+const MOST_REPEATED: usize = 1 << 16;
 /// At most this number of problems is shown.
 const SHOWN: usize = 20;
 

@@ -1,5 +1,8 @@
 //! Sends the rows.
 
+use std::path::PathBuf;
+use std::pin::pin;
+
 use meetbit_client::{Customers, Error, ErrorKind, Outcome, Response};
 use tokio::signal;
 use tokio::task::{JoinError, JoinSet};
@@ -12,8 +15,10 @@ use crate::progress::{Counts, Progress};
 use crate::rejected::Rejected;
 use crate::table::Table;
 
-/// Calls at once. The limit of the key is 5 a second, so this uses it in full if an answer takes up to 3 seconds.
-const UNDER_WAY: usize = 16;
+/// Calls at once for each request a second, so that the limit is used in full if an answer takes up to 3 seconds.
+const UNDER_WAY: usize = 3;
+/// Calls at once if there is no limit.
+const UNDER_WAY_UNLIMITED: usize = 64;
 /// This number of equal refusals in a row stops the import.
 const EQUAL: u32 = 3;
 
@@ -21,7 +26,7 @@ const EQUAL: u32 = 3;
 pub(crate) struct Summary {
     counts: Counts,
     rows: u64,
-    rejected: Option<String>,
+    rejected: Option<PathBuf>,
     stopped: Option<String>,
 }
 
@@ -36,6 +41,8 @@ struct Done {
 struct Import<'a> {
     place: &'a Place,
     has_key: bool,
+    /// The number of calls at once, if nothing speaks against it.
+    under_way: usize,
     counts: Counts,
     progress: Progress,
     rejected: Rejected,
@@ -50,6 +57,7 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     let mut import = Import {
         place,
         has_key: arguments.key.is_some(),
+        under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
         progress: Progress::start(checked.rows),
         rejected: Rejected::new(&arguments.file, &table),
@@ -57,8 +65,7 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
         stopped: None,
     };
     let mut calls = JoinSet::new();
-    let mut interrupt = std::pin::pin!(signal::ctrl_c());
-    let mut is_interrupted = false;
+    let mut interrupt = pin!(signal::ctrl_c());
     loop {
         while import.stopped.is_none() && calls.len() < import.under_way() {
             let Some(row) = table.next()? else { break };
@@ -73,14 +80,17 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
                 Some(done) => import.take(done).await?,
                 None => break,
             },
-            _ = &mut interrupt, if !is_interrupted => {
-                is_interrupted = true;
-                import.stop("interrupted; calls that are under way may end".to_owned());
+            _ = &mut interrupt => {
+                if import.stopped.is_some() {
+                    break; // what is under way is dropped
+                }
+                import.stop("interrupted; calls that are under way may end, unless you interrupt again".to_owned());
+                interrupt.set(signal::ctrl_c());
             }
         }
     }
     import.progress.end();
-    let rejected = import.rejected.path().map(|path| path.display().to_string());
+    let rejected = import.rejected.end()?;
     Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
 }
 
@@ -89,7 +99,7 @@ impl Import<'_> {
     /// refusals count against the limit too.
     fn under_way(&self) -> usize {
         let is_accepted = self.counts.created + self.counts.already_there > 0 && self.refusals.number == 0;
-        if is_accepted { UNDER_WAY } else { 1 }
+        if is_accepted { self.under_way } else { 1 }
     }
 
     async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
@@ -174,15 +184,14 @@ impl Summary {
         self.counts.created + self.counts.already_there == self.rows
     }
 
-    pub(crate) fn print(&self, arguments: &Arguments) {
+    pub(crate) fn print(&self) {
         println!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text());
         if let Some(path) = &self.rejected {
-            println!("the rejected rows and the reasons are in `{path}`");
+            println!("the rejected rows and the reasons are in `{}`", path.display());
         }
         if self.counts.in_doubt > 0 {
             println!(
-                "look whether the rows in doubt were created, and resolve them with `Journal::resolve` of `{}`",
-                arguments.journal.display()
+                "look in MeetBit for the rows in doubt, and say what you find with `--created` or `--not-created`"
             );
         }
         if self.stopped.is_some() || self.counts.not_sent > 0 {

@@ -58,12 +58,15 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
         ));
     }
     let place = Place::open(arguments).await?;
+    if !arguments.dry_run {
+        place.resolve(&arguments.resolved).await?;
+    }
     let checked = check::check(arguments, &place.client)?;
     if arguments.dry_run {
         println!("{} rows, {} of them not valid; nothing was sent", checked.rows, checked.invalid);
         return Ok(checked.invalid == 0);
     }
     let summary = import::import(arguments, &place, &checked).await?;
-    summary.print(arguments);
+    summary.print();
     Ok(summary.is_complete())
 }

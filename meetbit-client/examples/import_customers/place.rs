@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
-use meetbit_client::journal::Journal;
+use meetbit_client::journal::{Journal, Resolution};
 use meetbit_client::sandbox::Sandbox;
-use meetbit_client::{Client, ClientBuilder, Error, FileLimit, RetryPolicy};
+use meetbit_client::{Client, ClientBuilder, Customer, Error, FileLimit, RateLimit, RetryPolicy};
 
 use crate::arguments::Arguments;
 
@@ -17,8 +17,6 @@ const VARIABLES: [&str; 4] =
 
 /// A row waits this long for its turn, for a `Retry-After`, and for another process that has it under way.
 const TURN: Duration = Duration::from_secs(15 * 60);
-/// An answer takes less. What was under way at a crash is known to be in doubt when this is over.
-const ANSWER: Duration = Duration::from_secs(15);
 
 pub(crate) struct Place {
     pub(crate) client: Client,
@@ -28,35 +26,40 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    pub(crate) async fn open(arguments: &Arguments) -> Result<Self, String> {
+    pub(crate) async fn open(arguments: &Arguments) -> Result<Self, Problem> {
         let is_sandbox = VARIABLES.iter().all(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
-        let mut files = Files::beside(&arguments.journal);
-        let (sandbox, builder) = if is_sandbox {
-            eprintln!(
-                "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends."
-            );
-            let name = format!("meetbit-import-{}.sqlite", process::id());
-            files = Files::beside(&env::temp_dir().join(name));
-            files.is_temporary = true;
-            let sandbox = Sandbox::start().await.map_err(|error| shown(&error))?;
-            let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
-            let builder = builder.credentials(sandbox.credentials());
-            (Some(sandbox), builder)
-        } else {
-            (None, ClientBuilder::from_env().map_err(|error| shown(&error))?)
-        };
+        let (sandbox, builder) = if is_sandbox { sandbox().await? } else { (None, ClientBuilder::from_env()?) };
+        let files = if is_sandbox { Files::temporary() } else { Files::beside(&arguments.journal) };
         let retry = RetryPolicy::default().max_attempts(10).max_wait(TURN);
-        let builder = builder.timeout(TURN).attempt_timeout(ANSWER).retry(retry);
+        let limit = arguments.per_second.map_or_else(RateLimit::unlimited, RateLimit::per_second);
+        let builder = builder.timeout(TURN).attempt_timeout(arguments.answer_within).retry(retry).rate_limit(limit);
         let (builder, journal) = if arguments.dry_run {
             (builder, Journal::in_memory()) // a dry run makes no files
         } else {
-            let limit = FileLimit::open(&files.limit).map_err(|error| shown(&error))?;
-            let journal = Journal::open(&files.journal).await.map_err(|error| shown(&error))?;
-            (builder.shared_limit(limit), journal)
+            (builder.shared_limit(FileLimit::open(&files.limit)?), Journal::open(&files.journal).await?)
         };
-        let client = builder.build().map_err(|error| shown(&error))?;
-        Ok(Self { client, journal, _sandbox: sandbox, _files: files })
+        Ok(Self { client: builder.build()?, journal, _sandbox: sandbox, _files: files })
     }
+
+    /// Tells the journal what happened to rows that were in doubt.
+    pub(crate) async fn resolve(&self, resolved: &[(String, Option<i64>)]) -> Result<(), Problem> {
+        for (key, id) in resolved {
+            let resolution = match id {
+                Some(id) => Resolution::done(&Customer::new(*id))?,
+                None => Resolution::NotDone,
+            };
+            self.journal.resolve(key, resolution).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn sandbox() -> Result<(Option<Sandbox>, ClientBuilder), Problem> {
+    eprintln!("No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends.");
+    let sandbox = Sandbox::start().await?;
+    let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
+    let builder = builder.credentials(sandbox.credentials());
+    Ok((Some(sandbox), builder))
 }
 
 /// The files of an import. The limit is beside the journal, so that a `Retry-After` outlasts the program too.
@@ -70,6 +73,12 @@ struct Files {
 impl Files {
     fn beside(journal: &Path) -> Self {
         Self { journal: journal.to_owned(), limit: with_suffix(journal, ".limit.json"), is_temporary: false }
+    }
+
+    fn temporary() -> Self {
+        let mut files = Self::beside(&env::temp_dir().join(format!("meetbit-import-{}.sqlite", process::id())));
+        files.is_temporary = true;
+        files
     }
 }
 
@@ -88,6 +97,21 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
+}
+
+/// Why the import cannot go on, for people.
+pub(crate) struct Problem(String);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self(shown(&error))
+    }
+}
+
+impl From<Problem> for String {
+    fn from(Problem(text): Problem) -> Self {
+        text
+    }
 }
 
 /// An error with its causes.

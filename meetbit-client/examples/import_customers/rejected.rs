@@ -2,47 +2,66 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use crate::columns::REASON;
 use crate::table::Table;
 
 pub(crate) const NAME: &str = "rejected.csv";
 
-/// The file is made with the first rejected row.
+/// The rejected rows of one run. They replace those of an earlier run when it ends, so that several imports of one file do not
+/// write into one file at once.
 pub(crate) struct Rejected {
     path: PathBuf,
     header: csv::StringRecord,
     /// The place of a column with reasons that the file had before.
     reason: Option<usize>,
     delimiter: u8,
+    /// `None` before the first rejected row.
     writer: Option<csv::Writer<File>>,
 }
 
 impl Rejected {
     pub(crate) fn new(file: &Path, table: &Table) -> Self {
-        let path = file.with_file_name(NAME);
-        let _may_not_exist = fs::remove_file(&path);
         let reason = table.header.iter().position(|name| name.trim().eq_ignore_ascii_case(REASON));
-        Self { path, header: table.header.clone(), reason, delimiter: table.delimiter, writer: None }
-    }
-
-    pub(crate) fn path(&self) -> Option<&Path> {
-        self.writer.is_some().then_some(&self.path)
+        let (header, delimiter) = (table.header.clone(), table.delimiter);
+        Self { path: file.with_file_name(NAME), header, reason, delimiter, writer: None }
     }
 
     pub(crate) fn add(&mut self, cells: &csv::StringRecord, reason: &str) -> Result<(), String> {
-        let failed = |error: csv::Error| format!("`{}` cannot be written: {error}", self.path.display());
+        let written = self.write(cells, reason);
+        written.map_err(|error| format!("`{}` cannot be written: {error}", self.partial().display()))
+    }
+
+    fn write(&mut self, cells: &csv::StringRecord, reason: &str) -> csv::Result<()> {
+        let partial = self.partial();
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let mut writer =
-                    csv::WriterBuilder::new().delimiter(self.delimiter).from_path(&self.path).map_err(failed)?;
-                writer.write_record(with(&self.header, self.reason, REASON)).map_err(failed)?;
-                none.insert(writer)
+                let writer = csv::WriterBuilder::new().delimiter(self.delimiter).from_path(partial)?;
+                let writer = none.insert(writer);
+                writer.write_record(with(&self.header, self.reason, REASON))?;
+                writer
             }
         };
-        writer.write_record(with(cells, self.reason, reason)).map_err(failed)?;
-        writer.flush().map_err(|error| failed(error.into()))
+        writer.write_record(with(cells, self.reason, reason))?;
+        Ok(writer.flush()?)
+    }
+
+    /// Ends the file, and returns its path if there is a rejected row.
+    pub(crate) fn end(self) -> Result<Option<PathBuf>, String> {
+        if self.writer.is_none() {
+            let _may_not_exist = fs::remove_file(&self.path);
+            return Ok(None);
+        }
+        let ended = fs::rename(self.partial(), &self.path);
+        ended.map_err(|error| format!("`{}` cannot be written: {error}", self.path.display()))?;
+        Ok(Some(self.path))
+    }
+
+    /// Where the rows are until the run ends.
+    fn partial(&self) -> PathBuf {
+        self.path.with_extension(format!("{}.csv", process::id()))
     }
 }
 

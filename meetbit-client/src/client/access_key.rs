@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::rate_limit::limiter::Limiter;
 use crate::request::headers::{KEY_ID, KEY_SECRET};
 
-/// A client keeps the limiters of this many of its latest keys, so that two keys that alternate do not make new ones.
-const KEPT_LIMITERS: usize = 16;
+/// A client keeps the limiters and secrets of this many of its latest keys, so that two keys that alternate do not make new ones.
+const KEPT_KEYS: usize = 16;
 
 /// An access key in the forms in which a client uses it.
 pub(crate) struct AccessKey {
@@ -32,6 +32,9 @@ pub(crate) enum AccessKeys {
 pub(crate) struct Rotation {
     current: Arc<AccessKey>,
     limiters: Vec<(HeaderValue, Limiter)>,
+    /// The secrets of its predecessors, the latest last.
+    #[cfg(feature = "journal")]
+    secrets: Vec<HeaderValue>,
 }
 
 impl AccessKey {
@@ -72,8 +75,13 @@ impl AccessKeys {
         match source {
             None => Self::Fixed(first),
             Some(source) => {
-                let rotation = Mutex::new(Rotation { current: first, limiters: Vec::new() });
-                Self::Rotating { source, rotation }
+                let rotation = Rotation {
+                    current: first,
+                    limiters: Vec::new(),
+                    #[cfg(feature = "journal")]
+                    secrets: Vec::new(),
+                };
+                Self::Rotating { source, rotation: Mutex::new(rotation) }
             }
         }
     }
@@ -100,15 +108,40 @@ impl AccessKeys {
             Self::Rotating { rotation, .. } => lock(rotation).current.clone(),
         }
     }
+
+    /// The secrets that this client has used, of many keys those of the latest.
+    #[cfg(feature = "journal")]
+    pub(crate) fn secrets(&self) -> Vec<HeaderValue> {
+        match self {
+            Self::Fixed(key) => vec![key.secret.clone()],
+            Self::Rotating { rotation, .. } => {
+                let rotation = lock(rotation);
+                rotation.secrets.iter().chain([&rotation.current.secret]).cloned().collect()
+            }
+        }
+    }
 }
 
 impl Rotation {
     fn next(&mut self, name: &str, id: &HeaderValue, secret: &HeaderValue) -> Arc<AccessKey> {
         if !self.current.has(id, secret) {
             let limiter = self.limiter(name, id);
+            #[cfg(feature = "journal")]
+            self.keep_secret();
             self.current = Arc::new(self.current.replaced(id, secret, limiter));
         }
         self.current.clone()
+    }
+
+    /// Keeps the secret of the current key, which is about to be replaced.
+    #[cfg(feature = "journal")]
+    fn keep_secret(&mut self) {
+        let secret = &self.current.secret;
+        self.secrets.retain(|known| known != secret);
+        self.secrets.push(secret.clone());
+        if self.secrets.len() > KEPT_KEYS {
+            self.secrets.remove(0);
+        }
     }
 
     /// The limiter of a key. A new secret for the same id is the same key.
@@ -120,7 +153,7 @@ impl Rotation {
         self.limiters.push((last.clone(), current.limiter.clone()));
         let known = self.limiters.iter().position(|(known, _)| known == id);
         let limiter = known.map(|at| self.limiters.remove(at).1);
-        if self.limiters.len() > KEPT_LIMITERS {
+        if self.limiters.len() > KEPT_KEYS {
             self.limiters.remove(0);
         }
         limiter.unwrap_or_else(|| current.limiter.of_key(name))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::client::call::Call;
 use crate::error::Error;
 use crate::journal::Journal;
-use crate::journal::session::Key;
+use crate::journal::records::Key;
 
 /// The longest key, in bytes. A database limits what it can index.
 const MOST: usize = 1000;
@@ -47,12 +47,12 @@ impl<T> Call<T> {
     /// # }
     /// ```
     pub fn once(self, journal: &Journal, key: impl Into<String>) -> Self {
-        let key: Box<str> = key.into().into();
-        if key.len() > MOST || key.contains('\0') {
+        let name: Box<str> = key.into().into();
+        if name.len() > MOST || name.contains('\0') {
             let message = format!("a key of a journal has at most {MOST} bytes, and none of them is zero");
             return self.change(|call| call.parts.record_error(Error::invalid_request(message)));
         }
-        let key = Key { store: journal.store(), key };
+        let key = Key { records: journal.0.clone(), name };
         self.change(|call| call.once = Some(Arc::new(key)))
     }
 }

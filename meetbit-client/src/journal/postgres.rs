@@ -3,17 +3,20 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
-use sqlx::{ConnectOptions, Row, query, raw_sql};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{ConnectOptions, Row, query};
 use tokio::time::timeout;
 
-use crate::journal::store::{BoxError, Entry};
+use crate::journal::sql::{Connection, answer_all};
+use crate::journal::store::BoxError;
 use crate::journal::worker::{Answer, Database, Failure, Question};
 
 /// The version of the table, in its comment.
 const VERSION: &str = "meetbit-client journal, version 1";
 /// A transaction ends within this time, or its connection is given up.
 const ANSWER: Duration = Duration::from_secs(5);
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(200);
 
 const TABLE: &str = "
     CREATE TABLE meetbit_journal (
@@ -58,107 +61,32 @@ impl Postgres {
         }
         self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)
     }
-
-    async fn transaction(&mut self, questions: &[Question]) -> Result<Vec<Answer>, sqlx::Error> {
-        let connection = self.connection().await?;
-        raw_sql(BEGIN).execute(&mut *connection).await?;
-        let mut answers = Vec::with_capacity(questions.len());
-        for question in questions {
-            answers.push(answer(connection, question).await?);
-        }
-        raw_sql("COMMIT").execute(connection).await?;
-        Ok(answers)
-    }
 }
 
 impl Database for Postgres {
     async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Answer>, Failure> {
-        let result = timeout(ANSWER, self.transaction(questions)).await;
+        let result = timeout(ANSWER, async { answer_all(self.connection().await?, BEGIN, questions).await }).await;
         if let Ok(Ok(answers)) = result {
             return Ok(answers);
         }
         // The server rolls back what a connection leaves behind.
         self.connection = None;
         Err(match result {
-            Ok(Err(error)) => Failure { is_temporary: is_temporary(&error), error: explain(&error) },
-            _ => Failure { is_temporary: true, error: "the PostgreSQL database does not answer".into() },
+            Ok(Err(error)) => Failure { retry_after: is_temporary(&error).then_some(PAUSE), error: explain(&error) },
+            _ => Failure { retry_after: Some(PAUSE), error: "the PostgreSQL database does not answer".into() },
         })
     }
-}
-
-async fn answer(connection: &mut PgConnection, question: &Question) -> Result<Answer, sqlx::Error> {
-    match question {
-        Question::Get { key } => {
-            let sql = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE key = $1";
-            let row = query(sql).bind(&**key).fetch_optional(connection).await?;
-            Ok(Answer::Entry(row.map(|row| entry(&row)).transpose()?.map(|(_, entry)| entry)))
-        }
-        Question::Swap { key, expected, new } => swap(connection, key, *expected, new.as_ref()).await,
-        Question::Unfinished => {
-            let sql =
-                "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE NOT finished ORDER BY changed";
-            let rows = query(sql).fetch_all(connection).await?;
-            Ok(Answer::Entries(rows.iter().map(entry).collect::<Result<_, _>>()?))
-        }
-        Question::Purge { before } => {
-            let sql = "DELETE FROM meetbit_journal WHERE finished AND changed < $1";
-            Ok(Answer::Purged(query(sql).bind(before).execute(connection).await?.rows_affected()))
-        }
-    }
-}
-
-async fn swap(
-    connection: &mut PgConnection,
-    key: &str,
-    expected: Option<i64>,
-    new: Option<&Entry>,
-) -> Result<Answer, sqlx::Error> {
-    let done = match (expected, new) {
-        (None, Some(new)) => {
-            let sql = "INSERT INTO meetbit_journal (key, tag, finished, changed, record) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (key) DO NOTHING";
-            let insert = query(sql).bind(key).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
-            insert.execute(&mut *connection).await?
-        }
-        (Some(expected), Some(new)) => {
-            let sql = "UPDATE meetbit_journal SET tag = $1, finished = $2, changed = $3, record = $4
-                WHERE key = $5 AND tag = $6";
-            let update = query(sql).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
-            update.bind(key).bind(expected).execute(&mut *connection).await?
-        }
-        (Some(expected), None) => {
-            let sql = "DELETE FROM meetbit_journal WHERE key = $1 AND tag = $2";
-            query(sql).bind(key).bind(expected).execute(&mut *connection).await?
-        }
-        (None, None) => {
-            let sql = "SELECT 1 FROM meetbit_journal WHERE key = $1";
-            return Ok(Answer::Swapped(query(sql).bind(key).fetch_optional(connection).await?.is_none()));
-        }
-    };
-    let is_done = done.rows_affected() == 1;
-    let Some(new) = new.filter(|_| !is_done) else { return Ok(Answer::Swapped(is_done)) };
-    let sql = "SELECT 1 FROM meetbit_journal WHERE key = $1 AND tag = $2";
-    let row = query(sql).bind(key).bind(new.tag).fetch_optional(connection).await?;
-    Ok(Answer::Swapped(row.is_some()))
-}
-
-fn entry(row: &PgRow) -> Result<(String, Entry), sqlx::Error> {
-    let entry =
-        Entry { tag: row.try_get(1)?, finished: row.try_get(2)?, changed: row.try_get(3)?, record: row.try_get(4)? };
-    Ok((row.try_get(0)?, entry))
 }
 
 /// Makes the table if there is none, and refuses one of a newer version or of another program.
 async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // One process at a time. The number means nothing; it is that of the SQLite file.
-    raw_sql("BEGIN; SELECT pg_advisory_xact_lock(1298287153)").execute(&mut *connection).await?;
+    connection.run("BEGIN; SELECT pg_advisory_xact_lock(1298287153)").await?;
     let sql = "SELECT to_regclass('meetbit_journal') IS NOT NULL, obj_description(to_regclass('meetbit_journal'), 'pg_class')";
     let row = query(sql).fetch_one(&mut *connection).await?;
     let (exists, comment): (bool, Option<String>) = (row.try_get(0)?, row.try_get(1)?);
     match comment.as_deref() {
-        _ if !exists => {
-            raw_sql(TABLE).execute(&mut *connection).await?;
-        }
+        _ if !exists => connection.run(TABLE).await?,
         Some(VERSION) => {}
         other => {
             let other = other.unwrap_or("no comment");
@@ -167,7 +95,7 @@ async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
             return Err(sqlx::Error::Configuration(text.into()));
         }
     }
-    raw_sql("COMMIT").execute(connection).await.map(drop)
+    connection.run("COMMIT").await
 }
 
 /// The database may answer soon: another process has the lock, or the server restarts.

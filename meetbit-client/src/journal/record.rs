@@ -1,5 +1,6 @@
 //! What the journal knows of a key, and the decision what a call under that key does. Nothing here does I/O.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -140,8 +141,19 @@ impl Record {
 }
 
 impl State {
-    fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         !matches!(self, Self::UnderWay { .. } | Self::InDoubt { .. })
+    }
+
+    /// What is left of an end that could not be written.
+    pub(crate) fn unwritten(self, failure: &impl Display) -> Self {
+        let (what, is_done) = match self {
+            Self::Done(_) => ("the reply arrived".to_owned(), true),
+            Self::Rejected => ("the server rejected it".to_owned(), false),
+            Self::NotSent | Self::UnderWay { .. } => ("it was not sent".to_owned(), false),
+            Self::InDoubt { reason, is_done } => (reason, is_done),
+        };
+        Self::InDoubt { reason: format!("{what}, but the journal could not record that ({failure})"), is_done }
     }
 }
 

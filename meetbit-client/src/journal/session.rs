@@ -1,4 +1,4 @@
-//! One call under a key: looks up what is known, sends if it may, and records the end.
+//! One call that may be sent: writes the intent before a request departs, and the end before the call returns.
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
@@ -7,123 +7,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::call::with_redactor;
 use crate::client::execute::execute;
-use crate::client::prepared::{Once, Prepared};
-use crate::error::redact::{KEPT, Redactor};
+use crate::client::prepared::Prepared;
+use crate::error::redact::KEPT;
 use crate::error::{Error, ErrorKind, Outcome};
-use crate::journal::failure::{StoreFailure, in_doubt, other_request, still_under_way};
-use crate::journal::record::{Body, Decision, MARGIN, Record, Request, State, StoredReply, decide};
-use crate::journal::store::Store;
-use crate::rate_limit::moment::after;
+use crate::journal::failure::StoreFailure;
+use crate::journal::record::{MARGIN, Record, Request, State, StoredReply};
+use crate::journal::records::Key;
+use crate::journal::secrets::Secrets;
 use crate::response::decode::Reply;
 use crate::transport::error::TransportError;
 use crate::transport::intent::Intent;
 
-/// The pauses between looks at a call that is under way elsewhere.
-const PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// A write that begins at the end of a call may take this long.
 const LAST_WRITE: Duration = Duration::from_millis(40);
 
-/// A key in a journal, for one call.
-pub(crate) struct Key {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) key: Box<str>,
-}
-
-impl Once for Key {
-    fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>> {
-        Box::pin(async move {
-            let endpoint = call.parts.endpoint;
-            self.run(call).await.map_err(|error| match error.endpoint() {
-                Some(_) => error,
-                None => error.with(|e| e.endpoint(endpoint)),
-            })
-        })
-    }
-}
-
-impl Key {
-    async fn run(self: Arc<Self>, call: Arc<Prepared>) -> Result<Reply, Error> {
-        let deadline = after(Instant::now(), call.timeout());
-        let (request, body) = request(&call);
-        let mut pause = PAUSE;
-        loop {
-            let failed =
-                |failure: StoreFailure| failure.into_error("nothing was sent, because the journal cannot be read");
-            let known = self.load(deadline).await.map_err(failed)?;
-            match decide(known, &request.fingerprint, Timestamp::now()) {
-                Decision::Replay(reply) => return Ok(reply.reply()),
-                Decision::InDoubt { since, reason, outcome } => {
-                    return Err(in_doubt(&self.key, since, &reason, outcome));
-                }
-                Decision::OtherRequest { endpoint } => return Err(other_request(&self.key, &endpoint)),
-                Decision::Wait => {
-                    if Instant::now() + pause >= deadline {
-                        return Err(still_under_way(&self.key));
-                    }
-                    sleep(pause).await;
-                    pause = (2 * pause).min(LONGEST_PAUSE);
-                }
-                Decision::Send { replaces, since } => {
-                    let since = since.unwrap_or_else(Timestamp::now);
-                    let state = State::NotSent; // until it begins
-                    let record = Record { request: request.clone(), body: Some(body.clone()), since, state };
-                    let session = Arc::new(Session::new(self.clone(), record, deadline, replaces));
-                    if let Some(result) = session.send(&call).await {
-                        return result;
-                    }
-                }
-            }
-        }
-    }
-
-    async fn load(&self, deadline: Instant) -> Result<Option<(i64, Record)>, StoreFailure> {
-        let answer = timeout_at(deadline, self.store.get(&self.key)).await.map_err(|_| StoreFailure::timeout())?;
-        let entry = answer.map_err(StoreFailure::new)?;
-        entry.map(|entry| Ok((entry.tag, Record::read(&entry).map_err(|error| unreadable(&error))?))).transpose()
-    }
-}
-
-pub(crate) fn unreadable(error: &serde_json::Error) -> StoreFailure {
-    StoreFailure::new(format!("the record is corrupt or of another version ({error})"))
-}
-
-/// What identifies the request of a call, and its body without the secret.
-fn request(call: &Prepared) -> (Request, Body) {
-    let (endpoint, url) = (call.parts.endpoint, call.parts.url(&call.client.0.base_url));
-    let mut hash = Sha256::new();
-    for part in [endpoint.name().as_bytes(), endpoint.method().as_str().as_bytes(), url.as_str().as_bytes()] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    hash.update(&call.parts.body);
-    let fingerprint = base16ct::lower::encode_string(&hash.finalize());
-    let key = call.client.0.keys.last();
-    let body = stored(&call.parts.body, Redactor::new(key.secret()));
-    let request = Request { fingerprint, endpoint: format!("{} ({endpoint})", endpoint.name()), is_raw: call.is_raw };
-    (request, body)
-}
-
-/// A body as it is kept: without the secret.
-fn stored(body: &[u8], redactor: Redactor<'_>) -> Body {
-    let text = String::from_utf8_lossy(body);
-    match redactor.redacted(&text) {
-        std::borrow::Cow::Borrowed(_) => Body::new(body),
-        std::borrow::Cow::Owned(redacted) => Body::Text(redacted),
-    }
-}
-
 /// A call that may be sent.
-struct Session {
+pub(crate) struct Session {
     key: Arc<Key>,
-    record: Record,
+    call: Arc<Prepared>,
+    request: Request,
+    since: Timestamp,
     /// The end of the call's time.
     deadline: Instant,
     progress: Mutex<Progress>,
@@ -135,8 +44,8 @@ struct Session {
 struct Progress {
     /// The tags that the entry may have, the likeliest first. A write without an answer leaves several.
     tags: Vec<Option<i64>>,
-    /// Until when the journal says that a request is under way, if it does.
-    under_way_until: Option<Timestamp>,
+    /// Until when requests may depart, if the journal says that one is under way.
+    depart_by: Option<Timestamp>,
     /// The number of requests that have begun and may have departed. Middleware can send several at once.
     requests: usize,
     /// True if an earlier attempt of an idempotent call may have been processed.
@@ -150,7 +59,7 @@ struct Progress {
 impl Progress {
     /// True if the journal says that a request is under way, or may say so.
     fn is_touched(&self) -> bool {
-        self.under_way_until.is_some() || self.tags.len() > 1
+        self.depart_by.is_some() || self.tags.len() > 1
     }
 
     /// A request must not depart after the end of the call is recorded, or after another call has taken the key. Middleware can
@@ -170,62 +79,47 @@ impl Progress {
 }
 
 impl Session {
-    fn new(key: Arc<Key>, record: Record, deadline: Instant, replaces: Option<i64>) -> Self {
+    pub(crate) fn new(
+        key: Arc<Key>,
+        call: Arc<Prepared>,
+        request: Request,
+        since: Timestamp,
+        deadline: Instant,
+        replaces: Option<i64>,
+    ) -> Self {
         let progress = Progress {
             tags: vec![replaces],
-            under_way_until: None,
+            depart_by: None,
             requests: 0,
             may_have_acted: false,
             is_lost: false,
             has_ended: false,
         };
-        Self { key, record, deadline, progress: Mutex::new(progress), writing: AsyncMutex::default() }
+        let (progress, writing) = (Mutex::new(progress), AsyncMutex::default());
+        Self { key, call, request, since, deadline, progress, writing }
     }
 
     /// Sends the call and records its end. `None` if another call has taken the key before this one was sent.
-    async fn send(self: &Arc<Self>, call: &Arc<Prepared>) -> Option<Result<Reply, Error>> {
+    pub(crate) async fn send(self: &Arc<Self>) -> Option<Result<Reply, Error>> {
         let guard = Guard(self.clone());
-        let mut call = call.clone();
+        let mut call = self.call.clone();
         Arc::make_mut(&mut call).timeout = Some(self.deadline.saturating_duration_since(Instant::now()));
-        let result = execute(call.clone(), Some(self.clone())).await;
+        let result = execute(call, Some(self.clone())).await;
         let is_other = |progress: &Progress| progress.is_lost && progress.is_harmless();
         if result.is_err() && is_other(&self.progress()) {
             return None;
         }
-        let result = self.finish(&call, result).await;
+        let result = self.finish(result).await;
         drop(guard);
         Some(result)
     }
 
     /// Records the end before the call returns.
-    async fn finish(self: &Arc<Self>, call: &Prepared, result: Result<Reply, Error>) -> Result<Reply, Error> {
-        let (is_touched, may_have_acted) = {
-            let mut progress = self.progress();
-            progress.has_ended = true;
-            (progress.is_touched(), progress.may_have_acted)
-        };
-        let end = match &result {
-            Ok(reply) if !is_readable(reply, call.is_raw) => {
-                State::InDoubt { reason: "the reply was a success but no JSON".to_owned(), is_done: true }
-            }
-            Ok(reply) => {
-                let kept = |redactor: Redactor<'_>| (redactor.headers(&reply.headers), stored(&reply.body, redactor));
-                let (headers, body) = with_redactor(reply, call, kept);
-                State::Done(StoredReply::new(reply.status, &headers, body))
-            }
-            Err(error) => match error.outcome() {
-                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
-                    State::InDoubt { reason: "an earlier attempt may have been processed".to_owned(), is_done: false }
-                }
-                Outcome::NotSent | Outcome::Rejected if !is_touched => return result,
-                Outcome::NotSent => State::NotSent,
-                Outcome::Rejected => State::Rejected,
-                outcome => State::InDoubt { reason: reason(error), is_done: outcome == Outcome::Done },
-            },
-        };
+    async fn finish(self: &Arc<Self>, result: Result<Reply, Error>) -> Result<Reply, Error> {
+        let Some(end) = self.end(&result) else { return result };
         let Err(failure) = self.write_last(end).await else { return result };
         Err(match result {
-            Ok(reply) => unrecorded(call, &reply, failure),
+            Ok(reply) => unrecorded(&self.call, &reply, failure),
             Err(error) => {
                 let message = format!("{}; and the journal cannot record it: {failure}", error.message());
                 error.with(|e| e.message(message))
@@ -233,16 +127,49 @@ impl Session {
         })
     }
 
-    /// Writes the end. The write goes on if the time of the call ends first.
+    /// The state in which the call leaves its record. `None` if it has no record yet, and needs none.
+    fn end(&self, result: &Result<Reply, Error>) -> Option<State> {
+        let (is_touched, may_have_acted) = {
+            let mut progress = self.progress();
+            progress.has_ended = true;
+            (progress.is_touched(), progress.may_have_acted)
+        };
+        let in_doubt = |reason: &str, is_done| State::InDoubt { reason: reason.to_owned(), is_done };
+        Some(match result {
+            Ok(reply) if !is_readable(reply, self.call.is_raw) => in_doubt("the reply was a success but no JSON", true),
+            Ok(reply) => self.done(reply),
+            Err(error) => match error.outcome() {
+                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
+                    in_doubt("an earlier attempt may have been processed", false)
+                }
+                Outcome::NotSent | Outcome::Rejected if !is_touched => return None,
+                Outcome::NotSent => State::NotSent,
+                Outcome::Rejected => State::Rejected,
+                outcome => in_doubt(&reason(error), outcome == Outcome::Done),
+            },
+        })
+    }
+
+    fn done(&self, reply: &Reply) -> State {
+        let secrets = self.secrets();
+        let headers = secrets.remove_from_headers(&reply.headers);
+        State::Done(StoredReply::new(reply.status, &headers, secrets.remove_from_body(&reply.body)))
+    }
+
+    /// Writes the end. The write goes on if the time of the call ends first. If it fails, this process remembers the end.
     async fn write_last(self: &Arc<Self>, end: State) -> Result<(), StoreFailure> {
-        let session = self.clone();
-        let writing = tokio::spawn(async move { session.write_end(end).await });
+        let (session, state) = (self.clone(), end.clone());
+        let writing = tokio::spawn(async move { session.write_end(state).await });
         let limit = self.deadline.max(Instant::now() + LAST_WRITE);
-        match timeout_at(limit, writing).await {
+        let written = match timeout_at(limit, writing).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(StoreFailure::new("the runtime ends")),
             Err(_) => Err(StoreFailure::timeout()),
-        }
+        };
+        written.inspect_err(|failure| {
+            let tags = self.progress().tags.iter().copied().flatten().collect();
+            self.key.records.remember(&self.key.name, tags, end.unwritten(failure));
+        })
     }
 
     /// Writes the end. If somebody has resolved the record meanwhile, a reply is still better than what they could know.
@@ -252,13 +179,11 @@ impl Session {
         if self.write(end.clone()).await? || !is_done {
             return Ok(());
         }
-        let entry = self.key.store.get(&self.key.key).await.map_err(StoreFailure::new)?;
-        let Some(entry) = entry else { return Ok(()) }; // it was forgotten
-        let known = Record::read(&entry).map_err(|error| unreadable(&error))?;
-        let may_replace = known.request == self.record.request
+        let Some((tag, known)) = self.key.records.get(&self.key.name).await? else { return Ok(()) }; // it was forgotten
+        let may_replace = known.request == self.request
             && matches!(known.state, State::NotSent | State::Rejected | State::InDoubt { .. });
         if may_replace {
-            self.progress().tags = vec![Some(entry.tag)];
+            self.progress().tags = vec![Some(tag)];
             self.write(end).await?;
         }
         Ok(())
@@ -267,12 +192,11 @@ impl Session {
     /// Writes the record in this state. False if the entry is not this call's any more.
     async fn write(&self, state: State) -> Result<bool, StoreFailure> {
         let tag = random();
-        let record = self.record.clone().with_state(state);
-        let entry = record.entry(tag, Timestamp::now()).map_err(StoreFailure::new)?;
+        let entry = self.record(state).entry(tag, Timestamp::now()).map_err(StoreFailure::new)?;
         let expected = self.progress().tags.clone();
         self.progress().tags.insert(0, Some(tag));
         for expected in expected {
-            if self.key.store.swap(&self.key.key, expected, Some(&entry)).await.map_err(StoreFailure::new)? {
+            if self.key.records.swap(&self.key.name, expected, Some(&entry)).await? {
                 self.progress().tags = vec![Some(tag)];
                 return Ok(true);
             }
@@ -280,8 +204,18 @@ impl Session {
         Ok(false)
     }
 
-    /// Writes that a request is under way until its time is over. Middleware can send several in one attempt.
-    async fn begin_until(&self, limit: Instant) -> Result<(), TransportError> {
+    fn record(&self, state: State) -> Record {
+        let body = (!state.is_finished()).then(|| self.secrets().remove_from_body(&self.call.parts.body));
+        Record { request: self.request.clone(), body, since: self.since, state }
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets(self.call.client.0.keys.secrets())
+    }
+
+    /// Writes that a request is under way until its time is over, and returns until when it may depart. Middleware can send
+    /// several in one attempt.
+    async fn begin_until(&self, limit: Instant) -> Result<Timestamp, TransportError> {
         self.progress().requests += 1; // `kept_back` takes it back if the request does not depart
         let turn = timeout_at(limit, self.writing.lock()).await;
         let _one_at_a_time = turn.map_err(|_| not_written(StoreFailure::timeout()))?;
@@ -292,25 +226,19 @@ impl Session {
             let progress = self.progress();
             progress.may_begin()?;
             let is_certain = progress.tags.len() == 1;
-            if is_certain && progress.under_way_until.is_some_and(|known| until <= known) {
-                return Ok(());
+            if let Some(known) = progress.depart_by.filter(|known| is_certain && end <= *known) {
+                return Ok(known);
             }
         }
-        match timeout_at(limit, self.write(State::UnderWay { until })).await {
-            Ok(Ok(true)) => {
-                self.progress().under_way_until = Some(until);
-                if Timestamp::now() > end {
-                    return Err(TransportError::timeout()); // the machine was suspended
-                }
-                self.progress().may_begin()
-            }
-            Ok(Ok(false)) => {
-                self.progress().is_lost = true;
-                self.progress().may_begin()
-            }
-            Ok(Err(failure)) => Err(not_written(failure)),
-            Err(_) => Err(not_written(StoreFailure::timeout())),
+        let written = timeout_at(limit, self.write(State::UnderWay { until })).await;
+        let is_written = written.unwrap_or_else(|_| Err(StoreFailure::timeout())).map_err(not_written)?;
+        let mut progress = self.progress();
+        if is_written {
+            progress.depart_by = Some(end);
+        } else {
+            progress.is_lost = true;
         }
+        progress.may_begin().map(|()| end)
     }
 
     /// Records that nothing has happened, while the call waits for its next permit, if no more than `requests` have begun. If the
@@ -323,7 +251,7 @@ impl Session {
             if is_needless || progress.may_have_acted || progress.requests > requests {
                 return;
             }
-            progress.under_way_until = None;
+            progress.depart_by = None;
         }
         if let Ok(Ok(false)) = timeout_at(self.deadline, self.write(state)).await {
             self.progress().is_lost = true;
@@ -346,7 +274,7 @@ impl Session {
         };
         let session = self.clone();
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { session.write_end(end).await });
+            runtime.spawn(async move { session.write_last(end).await });
         }
     }
 
@@ -356,7 +284,7 @@ impl Session {
 }
 
 impl Intent for Session {
-    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send + '_>> {
+    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<Timestamp, TransportError>> + Send + '_>> {
         Box::pin(self.begin_until(limit))
     }
 
@@ -387,13 +315,7 @@ impl Intent for Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("key", &self.key.key).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Key").field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Session").field("key", &self.key.name).finish_non_exhaustive()
     }
 }
 

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, query, raw_sql};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row, query};
 use tokio::time::{Instant, sleep};
 
-use crate::journal::store::{BoxError, Entry};
+use crate::journal::sql::{Connection, answer_all};
+use crate::journal::store::BoxError;
 use crate::journal::worker::{Answer, Database, Failure, Question};
 
 /// Marks the file as a journal: `MbJ1`.
@@ -19,6 +20,8 @@ const APPLICATION: i64 = 0x4d62_4a31;
 const VERSION: i64 = 1;
 /// One attempt waits this long for the file's lock.
 const LOCK: Duration = Duration::from_millis(200);
+/// The pause between two attempts. It is short, because the processes that wait do not form a queue.
+const PAUSE: Duration = Duration::from_millis(5);
 /// Opening waits this long for the file's lock.
 const OPENING: Duration = Duration::from_secs(10);
 
@@ -30,7 +33,7 @@ const TABLE: &str = "
         changed INTEGER NOT NULL,
         record BLOB NOT NULL
     );
-    CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed) WHERE finished = 0;
+    CREATE INDEX meetbit_journal_unfinished ON meetbit_journal (changed) WHERE NOT finished;
     PRAGMA application_id = 1298287153;
     PRAGMA user_version = 1;
 ";
@@ -50,7 +53,7 @@ impl SqliteFile {
         loop {
             match Self::connect(&path).await {
                 Ok(connection) => return Ok(Self { path, connection }),
-                Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(LOCK / 4).await,
+                Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(PAUSE).await,
                 Err(error) => return Err(failed(explain(&error))),
             }
         }
@@ -65,103 +68,25 @@ impl SqliteFile {
             .pragma("secure_delete", "ON") // what is deleted is personal data
             .disable_statement_logging();
         let mut connection = options.connect().await?;
-        raw_sql("BEGIN IMMEDIATE").execute(&mut connection).await?;
+        connection.run("BEGIN IMMEDIATE").await?;
         prepare(&mut connection).await?;
-        raw_sql("COMMIT").execute(&mut connection).await?;
+        connection.run("COMMIT").await?;
         Ok(connection)
-    }
-
-    async fn answer_one(&mut self, question: &Question) -> Result<Answer, sqlx::Error> {
-        let connection = &mut self.connection;
-        match question {
-            Question::Get { key } => {
-                let sql = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE key = ?";
-                let row = query(sql).bind(&**key).fetch_optional(connection).await?;
-                Ok(Answer::Entry(row.map(|row| entry(&row)).transpose()?.map(|(_, entry)| entry)))
-            }
-            Question::Swap { key, expected, new } => swap(connection, key, *expected, new.as_ref()).await,
-            Question::Unfinished => {
-                let sql = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE finished = 0 ORDER BY changed";
-                let rows = query(sql).fetch_all(connection).await?;
-                Ok(Answer::Entries(rows.iter().map(entry).collect::<Result<_, _>>()?))
-            }
-            Question::Purge { before } => {
-                let sql = "DELETE FROM meetbit_journal WHERE finished = 1 AND changed < ?";
-                let done = query(sql).bind(before).execute(connection).await?;
-                Ok(Answer::Purged(done.rows_affected()))
-            }
-        }
-    }
-
-    async fn transaction(&mut self, questions: &[Question]) -> Result<Vec<Answer>, sqlx::Error> {
-        let is_change = questions.iter().any(Question::is_change);
-        if is_change {
-            raw_sql("BEGIN IMMEDIATE").execute(&mut self.connection).await?;
-        }
-        let mut answers = Vec::with_capacity(questions.len());
-        for question in questions {
-            answers.push(self.answer_one(question).await?);
-        }
-        if is_change {
-            raw_sql("COMMIT").execute(&mut self.connection).await?;
-        }
-        Ok(answers)
     }
 }
 
 impl Database for SqliteFile {
     async fn answer(&mut self, questions: &[Question]) -> Result<Vec<Answer>, Failure> {
-        let result = self.transaction(questions).await;
+        let result = answer_all(&mut self.connection, "BEGIN IMMEDIATE", questions).await;
         if result.is_err() {
             // SQLite has rolled back by itself after some errors, and then has nothing to roll back.
-            let _already_done = raw_sql("ROLLBACK").execute(&mut self.connection).await;
+            let _already_done = self.connection.run("ROLLBACK").await;
         }
         result.map_err(|error| Failure {
-            is_temporary: is_locked(&error),
+            retry_after: is_locked(&error).then_some(PAUSE),
             error: format!("`{}` {}", self.path.display(), explain(&error)).into(),
         })
     }
-}
-
-async fn swap(
-    connection: &mut SqliteConnection,
-    key: &str,
-    expected: Option<i64>,
-    new: Option<&Entry>,
-) -> Result<Answer, sqlx::Error> {
-    let done = match (expected, new) {
-        (None, Some(new)) => {
-            let sql = "INSERT INTO meetbit_journal (key, tag, finished, changed, record) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT (key) DO NOTHING";
-            let insert = query(sql).bind(key).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
-            insert.execute(&mut *connection).await?
-        }
-        (Some(expected), Some(new)) => {
-            let sql =
-                "UPDATE meetbit_journal SET tag = ?, finished = ?, changed = ?, record = ? WHERE key = ? AND tag = ?";
-            let update = query(sql).bind(new.tag).bind(new.finished).bind(new.changed).bind(&*new.record);
-            update.bind(key).bind(expected).execute(&mut *connection).await?
-        }
-        (Some(expected), None) => {
-            let sql = "DELETE FROM meetbit_journal WHERE key = ? AND tag = ?";
-            query(sql).bind(key).bind(expected).execute(&mut *connection).await?
-        }
-        (None, None) => {
-            let row = query("SELECT 1 FROM meetbit_journal WHERE key = ?").bind(key).fetch_optional(connection).await?;
-            return Ok(Answer::Swapped(row.is_none()));
-        }
-    };
-    let is_done = done.rows_affected() == 1;
-    let Some(new) = new.filter(|_| !is_done) else { return Ok(Answer::Swapped(is_done)) };
-    let sql = "SELECT 1 FROM meetbit_journal WHERE key = ? AND tag = ?";
-    let row = query(sql).bind(key).bind(new.tag).fetch_optional(connection).await?;
-    Ok(Answer::Swapped(row.is_some()))
-}
-
-fn entry(row: &SqliteRow) -> Result<(String, Entry), sqlx::Error> {
-    let entry =
-        Entry { tag: row.try_get(1)?, finished: row.try_get(2)?, changed: row.try_get(3)?, record: row.try_get(4)? };
-    Ok((row.try_get(0)?, entry))
 }
 
 /// Makes the table in an empty file, and refuses a file of another program or a newer version.
@@ -176,7 +101,7 @@ async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
                 format!("was made by a newer version of this crate: its version is {newer}, this one knows {VERSION}");
             Err(sqlx::Error::Configuration(text.into()))
         }
-        (0, 0) if tables == 0 => raw_sql(TABLE).execute(connection).await.map(drop),
+        (0, 0) if tables == 0 => connection.run(TABLE).await,
         _ => Err(sqlx::Error::Configuration("is the database of another program".into())),
     }
 }

@@ -18,8 +18,6 @@ use crate::journal::store::{BoxError, BoxFuture, Entry, Store};
 const BATCH: usize = 128;
 /// A database that is locked or out of reach is asked again for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// A question to a database.
 #[derive(Clone, Debug)]
@@ -61,8 +59,8 @@ pub(crate) trait Database: Send {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) error: BoxError,
-    /// True if it may answer soon: it is locked or out of reach.
-    pub(crate) is_temporary: bool,
+    /// The pause before it is asked again, if it may answer soon: it is locked or out of reach.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 struct Job {
@@ -114,7 +112,9 @@ impl Worker {
 async fn run(mut database: impl Database, mut queue: mpsc::UnboundedReceiver<Job>) {
     let mut batch = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut batch, BATCH).await > 0 {
-        serve(&mut database, std::mem::take(&mut batch)).await;
+        let (changes, reads) = batch.drain(..).partition(|job: &Job| job.question.is_change());
+        serve(&mut database, reads).await; // they need no lock, for which changes may wait
+        serve(&mut database, changes).await;
     }
 }
 
@@ -122,39 +122,38 @@ async fn run(mut database: impl Database, mut queue: mpsc::UnboundedReceiver<Job
 async fn serve(database: &mut impl Database, mut jobs: Vec<Job>) {
     // Two processes that lock rows in the same order cannot wait for each other. Questions about one key keep their order.
     jobs.sort_by(|a, b| a.question.key().cmp(&b.question.key()));
-    let (started, mut pause) = (Instant::now(), PAUSE);
+    let started = Instant::now();
     loop {
         jobs.retain(|job| !job.answer.is_closed());
         if jobs.is_empty() {
             return;
         }
         let questions: Vec<Question> = jobs.iter().map(|job| job.question.clone()).collect();
-        match database.answer(&questions).await {
-            Ok(answers) => {
-                for (job, answer) in jobs.into_iter().zip(answers) {
-                    let _nobody_waits = job.answer.send(Ok(answer));
-                }
-                return;
-            }
-            Err(failure) if failure.is_temporary && started.elapsed() < PATIENCE => {
-                sleep(pause).await;
-                pause = (2 * pause).min(LONGEST_PAUSE);
-            }
+        let Failure { error, retry_after } = match database.answer(&questions).await {
+            Ok(answers) => return tell(jobs, answers.into_iter().map(Ok)),
+            Err(failure) => failure,
+        };
+        match retry_after {
+            Some(pause) if started.elapsed() < PATIENCE => sleep(pause).await,
             // One bad question, such as a key that the database refuses, must not fail the others.
-            Err(failure) if !failure.is_temporary && jobs.len() > 1 => {
+            None if jobs.len() > 1 => {
                 for job in jobs {
                     Box::pin(serve(database, vec![job])).await;
                 }
                 return;
             }
-            Err(failure) => {
-                let text = failure.error.to_string();
-                for job in jobs {
-                    let _nobody_waits = job.answer.send(Err(text.clone().into()));
-                }
-                return;
+            _ => {
+                let text = error.to_string();
+                return tell(jobs, std::iter::repeat_with(|| Err(text.clone().into())));
             }
         }
+    }
+}
+
+/// Gives each job its answer.
+fn tell(jobs: Vec<Job>, answers: impl Iterator<Item = Result<Answer, BoxError>>) {
+    for (job, answer) in jobs.into_iter().zip(answers) {
+        let _nobody_waits = job.answer.send(answer);
     }
 }
 

@@ -4,6 +4,8 @@ use std::sync::OnceLock;
 #[cfg(feature = "shared-limit")]
 use std::time::Duration;
 
+#[cfg(feature = "journal")]
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
@@ -28,6 +30,9 @@ pub(crate) struct Permit {
     /// The permit of the store that other processes share.
     #[cfg(feature = "shared-limit")]
     shared: Option<StorePermit>,
+    /// The moment after which another process may take over the request.
+    #[cfg(feature = "journal")]
+    depart_by: OnceLock<Timestamp>,
 }
 
 impl Permit {
@@ -41,6 +46,8 @@ impl Permit {
             rejected: OnceLock::new(),
             #[cfg(feature = "shared-limit")]
             shared: None,
+            #[cfg(feature = "journal")]
+            depart_by: OnceLock::new(),
         }
     }
 
@@ -106,16 +113,27 @@ impl Permit {
         self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }
 
-    /// True unless the store's permit has ended.
-    #[cfg_attr(
-        not(feature = "shared-limit"),
-        allow(clippy::unused_self, reason = "without the feature there is no store")
-    )]
+    /// True unless the store's permit has ended, or the request's time in the journal.
+    #[cfg(feature = "shared-limit")]
     fn may_depart(&self) -> bool {
-        #[cfg(feature = "shared-limit")]
-        return self.shared.as_ref().is_none_or(StorePermit::holds);
-        #[cfg(not(feature = "shared-limit"))]
+        #[cfg(feature = "journal")]
+        if self.depart_by.get().is_some_and(|limit| Timestamp::now() > *limit) {
+            return false;
+        }
+        self.shared.as_ref().is_none_or(StorePermit::holds)
+    }
+
+    #[cfg(not(feature = "shared-limit"))]
+    #[allow(clippy::unused_self, reason = "without the feature there is no store")]
+    fn may_depart(&self) -> bool {
         true
+    }
+
+    /// The request must not depart after this moment. It is one of the wall clock, because tokio's clock stops while the machine
+    /// is suspended.
+    #[cfg(feature = "journal")]
+    pub(crate) fn depart_by(&self, limit: Timestamp) {
+        self.depart_by.get_or_init(|| limit);
     }
 }
 

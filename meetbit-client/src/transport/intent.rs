@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::error::Outcome;
@@ -11,9 +12,9 @@ use crate::transport::error::TransportError;
 
 /// Records that a request is about to be sent. The room `journal` implements it.
 pub(crate) trait Intent: fmt::Debug + Send + Sync {
-    /// Makes the intent durable. A request of the attempt departs only after it. It runs while a permit is held. `limit` is the
-    /// end of the request's time.
-    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send + '_>>;
+    /// Makes the intent durable, and returns the moment until which it lets a request of the attempt depart. It runs while a
+    /// permit is held. `limit` is the end of the request's time.
+    fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<Timestamp, TransportError>> + Send + '_>>;
 
     /// A request that has begun ends before it has departed, so it never departs.
     fn kept_back(&self);

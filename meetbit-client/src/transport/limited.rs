@@ -65,7 +65,7 @@ async fn send_durably(
     limit: Instant,
 ) -> Sent {
     if let Some(intent) = &observer.intent {
-        intent.begin(limit).await?;
+        permit.depart_by(intent.begin(limit).await?);
     }
     request.send(permit, limit).await
 }

@@ -49,7 +49,9 @@ impl Ledger {
     }
 }
 
-fn markers(body: &[u8]) -> Vec<String> {
+/// The markers of a body.
+#[must_use]
+pub fn markers(body: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(body);
     text.match_indices(PREFIX).filter_map(|(at, _)| text.get(at..at + PREFIX.len() + DIGITS).map(Into::into)).collect()
 }

@@ -9,8 +9,19 @@ use std::{
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
+    /// In memory, if the system has a place for that: what a process has written outlasts its death there too, and the tests
+    /// wait for no disk.
     pub(crate) fn new() -> Self {
-        let path = env::temp_dir().join(format!("journal-{:016x}", fastrand::u64(..)));
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::within(memory) } else { Self::on_disk() }
+    }
+
+    pub(crate) fn on_disk() -> Self {
+        Self::within(&env::temp_dir())
+    }
+
+    fn within(place: &Path) -> Self {
+        let path = place.join(format!("journal-{:016x}", fastrand::u64(..)));
         fs::create_dir(&path).unwrap();
         Self(path)
     }

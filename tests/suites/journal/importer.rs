@@ -1,67 +1,39 @@
-//! The example `import_customers`, as a program.
+//! What the example `import_customers` does, as a program.
 
 use std::{
     fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-    sync::OnceLock,
+    path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 
-use meetbit_client::{http::Response, sandbox::Sandbox};
+use meetbit_client::{
+    http::Response,
+    journal::Journal,
+    sandbox::{Fault, Sandbox},
+};
 
-use crate::{directory::Directory, process::KEY};
+use crate::{
+    directory::Directory,
+    process::KEY,
+    program::{Counts, command, ended, file, program, rejected, run, signal, start},
+};
 
 const HEADER: &str = "crm_id,first_name,email\n";
-
-/// The program, built once.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let features = ["--features", "journal,sandbox", "--example", "import_customers"];
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--offline", "-p", "meetbit-client"])
-            .args(features)
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("debug").join("examples/import_customers")
-    })
-}
-
-fn command(sandbox: Option<&Sandbox>, arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
-    command.args(arguments);
-    for name in ["DOMAIN", "ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "BASE_URL"] {
-        command.env_remove(format!("MEETBIT_{name}"));
-    }
-    if let Some(sandbox) = sandbox {
-        command.env("MEETBIT_DOMAIN", "acme.example.com").env("MEETBIT_BASE_URL", sandbox.base_url());
-        command.env("MEETBIT_ACCESS_KEY_ID", sandbox.access_key_id());
-        command.env("MEETBIT_ACCESS_KEY_SECRET", sandbox.access_key_secret());
-    }
-    command
-}
-
-/// The exit code and everything that was printed.
-async fn run(sandbox: Option<&Sandbox>, arguments: &[&str]) -> (i32, String) {
-    let mut command = command(sandbox, arguments);
-    let Output { status, stdout, stderr } =
-        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    let text = String::from_utf8(stdout).unwrap() + &String::from_utf8(stderr).unwrap();
-    (status.code().unwrap(), text)
-}
 
 async fn sandbox() -> Sandbox {
     let secret = meetbit_tests::client::SECRET;
     Sandbox::builder().unlimited().credentials(KEY, secret).start().await.unwrap()
 }
 
-fn file(directory: &Directory, text: &str) -> String {
-    let path = directory.path().join("customers.csv");
-    fs::write(&path, text).unwrap();
-    path.display().to_string()
+/// A file with this number of equal rows.
+fn many(rows: usize) -> String {
+    "first_name\n".to_owned() + &"Ada\n".repeat(rows)
+}
+
+/// The bodies that the sandbox has read.
+fn bodies(sandbox: &Sandbox) -> Vec<serde_json::Value> {
+    sandbox.requests().iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,73 +41,169 @@ async fn the_sample_is_imported_into_a_sandbox() {
     let directory = Directory::new();
     let sample = "../meetbit-client/examples/import_customers/customers.csv";
     let file = file(&directory, &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(sample)).unwrap());
-    let (code, text) = run(None, &[&file]).await;
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("this is a sandbox") && text.contains("12 of 12 rows: 12 created"), "{text}");
+    let ended = run(None, &[&file]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.counts(), Counts { created: 12, ..Counts::default() });
+    assert!(ended.text.contains("this is a sandbox"), "{ended:?}");
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a sandbox leaves no files beside the sample");
+}
+
+/// Separators, a byte order mark, line breaks of Windows, quoted ones, empty cells, and names of columns as people write them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_each_form_is_read_alike() {
+    let rows =
+        "First Name,e_mail2,Address-Line 1\nAda,ada@example.com,\"12 St James's Square\nMarylebone, London; GB\"\n";
+    let rows = rows.replace("e_mail2", "email");
+    let separated = |separator: &str| {
+        let (names, row) = rows.split_once('\n').unwrap();
+        let row = row.replacen(',', separator, 2);
+        format!("{}\n{row}", names.replace(',', separator))
+    };
+    let forms = [
+        separated(","),
+        separated(";"),
+        separated("\t"),
+        format!("\u{feff}{}", separated(",")),
+        format!("\u{feff}{}", separated(";")),
+        separated(",").replace('\n', "\r\n").replace("Square\r\n", "Square\n"),
+        separated("\t").trim_end().to_owned(),
+    ];
+    for form in forms {
+        let (sandbox, directory) = (sandbox().await, Directory::new());
+        let ended = run(Some(&sandbox), &[&file(&directory, &form)]).await;
+        assert_eq!(ended.code, Some(0), "{form:?}: {ended:?}");
+        let [body] = &bodies(&sandbox)[..] else { panic!("{form:?}: {ended:?}") };
+        assert_eq!((&body["first_name"], &body["email"]), (&"Ada".into(), &"ada@example.com".into()), "{form:?}");
+        assert_eq!(body["address"]["line_1"], "12 St James's Square\nMarylebone, London; GB", "{form:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_run_sends_only_what_was_rejected_and_corrected() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    let rows = |email| format!("\u{feff}{}1;Ada;ada@example.com\n2;Grace;{email}\n", HEADER.replace(',', ";"));
+    let rows = |email| format!("{HEADER}1,Ada,ada@example.com\n2,Grace,{email}\n");
     let path = file(&directory, &rows("bad-mail"));
-    let (code, text) = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("1 created, 0 already there, 1 rejected, 0 in doubt"), "{text}");
-    let rejected = fs::read_to_string(directory.path().join("rejected.csv")).unwrap();
-    assert!(rejected.starts_with("crm_id;first_name;email;reason\n2;Grace;bad-mail;"), "{rejected}");
+    let first = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(first.code, Some(1), "{first:?}");
+    assert_eq!(first.counts(), Counts { created: 1, rejected: 1, ..Counts::default() });
     file(&directory, &rows("grace@example.com"));
-    let (code, text) = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
-    assert_eq!(code, 0, "{text}");
-    assert!(text.contains("1 created, 1 already there, 0 rejected, 0 in doubt"), "{text}");
+    let second = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert_eq!(second.counts(), Counts { created: 1, already_there: 1, ..Counts::default() });
+    assert_eq!(rejected(&directory), None, "the file of the first run is gone");
     assert_eq!(sandbox.requests().len(), 2);
+}
+
+/// One row is refused by MeetBit and one by the client. The file with both can be corrected and imported as it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_rows_are_kept_with_their_columns_and_the_reason() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let refusal = Response::builder()
+        .status(400)
+        .body(r#"{"message":"The given data was invalid.","errors":{"contact_number":["Not in \"use\"; or so."]}}"#);
+    sandbox.reply(refusal.unwrap());
+    let rows = "crm_id;first_name;email\n1;\"Ada;\n\"\"Countess\"\"\";ada@example.com\n2;Grace;bad-mail\n3;Mary;\n";
+    let path = file(&directory, rows);
+    let ended = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(ended.counts(), Counts { created: 1, rejected: 2, ..Counts::default() });
+    assert!(ended.text.contains("rejected.csv"), "{ended:?}");
+    let kept = rejected(&directory).unwrap();
+    let (ada, grace) = kept.split_once("\n2;Grace;bad-mail;").unwrap();
+    let quoted = r#"crm_id;first_name;email;reason
+1;"Ada;
+""Countess""";ada@example.com;"create_customer (POST /customers): "#;
+    assert!(ada.starts_with(quoted) && ada.ends_with(r#"contact_number: Not in ""use""; or so.""#), "{ada}");
+    assert!(grace.contains("email") && grace.ends_with(".\n") && grace.lines().count() == 1, "{grace}");
+
+    let corrected = directory.path().join("corrected.csv");
+    fs::write(&corrected, kept.replace("bad-mail", "grace@example.com")).unwrap();
+    let journal = format!("{path}.journal.sqlite");
+    let again = ["--key", "crm_id", "--journal", &journal, &corrected.display().to_string()];
+    let ended = run(Some(&sandbox), &again).await;
+    assert_eq!((ended.code, ended.counts().created), (Some(0), 2), "{ended:?}");
+    assert_eq!(bodies(&sandbox)[2]["first_name"], "Ada;\n\"Countess\"");
+    let own = directory.path().join("rejected.csv").display().to_string();
+    let ended = run(Some(&sandbox), &["--key", "crm_id", &own]).await;
+    assert!(ended.code == Some(2) && ended.text.contains("rename the file"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn equal_rows_are_customers_of_their_own_and_can_be_moved() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
     let path = file(&directory, "first_name\nAda\nAda\nGrace\n");
-    let (_, text) = run(Some(&sandbox), &[&path]).await;
-    assert!(text.contains("3 created"), "{text}");
+    assert_eq!(run(Some(&sandbox), &[&path]).await.counts().created, 3);
     file(&directory, "first_name\nGrace\nMary\nAda\nAda\n");
-    let (_, text) = run(Some(&sandbox), &[&path]).await;
-    assert!(text.contains("1 created, 3 already there"), "{text}");
+    let counts = run(Some(&sandbox), &[&path]).await.counts();
+    assert_eq!(counts, Counts { created: 1, already_there: 3, ..Counts::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_the_file_is_said_before_anything_is_sent() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    let cases: [(&str, &[&str], &str); 5] = [
-        ("first_nam\nAda\n", &[], "did you mean `first_name`?"),
-        ("crm_id,email\n1,a@example.com\n1,b@example.com\n", &["--key", "crm_id"], "its key is that of line 2 too"),
-        ("crm_id,email\n1,a@example.com\n,b@example.com\n", &["--key", "crm_id"], "the key column is empty"),
-        ("email\na@example.com\n", &["--key", "crm_id"], "which the file does not have"),
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("first_nam\nAda\n", &[], "the column `first_nam` is unknown; did you mean `first_name`?"),
+        ("email,adress_city\na@example.com,Rome\n", &[], "did you mean `address_city`?"),
+        ("email,E-Mail,email\na,b,c\n", &[], "the column `e_mail` is unknown; did you mean `email`?"),
+        (
+            "crm_id,email\n1,a@example.com\n1,b@example.com\n",
+            &["--key", "crm_id"],
+            "line 3: its key is that of line 2 too",
+        ),
+        ("crm_id,email\n1,a@example.com\n,b@example.com\n", &["--key", "crm_id"], "line 3: the key column is empty"),
+        ("email\na@example.com\n", &["--key", "crm_id"], "which the file does not have; it has `email`"),
         ("email\na@example.com,more\n", &[], "cannot be read"),
     ];
     for (text, arguments, problem) in cases {
         let path = file(&directory, text);
-        let (code, said) = run(Some(&sandbox), &[arguments, &[&path]].concat()).await;
-        assert_eq!(code, 2, "{said}");
-        assert!(said.contains(problem), "{said}");
+        let ended = run(Some(&sandbox), &[arguments, &[&path]].concat()).await;
+        assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.text.contains(problem), "{ended:?}");
     }
     let path = file(&directory, "email\nbad-mail\n");
-    let (code, said) = run(Some(&sandbox), &["--dry-run", &path]).await;
-    assert!(code == 1 && said.contains("line 2: "), "{said}");
+    let ended = run(Some(&sandbox), &["--dry-run", &path]).await;
+    assert!(ended.code == Some(1) && ended.text.contains("line 2: "), "{ended:?}");
     assert_eq!(sandbox.requests().len(), 0);
 }
 
+/// A row that is refused counts against the limit, and three in a row can suspend the key.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_stops_the_import_after_one_request() {
-    let directory = Directory::new();
+async fn a_wrong_key_or_a_missing_permission_stops_the_import_after_one_request() {
     let secret = meetbit_tests::client::SECRET;
-    let sandbox = Sandbox::builder().unlimited().permissions(["users.read.*"]).credentials(KEY, secret);
-    let sandbox = sandbox.start().await.unwrap();
-    let path = file(&directory, &("first_name\n".to_owned() + &"Ada\n".repeat(50)));
-    let (code, text) = run(Some(&sandbox), &[&path]).await;
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("customers.create.*") && text.contains("the same command resumes it"), "{text}");
-    assert_eq!(sandbox.requests().len(), 1);
+    let builder = || Sandbox::builder().unlimited();
+    let wrong_key = builder().credentials(KEY, secret).start().await.unwrap();
+    wrong_key.fault(Fault::status(401));
+    let no_permission = builder().permissions(["users.read.*"]).credentials(KEY, secret).start().await.unwrap();
+    for (sandbox, text) in [(wrong_key, "does not accept the access key"), (no_permission, "customers.create.*")] {
+        let directory = Directory::new();
+        let ended = run(Some(&sandbox), &[&file(&directory, &many(50))]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.text.contains(text) && ended.text.contains("the same command resumes it"), "{ended:?}");
+        assert_eq!(ended.counts(), Counts { not_sent: 1, ..Counts::default() });
+        assert_eq!(sandbox.requests().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_equal_refusals_in_a_row_stop_the_import() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &many(50));
+    // Two of one kind, two of another and a success stop nothing.
+    for status in [409, 409, 422, 422] {
+        sandbox.fault(Fault::status(status));
+    }
+    sandbox.fault(Fault::delay(Duration::ZERO));
+    for _ in 0..50 {
+        sandbox.fault(Fault::status(409));
+    }
+    let ended = run(Some(&sandbox), &[&path]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.text.contains("3 rows in a row failed in the same way"), "{ended:?}");
+    assert!(ended.text.contains("the same command resumes it"), "{ended:?}");
+    let Counts { created, rejected, .. } = ended.counts();
+    assert_eq!((created, created + rejected), (1, sandbox.requests().len()), "{ended:?}");
+    // After the success, up to the number of calls under way were sent at once.
+    assert!((4 + 3..=4 + 3 + 16).contains(&rejected), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -152,19 +220,115 @@ async fn a_row_that_was_not_sent_is_named_with_the_reason() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    let rows = (0..30).map(|row| format!("{row},Ada,")).collect::<Vec<_>>().join("\n");
-    let path = file(&directory, &(HEADER.to_owned() + &rows));
-    let child = command(Some(&sandbox), &["--key", "crm_id", &path]).spawn().unwrap();
+    for _ in 0..30 {
+        sandbox.fault(Fault::delay(Duration::from_millis(300)));
+    }
+    let path = file(&directory, &many(30));
+    let child = start(&sandbox, &[&path]);
     while sandbox.requests().len() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(sandbox.requests().len() < 30);
-    let (code, text) = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
-    assert_eq!(code, 0, "{text}");
+    signal(&child, "-INT");
+    let first = ended(child).await;
+    assert_eq!(first.code, Some(1), "{first:?}");
+    assert!(first.text.contains("calls that are under way may end"), "{first:?}");
+    assert!(first.text.contains("the same command resumes it"), "{first:?}");
+    let created = sandbox.requests().len();
+    assert!((3..30).contains(&created), "{first:?}");
+    assert_eq!(first.counts(), Counts { created, ..Counts::default() }, "calls that were under way have ended");
+    let second = run(Some(&sandbox), &[&path]).await;
+    assert_eq!(second.code, Some(0), "{second:?}");
+    assert_eq!(second.counts(), Counts { created: 30 - created, already_there: created, ..Counts::default() });
     assert_eq!(sandbox.requests().len(), 30);
+}
+
+/// The call that is under way would end after its time limit, as a row in doubt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_interrupt_does_not_wait_for_calls() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    sandbox.fault(Fault::silence());
+    let child = start(&sandbox, &[&file(&directory, &many(2))]);
+    while sandbox.requests().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    signal(&child, "-INT");
+    tokio::time::sleep(Duration::from_millis(300)).await; // two signals at once are one
+    signal(&child, "-INT");
+    let ended = ended(child).await;
+    assert_eq!((ended.code, ended.counts()), (Some(1), Counts::default()), "{ended:?}");
+}
+
+/// A longer file takes about the same memory. The sandbox is another process.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_does_not_grow_with_the_file() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let mut peaks = Vec::new();
+    // The column `reason` is read, and not sent.
+    for (rows, reason, options) in [
+        (2_000, 300, &["--dry-run"][..]),
+        (100_000, 300, &["--dry-run"]),
+        (100, 20_000, &["--per-second", "unlimited"]),
+        (2_000, 20_000, &["--per-second", "unlimited"]),
+    ] {
+        let reason = "x".repeat(reason);
+        let rows: String = (0..rows).map(|row| format!("{row},Ada,row-{row}@example.com,{reason}\n")).collect();
+        let path = file(&directory, &format!("crm_id,first_name,email,reason\n{rows}"));
+        let child = start(&sandbox, &[&["--key", "crm_id"], options, &[&*path]].concat());
+        let status = format!("/proc/{}/status", child.id().unwrap());
+        let running = tokio::spawn(ended(child));
+        let mut peak = 0;
+        while !running.is_finished() {
+            peak = peak.max(peak_of(&fs::read_to_string(&status).unwrap_or_default()));
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        let ended = running.await.unwrap();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        peaks.push((rows.len() / 1024, peak));
+    }
+    println!("kilobytes of the file and of the memory: {peaks:?}");
+    for pair in peaks.chunks(2) {
+        let grown = pair[1].1.saturating_sub(pair[0].1);
+        assert!(grown < 10 * 1024 && grown < pair[1].0, "{peaks:?}");
+    }
+}
+
+/// The most memory that a process has had, in kilobytes.
+#[cfg(target_os = "linux")]
+fn peak_of(status: &str) -> usize {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or(0, |line| line.trim().trim_end_matches(" kB").parse().unwrap())
+}
+
+/// util-linux's `script` gives the program a terminal.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_shows_a_bar_and_anything_else_gets_lines() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &many(13));
+    let slowly = ["--per-second", "1", &path];
+    let piped = run(Some(&sandbox), &slowly);
+    let shown = async {
+        let import = command(None, &[]);
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--command"]).arg(format!("{} --per-second 3 {path}", program().display()));
+        script.arg("/dev/null").stdin(std::process::Stdio::null());
+        for (name, value) in import.as_std().get_envs() {
+            assert!(value.is_none(), "the sandbox is the program's own");
+            script.env_remove(name);
+        }
+        let output = tokio::task::spawn_blocking(move || script.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (piped, shown) = tokio::join!(piped, shown);
+    assert_eq!(piped.code, Some(0), "{piped:?}");
+    let lines: Vec<&str> = piped.text.lines().filter(|line| line.contains(" s left: ")).collect();
+    assert!(piped.text.contains("importing 13 rows") && !piped.text.contains(['\u{1b}', '\r', '█']), "{piped:?}");
+    assert!(!lines.is_empty() && lines[0].contains(" of 13, ") && lines[0].contains(" a second, "), "{piped:?}");
+    let frames: Vec<&str> = shown.split('\r').filter(|frame| frame.contains(" s left: ")).collect();
+    assert!(!frames.is_empty(), "{shown:?}");
+    assert!(frames.iter().all(|frame| frame.contains('█') && frame.contains(" created, ")), "{frames:?}");
+    assert!(shown.contains("13 of 13 rows: 13 created"), "{shown:?}");
 }
 
 /// The limit is in a file beside the journal, so it outlasts a kill.
@@ -173,17 +337,20 @@ async fn a_run_that_is_killed_during_a_429_does_not_send_early_when_it_is_starte
     let (sandbox, directory) = (sandbox().await, Directory::new());
     let too_many = Response::builder().status(429).header("Retry-After", "4").body("").unwrap();
     sandbox.reply(too_many);
-    let path = file(&directory, "first_name\nAda\n");
-    let mut child = command(Some(&sandbox), &[&path]).spawn().unwrap();
+    let path = file(&directory, "crm_id,first_name\n1,Ada\n");
+    let mut child = start(&sandbox, &["--key", "crm_id", &path]);
     while sandbox.requests().first().is_none_or(|request| request.status.is_none()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let refused = Instant::now();
-    tokio::time::sleep(Duration::from_millis(500)).await; // the refusal reaches the file
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let (code, text) = run(Some(&sandbox), &[&path]).await;
-    assert_eq!(code, 0, "{text}");
+    // The journal has the refusal, and it is written after the file of the limit.
+    let journal = Journal::open(format!("{path}.journal.sqlite")).await.unwrap();
+    while journal.store().get("customer:1").await.unwrap().is_none_or(|entry| !entry.finished) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().await.unwrap();
+    let second = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(second.code, Some(0), "{second:?}");
     let requests = sandbox.requests();
     assert_eq!(requests.len(), 2);
     assert!(requests[1].at - refused > Duration::from_millis(3900), "{:?}", requests[1].at - refused);

@@ -4,13 +4,19 @@
 
 mod crashes;
 mod directory;
+mod failing;
 mod failures;
 mod importer;
+mod importer_crashes;
 mod interleavings;
 mod middleware;
 mod postgres;
 mod process;
 mod processes;
+mod program;
+mod rate;
 mod speed;
 mod states;
 mod stores;
+mod suspended;
+mod unwritten;

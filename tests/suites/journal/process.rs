@@ -5,8 +5,11 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use meetbit_client::sandbox::{Received, Sandbox, SandboxBuilder};
-use meetbit_tests::{client::SECRET, server::ledger::marker};
+use meetbit_client::sandbox::{Sandbox, SandboxBuilder};
+use meetbit_tests::{
+    client::SECRET,
+    server::ledger::{marker, markers},
+};
 
 pub(crate) const KEY: &str = "one";
 
@@ -59,6 +62,9 @@ pub(crate) async fn ended(child: Child) -> BTreeMap<u64, String> {
 /// How often the sandbox has read each row.
 pub(crate) fn ledger(sandbox: &Sandbox, rows: u64) -> Vec<usize> {
     let requests = sandbox.requests();
-    let has = |request: &Received, marker: &str| String::from_utf8_lossy(&request.body).contains(marker);
-    (0..rows).map(|row| requests.iter().filter(|request| has(request, &marker(row))).count()).collect()
+    let mut read: BTreeMap<String, usize> = BTreeMap::new();
+    for marker in requests.iter().flat_map(|request| markers(&request.body)) {
+        *read.entry(marker).or_default() += 1;
+    }
+    (0..rows).map(|row| read.get(&marker(row)).copied().unwrap_or_default()).collect()
 }

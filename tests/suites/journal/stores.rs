@@ -35,6 +35,15 @@ impl Opened {
         Self { journal: Journal::postgres(&*url).await.unwrap(), place: Place::Postgres(server, url) }
     }
 
+    /// Another journal of the same kind.
+    pub(crate) async fn another(&self) -> Self {
+        match &self.place {
+            Place::Memory => Self::memory(),
+            Place::Sqlite(_) => Self::sqlite().await,
+            Place::Postgres(..) => Self::postgres().await,
+        }
+    }
+
     /// The same journal, as another process sees it.
     pub(crate) async fn again(&self) -> Journal {
         match &self.place {
