@@ -93,10 +93,12 @@ impl Copies {
 
 impl<'a> Copy<'a> {
     fn parse(line: &'a [u8]) -> Result<Self, Problem> {
-        match serde_json::from_slice(line).map_err(Problem::Json)? {
-            Version { version: VERSION } => serde_json::from_slice(line).map_err(Problem::Json),
-            Version { version } => Err(Problem::Version(version)),
-        }
+        let line = line.trim_ascii_end();
+        let copy = serde_json::from_slice(line).map_err(|error| match serde_json::from_slice(line) {
+            Ok(Version { version }) if version != VERSION => Problem::Version(version),
+            _ => Problem::Json(error),
+        });
+        copy.and_then(|copy: Self| if copy.version == VERSION { Ok(copy) } else { Err(Problem::Version(copy.version)) })
     }
 
     fn contents(&self) -> Result<Contents, Problem> {
