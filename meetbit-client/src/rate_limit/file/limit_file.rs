@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use fs4::{FileExt, TryLockError};
 
-use crate::rate_limit::file::contents::{Contents, micros};
+use crate::rate_limit::file::contents::Contents;
 use crate::rate_limit::file::copies::{Change, Copies};
+use crate::rate_limit::moment::{Moment, span};
 use crate::rate_limit::shared::{Ask, Event, HOLD, Rate, Report, Verdict, ask, tell};
+use crate::rate_limit::state::ASSUMED_DELIVERY;
 
 /// The lock of the file must be free within this time. It is less than what a client waits for an answer.
 const LOCK: Duration = Duration::from_millis(300);
-/// A request may arrive this long after it departed.
-const ASSUMED_DELIVERY: Duration = Duration::from_secs(1);
 
 /// The file. Its methods block.
 pub(super) struct LimitFile {
@@ -60,7 +60,7 @@ impl LimitFile {
         &self,
         pause: Duration,
         durable: bool,
-        f: impl FnOnce(&mut Contents, u64) -> R,
+        f: impl FnOnce(&mut Contents, Moment) -> R,
     ) -> Result<R, FileFailure> {
         let _lock = self.lock()?;
         let old = self.read()?;
@@ -69,7 +69,7 @@ impl LimitFile {
         let contents = &mut copies.contents;
         let now = contents.advance((self.clock)());
         if is_new {
-            contents.quiet_until = now.saturating_add(micros(pause));
+            contents.quiet_until = now.saturating_add(span(pause));
         }
         let result = f(contents, now);
         contents.tenants.retain(|_, state| !state.drop_idle(Duration::from_micros(now)));
@@ -151,7 +151,7 @@ impl LimitFile {
 
 /// A request that was granted before now no longer counts after this.
 fn pause(rate: Rate) -> Duration {
-    (HOLD + ASSUMED_DELIVERY).saturating_add(rate.period)
+    (HOLD + Duration::from_micros(ASSUMED_DELIVERY)).saturating_add(rate.period)
 }
 
 /// A file that these options make belongs to this user only.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 
 use super::*;
-use crate::rate_limit::file::contents::micros;
+use crate::rate_limit::moment::span;
 use crate::rate_limit::shared::{Event, Feedback, State, ask, tell};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,11 +37,11 @@ impl Clocked {
     }
 
     fn advance(&self, by: Duration) {
-        self.clock.fetch_add(micros(by), Ordering::Relaxed);
+        self.clock.fetch_add(span(by), Ordering::Relaxed);
     }
 
     fn set_back(&self, by: Duration) {
-        self.clock.fetch_sub(micros(by), Ordering::Relaxed);
+        self.clock.fetch_sub(span(by), Ordering::Relaxed);
     }
 
     fn question(&mut self) -> Ask {
@@ -205,7 +205,7 @@ fn promise_27_a_write_that_was_not_finished_leaves_the_earlier_copy() {
         clocked.go();
         let after = fs::read(&clocked.file.path).unwrap();
         let later = last(&clocked.file).unwrap();
-        assert!(after.len() == before.len() && later == earlier + micros(SECOND));
+        assert!(after.len() == before.len() && later == earlier + span(SECOND));
         let changed: Vec<usize> = (0..after.len()).filter(|at| before[*at] != after[*at]).collect();
         for end in changed.iter().copied() {
             // What was written ends there, or starts there.

@@ -49,6 +49,8 @@ pub(super) struct Difference<'a> {
     waiting: Vec<(Call, Moment)>,
     granted: Vec<Call>,
     last_id: u64,
+    /// When the gate opens that was closed last.
+    opens: Moment,
     rates: [Rate; 3],
     kind: Kind,
     /// In a rush, the only key whose calls arrive at present.
@@ -84,6 +86,7 @@ impl<'a> Difference<'a> {
             waiting: Vec::new(),
             granted: Vec::new(),
             last_id: 0,
+            opens: 0,
             rates: rates.map(Rate::from),
             kind,
             favourite: None,
@@ -158,6 +161,9 @@ impl<'a> Difference<'a> {
             Ok(Some(verdict)) if verdict == expected => None,
             _ => Some(format!("{:?}: {expected:?} and {answer:?}", call.question)),
         };
+        if let Verdict::Closed { wait, .. } = expected {
+            self.opens = self.now + span(wait);
+        }
         match expected {
             Verdict::Go { .. } => self.granted.push(call),
             Verdict::Wait { wait, ticket, .. } | Verdict::Closed { wait, ticket, .. } => {
@@ -237,7 +243,9 @@ impl<'a> Difference<'a> {
         let event = if self.rng.u8(..6) == 0 {
             Event::Released { id }
         } else {
-            let departed = Duration::from_micros([0, self.rng.u64(..2 * SECOND)][self.rng.usize(..2)]);
+            let since_open = self.now.saturating_sub(self.opens);
+            let departed = [0, self.rng.u64(..2 * SECOND), since_open][self.rng.usize(..3)];
+            let departed = Duration::from_micros(departed);
             Event::Answered { id, departed, feedback: self.feedback() }
         };
         // Seldom a report with another key, which is about nothing.
