@@ -7,7 +7,7 @@ mod limit_file;
 use std::error::Error as StdError;
 use std::path::{self, Path};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
@@ -113,8 +113,8 @@ impl SharedLimit for FileLimit {
             if let Some(share) = &self.share {
                 share.tell(report);
             }
-            let report = report.clone();
-            self.run(move |file| file.tell(&report)).await.map_err(BoxError::from)
+            let (report, told_at) = (report.clone(), Instant::now());
+            self.run(move |file| file.tell(&report, told_at)).await.map_err(BoxError::from)
         })
     }
 }

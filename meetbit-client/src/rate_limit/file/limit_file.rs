@@ -45,12 +45,13 @@ impl LimitFile {
         verdict.ok_or_else(|| self.failure("was deleted: nothing is sent while earlier requests may count"))
     }
 
-    pub(super) fn tell(&self, report: &Report) -> Result<(), FileFailure> {
+    /// Takes a report of `told_at`. Until now it has waited for the lock, which does not make its request count for longer.
+    pub(super) fn tell(&self, report: &Report, told_at: Instant) -> Result<(), FileFailure> {
         let closes = matches!(&report.event, Event::Answered { feedback, .. }
             if feedback.is_429 || feedback.remaining == Some(0));
         self.change(pause(report.rate), closes, |contents, now| {
             let state = contents.tenants.entry(report.tenant.clone()).or_default();
-            tell(state, Duration::from_micros(now), report);
+            tell(state, Duration::from_micros(now).saturating_sub(told_at.elapsed()), report);
         })
     }
 

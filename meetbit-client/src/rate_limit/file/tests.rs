@@ -65,7 +65,15 @@ impl Clocked {
     fn answered(&mut self, id: u64, feedback: Feedback) {
         let Ask { tenant, key, rate, .. } = self.question();
         let event = Event::Answered { id, departed: Duration::ZERO, feedback };
-        self.file.tell(&Report { tenant, key, rate, event }).unwrap();
+        let told_at = Instant::now() + SECOND; // so that no time has passed since
+        self.file.tell(&Report { tenant, key, rate, event }, told_at).unwrap();
+    }
+
+    /// The report has waited for the lock for so long.
+    fn answered_before(&mut self, id: u64, waited: Duration) {
+        let Ask { tenant, key, rate, .. } = self.question();
+        let event = Event::Answered { id, departed: Duration::ZERO, feedback: Feedback::default() };
+        self.file.tell(&Report { tenant, key, rate, event }, Instant::now() - waited).unwrap();
     }
 
     fn is_closed(&mut self) -> bool {
@@ -113,7 +121,7 @@ fn promise_27_the_file_decides_as_the_state_in_memory_does() {
             };
             let report = Report { tenant, key, rate, event };
             tell(memory.entry(report.tenant.clone()).or_default(), now, &report);
-            clocked.file.tell(&report).unwrap();
+            clocked.file.tell(&report, Instant::now() + SECOND).unwrap();
         } else {
             continue;
         }
@@ -132,6 +140,18 @@ fn promise_27_a_permit_without_a_report_counts_until_its_request_has_arrived() {
     clocked.advance(Duration::from_millis(2_999)); // held, on its way, and one period
     assert!(matches!(clocked.ask(), Verdict::Wait { .. }));
     clocked.advance(Duration::from_millis(1));
+    clocked.go();
+}
+
+#[test]
+fn promise_27_a_report_that_waits_for_the_lock_does_not_extend_its_request() {
+    let mut clocked = Clocked::new("waited");
+    let ids: Vec<u64> = (0..5).map(|_| clocked.go()).collect();
+    clocked.advance(SECOND / 2);
+    clocked.answered_before(ids[0], SECOND / 4);
+    clocked.advance(SECOND / 4); // the test itself may take a part of the rest
+    assert!(matches!(clocked.ask(), Verdict::Wait { .. }));
+    clocked.advance(SECOND / 2 + Duration::from_millis(5)); // with the margin
     clocked.go();
 }
 
@@ -234,8 +254,9 @@ fn promise_27_a_file_without_a_whole_copy_is_an_error() {
         (String::new(), "corrupt"),
         ("\n\n".to_owned(), "corrupt"),
         (good.replace("\"key\"", "\"kez\""), "its hash is wrong"),
-        (good.replace("\"version\":1", "\"version\":2"), "version 2 of the format"),
-        (r#"{"version":3,"moments":[]}"#.to_owned(), "version 3 of the format"),
+        (good.replace("1 ", "2 "), "version 2 of the format"),
+        (r#"3 {"moments":[]}"#.to_owned(), "version 3 of the format"),
+        (r#"{"moments":[]}"#.to_owned(), "corrupt"),
     ];
     for (text, problem) in texts {
         fs::write(&clocked.file.path, &text).unwrap();
