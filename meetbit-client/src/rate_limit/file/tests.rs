@@ -73,7 +73,7 @@ impl Clocked {
     fn answered_before(&mut self, id: u64, waited: Duration) {
         let Ask { tenant, key, rate, .. } = self.question();
         let event = Event::Answered { id, departed: Duration::ZERO, feedback: Feedback::default() };
-        self.file.tell(&Report { tenant, key, rate, event }, Instant::now() - waited).unwrap();
+        self.file.tell(&Report { tenant, key, rate, event }, Instant::now().checked_sub(waited).unwrap()).unwrap();
     }
 
     fn is_closed(&mut self) -> bool {
