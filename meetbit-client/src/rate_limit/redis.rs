@@ -76,9 +76,12 @@ impl RedisLimit {
     /// If the server belongs to a Redis Cluster, its redirections are followed. Name a host that resolves to nodes which are
     /// alive, because after a failure the next question asks it which node has the state.
     ///
+    /// TLS is rustls with the certificates of the system; [`processes`](crate::processes#redis) says how to trust others. If the
+    /// process has no rustls provider, this installs aws-lc-rs as its default (feature `rustls`).
+    ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), if the URL is invalid, Redis cannot be reached or refuses the password, or TLS
-    /// cannot be used. The text names the address, but not the password.
+    /// [`Config`](crate::ErrorKind::Config), if the URL is invalid, Redis cannot be reached or refuses the password, its
+    /// certificate is not trusted, or TLS cannot be used. The text names the address, but not the password.
     pub async fn connect(url: impl AsRef<str>) -> Result<Self, Error> {
         let invalid = |error: RedisError| Error::config(format!("the URL of Redis is invalid: {error}"));
         let client = Client::open(url.as_ref().into_connection_info().map_err(invalid)?).map_err(invalid)?;

@@ -2,11 +2,11 @@
 //!
 //! `shared_process URL KEY_ID STORE CALLERS TIMEOUT_MS` sends creates with this number of callers until it is killed. The store is
 //! the URL of a Redis or the path of a file. A caller ends with its first error. Each create and each error is a line on
-//! standard output.
+//! standard output; the line of an error starts with its kind and its outcome.
 
 use std::{env, time::Duration};
 
-use meetbit_client::{ClientBuilder, FileLimit, RateLimit, RedisLimit, RetryPolicy};
+use meetbit_client::{ClientBuilder, Error, FileLimit, RateLimit, RedisLimit, RetryPolicy};
 use meetbit_tests::{
     client::{builder, create, credentials},
     server::ledger::marker,
@@ -17,8 +17,11 @@ use tokio::task::JoinSet;
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [url, id, store, callers, timeout] = &arguments[..] else { panic!("five arguments") };
-    let client = with_store(builder(url), store)
-        .await
+    let builder = match with_store(builder(url), store).await {
+        Ok(builder) => builder,
+        Err(error) => return print(&error),
+    };
+    let client = builder
         .credentials(credentials(id))
         .rate_limit(RateLimit::default())
         .timeout(Duration::from_millis(timeout.parse().expect("a number")))
@@ -32,7 +35,7 @@ async fn main() {
             loop {
                 match create(&client, &marker(0)).await {
                     Ok(_) => println!("created"),
-                    Err(error) => return println!("{:?} {:?}", error.kind(), error.outcome()),
+                    Err(error) => return print(&error),
                 }
             }
         });
@@ -40,9 +43,13 @@ async fn main() {
     tasks.join_all().await;
 }
 
-async fn with_store(builder: ClientBuilder, store: &str) -> ClientBuilder {
-    match store {
-        url if url.contains("://") => builder.shared_limit(RedisLimit::connect(url).await.expect("Redis can be used")),
-        path => builder.shared_limit(FileLimit::open(path).expect("the file can be used")),
-    }
+async fn with_store(builder: ClientBuilder, store: &str) -> Result<ClientBuilder, Error> {
+    Ok(match store {
+        url if url.contains("://") => builder.shared_limit(RedisLimit::connect(url).await?),
+        path => builder.shared_limit(FileLimit::open(path)?),
+    })
+}
+
+fn print(error: &Error) {
+    println!("{:?} {:?}: {error}", error.kind(), error.outcome());
 }

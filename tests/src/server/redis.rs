@@ -1,4 +1,4 @@
-//! A real Redis, without persistence, which ends with the test.
+//! A real Redis or Valkey, without persistence, which ends with the test.
 
 use std::{
     env, fs,
@@ -8,9 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A `redis-server` on a Unix socket of its own.
+/// A `redis-server` on a Unix socket of its own, or the program that `MEETBIT_REDIS_SERVER` names.
 #[derive(Debug)]
 pub struct RedisServer {
+    program: String,
     directory: PathBuf,
     arguments: Vec<String>,
     child: Option<Child>,
@@ -34,10 +35,27 @@ impl RedisServer {
     /// If there is no `redis-server` or it does not start.
     #[must_use]
     pub fn start_with(arguments: &[&str]) -> Self {
+        let program = env::var("MEETBIT_REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        Self::start_program(&program, arguments)
+    }
+
+    /// Starts a `valkey-server`. `None` if there is none.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    #[must_use]
+    pub fn start_valkey() -> Option<Self> {
+        let program = "valkey-server";
+        Command::new(program).arg("--version").stdout(Stdio::null()).status().ok()?;
+        Some(Self::start_program(program, &[]))
+    }
+
+    fn start_program(program: &str, arguments: &[&str]) -> Self {
         let directory = env::temp_dir().join(format!("redis-{:016x}", fastrand::u64(..)));
         fs::create_dir(&directory).expect("a directory");
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut server = Self { directory, arguments, child: None };
+        let mut server = Self { program: program.to_owned(), directory, arguments, child: None };
         server.restart();
         server
     }
@@ -89,7 +107,7 @@ impl RedisServer {
     /// If it does not start.
     pub fn restart(&mut self) {
         self.stop();
-        let child = Command::new("redis-server")
+        let child = Command::new(&self.program)
             .args(["--port", "0", "--save", "", "--appendonly", "no", "--enable-debug-command", "yes"])
             .arg("--unixsocket")
             .arg(self.socket())
@@ -98,7 +116,9 @@ impl RedisServer {
             .args(&self.arguments)
             .stdout(Stdio::null())
             .spawn();
-        self.child = Some(child.expect("the tests need `redis-server`: apt-get install redis-server"));
+        self.child = Some(child.unwrap_or_else(|error| {
+            panic!("the tests need `{}` (Debian: apt-get install redis-server): {error}", self.program)
+        }));
         let started = Instant::now();
         while self.command(&["PING"]) != "PONG" {
             assert!(started.elapsed() < Duration::from_secs(10), "Redis does not start");

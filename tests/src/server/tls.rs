@@ -54,9 +54,21 @@ impl Authority {
     /// The certificate that a client has to trust, in PEM.
     #[must_use]
     pub fn pem(&self) -> String {
-        let text = BASE64_STANDARD.encode(self.der());
-        let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+        pem("CERTIFICATE", self.der())
+    }
+
+    /// The certificate and the private key of a server with this name, in PEM, for servers that are programs. A server can
+    /// also show it to another server.
+    ///
+    /// # Panics
+    ///
+    /// If no key or certificate can be made.
+    #[must_use]
+    pub fn pair(&self, host: &str) -> (String, String) {
+        let mut params = params(&[host]);
+        params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+        let (certificate, key) = self.issue(&params);
+        (pem("CERTIFICATE", &certificate), pem("PRIVATE KEY", &key.serialize_der()))
     }
 
     /// A server that a client of this authority can trust as each of [`HOSTS`]. To others it is untrusted.
@@ -93,9 +105,7 @@ impl Authority {
     }
 
     fn config(&self, params: &CertificateParams, versions: &[&'static SupportedProtocolVersion]) -> Arc<ServerConfig> {
-        let key = KeyPair::generate().expect("a key");
-        let certificate: CertificateDer<'static> =
-            params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        let (certificate, key) = self.issue(params);
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_protocol_versions(versions)
@@ -103,6 +113,12 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key);
         Arc::new(config.expect("the key belongs to the certificate"))
+    }
+
+    fn issue(&self, params: &CertificateParams) -> (CertificateDer<'static>, KeyPair) {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate").der().clone();
+        (certificate, key)
     }
 }
 
@@ -119,4 +135,10 @@ fn params(hosts: &[&str]) -> CertificateParams {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.not_after = date_time_ymd(2100, 1, 1);
     params
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }

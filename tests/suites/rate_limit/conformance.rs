@@ -90,6 +90,16 @@ async fn promise_27_the_store_in_redis_conforms() {
     rate_limit::conformance(RedisLimit::connect(redis.url()).await.unwrap()).await;
 }
 
+#[tokio::test]
+async fn promise_27_the_store_in_valkey_conforms() {
+    let Some(valkey) = RedisServer::start_valkey() else {
+        return eprintln!(
+            "skipped: there is no Valkey (Debian 13 or the backports of 12: apt-get install valkey-server)"
+        );
+    };
+    rate_limit::conformance(RedisLimit::connect(valkey.url()).await.unwrap()).await;
+}
+
 /// All keys that a named store is asked about share one limit.
 #[tokio::test]
 async fn promise_27_keys_share_the_limit_of_a_name() {

@@ -23,7 +23,7 @@ async fn promise_27_nothing_is_sent_while_the_file_cannot_be_used() {
         |file| fs::write(file, "{").unwrap(),
         |file| fs::write(file, "").unwrap(),
         |file| fs::write(file, r#"{"version":2,"moments":[]}"#).unwrap(),
-        |file| fs::create_dir(file.with_file_name("limit.json.new")).unwrap(),
+        |file| fs::remove_file(file).and_then(|()| fs::create_dir(file)).unwrap(),
     ];
     for damage in damages {
         let (server, directory) = (server(), Directory::new());
@@ -46,6 +46,16 @@ fn promise_27_a_file_in_a_directory_that_does_not_exist_is_an_error() {
     let directory = Directory::new();
     let error = FileLimit::open(directory.0.join("missing/limit.json")).unwrap_err();
     assert!(error.kind() == ErrorKind::Config && error.to_string().contains("missing"), "{error}");
+}
+
+/// Later, only a write that needs more room can fail in this way.
+#[cfg(target_os = "linux")]
+#[test]
+fn promise_27_a_file_on_a_full_disk_is_an_error() {
+    let directory = Directory::new();
+    std::os::unix::fs::symlink("/dev/full", directory.0.join("limit.json.new")).unwrap();
+    let error = FileLimit::open(directory.file()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("No space left"), "{error}");
 }
 
 #[tokio::test]

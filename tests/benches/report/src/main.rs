@@ -1,7 +1,7 @@
 //! Measures and prints the tables of `meetbit-client/BENCHMARKS.md`.
 //!
-//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [compile]`: all of them
-//! where none is named. It needs valgrind and binutils.
+//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [shared] [compile]`: all of them
+//! where none is named. It needs valgrind, binutils and, for `shared`, redis-server.
 
 mod calls;
 mod compile;
@@ -9,6 +9,7 @@ mod leaf;
 mod pages;
 mod program;
 mod rate;
+mod shared;
 mod table;
 mod threads;
 mod valgrind;
@@ -34,6 +35,9 @@ fn main() -> io::Result<()> {
     }
     if wanted("rate") {
         rate::report()?;
+    }
+    if wanted("shared") {
+        shared::report()?;
     }
     if wanted("compile") {
         compile::report()?;
