@@ -212,9 +212,10 @@ async fn a_row_that_was_not_sent_is_named_with_the_reason() {
     let long = Response::builder().status(429).header("Retry-After", "86400").body("").unwrap();
     sandbox.reply(long);
     let path = file(&directory, "first_name\nAda\n");
-    let (code, text) = run(Some(&sandbox), &[&path]).await;
-    assert_eq!(code, 1, "{text}");
-    assert!(text.contains("line 2 is not imported: create_customer") && text.contains("1 not sent"), "{text}");
+    let ended = run(Some(&sandbox), &[&path]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let is_named = ended.text.contains("line 2 is not imported: create_customer");
+    assert!(is_named && ended.text.contains("1 not sent"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
