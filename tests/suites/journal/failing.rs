@@ -17,12 +17,12 @@ use meetbit_client::{
 pub(crate) struct Failing {
     store: Arc<dyn Store>,
     swaps: AtomicUsize,
-    failing: Range<usize>,
+    broken: Range<usize>,
 }
 
 impl Failing {
-    pub(crate) fn journal(store: Arc<dyn Store>, failing: Range<usize>) -> Journal {
-        Journal::with_store(Self { store, swaps: AtomicUsize::new(0), failing })
+    pub(crate) fn journal(store: Arc<dyn Store>, broken: Range<usize>) -> Journal {
+        Journal::with_store(Self { store, swaps: AtomicUsize::new(0), broken })
     }
 }
 
@@ -37,7 +37,7 @@ impl Store for Failing {
         expected: Option<i64>,
         new: Option<&'a Entry>,
     ) -> BoxFuture<'a, Result<bool, BoxError>> {
-        if self.failing.contains(&self.swaps.fetch_add(1, Ordering::Relaxed)) {
+        if self.broken.contains(&self.swaps.fetch_add(1, Ordering::Relaxed)) {
             return Box::pin(async { Err("the disk is on fire".into()) });
         }
         self.store.swap(key, expected, new)

@@ -317,7 +317,9 @@ async fn promise_16_no_secret_of_a_key_that_rotates_is_stored() {
     sandbox.reply(meetbit_client::http::Response::builder().header("X-Echo", secrets.concat()).body(echo).unwrap());
     create("crm:2").await.unwrap_err(); // the reply is no customer
     assert_eq!(journal.in_doubt().await.unwrap().len(), 1);
-    secrets.iter().for_each(|secret| assert_absent(secret, &directory));
+    for secret in secrets {
+        assert_absent(secret, &directory);
+    }
 }
 
 /// No file of the directory has the secret.

@@ -1,6 +1,7 @@
 //! What the example `import_customers` does, as a program.
 
 use std::{
+    fmt::Write,
     fs,
     path::Path,
     process::Command,
@@ -273,8 +274,11 @@ async fn the_memory_does_not_grow_with_the_file() {
         (2_000, 20_000, &["--per-second", "unlimited"]),
     ] {
         let reason = "x".repeat(reason);
-        let rows: String = (0..rows).map(|row| format!("{row},Ada,row-{row}@example.com,{reason}\n")).collect();
-        let path = file(&directory, &format!("crm_id,first_name,email,reason\n{rows}"));
+        let mut text = "crm_id,first_name,email,reason\n".to_owned();
+        for row in 0..rows {
+            writeln!(text, "{row},Ada,row-{row}@example.com,{reason}").unwrap();
+        }
+        let path = file(&directory, &text);
         let child = start(&sandbox, &[&["--key", "crm_id"], options, &[&*path]].concat());
         let status = format!("/proc/{}/status", child.id().unwrap());
         let running = tokio::spawn(ended(child));
@@ -285,7 +289,7 @@ async fn the_memory_does_not_grow_with_the_file() {
         }
         let ended = running.await.unwrap();
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        peaks.push((rows.len() / 1024, peak));
+        peaks.push((text.len() / 1024, peak));
     }
     println!("kilobytes of the file and of the memory: {peaks:?}");
     for pair in peaks.chunks(2) {

@@ -58,7 +58,7 @@ async fn killed_and_resumed(seed: u64) -> usize {
     let _turn = TURNS.acquire().await.unwrap();
     let mut rng = Rng::with_seed(seed);
     let (sandbox, directory) = (sandbox().start().await.unwrap(), Directory::new());
-    let invalid = if seed % 2 == 0 { 0 } else { INVALID };
+    let invalid = if seed.is_multiple_of(2) { 0 } else { INVALID };
     let path = rows(&directory, invalid);
     let arguments = [&OPTIONS[..], &[&*path]].concat();
     for _ in 0..=rng.usize(0..3) {

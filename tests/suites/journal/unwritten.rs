@@ -38,7 +38,9 @@ async fn promise_28_an_end_that_cannot_be_written_is_in_doubt_at_once(opened: Op
         ("lost", Some(Fault::reset().after_acting()), Outcome::Unknown),
     ];
     for (key, fault, outcome) in ends {
-        fault.into_iter().for_each(|fault| sandbox.fault(fault));
+        if let Some(fault) = fault {
+            sandbox.fault(fault);
+        }
         let journal = Failing::journal(opened.journal.store(), 1..2);
         let once = || client.create_customer(&ada()).once(&journal, key);
         let before = sandbox.requests().len();
