@@ -70,9 +70,9 @@ impl Redis {
         let socket = place.0.join("socket");
         let mut command = Command::new("redis-server");
         command.args(["--port", "0", "--save", "", "--unixsocket"]).arg(&socket).stdout(Stdio::null());
-        let child = command
-            .spawn()
-            .map_err(|error| io::Error::other(format!("{error} (redis-server is needed: apt-get install redis-server)")))?;
+        let child = command.spawn().map_err(|error| {
+            io::Error::other(format!("{error} (redis-server is needed: apt-get install redis-server)"))
+        })?;
         while !socket.exists() {
             std::thread::yield_now();
         }

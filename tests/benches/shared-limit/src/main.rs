@@ -19,7 +19,8 @@ async fn main() {
     });
     // A request counts until its answer, so that no call waits and the state is as small as with a few calls a second.
     let limit = RateLimit::per_second(1_000_000).min_round_trip(Duration::from_secs(2));
-    let builder = Client::builder("acme.example.com").credentials(Credentials::new(KEY_ID, KEY_SECRET)).rate_limit(limit);
+    let builder =
+        Client::builder("acme.example.com").credentials(Credentials::new(KEY_ID, KEY_SECRET)).rate_limit(limit);
     let client = with_store(builder, store).await.service(answer).build().expect("a client");
     let ada = NewCustomer::new().first_name("Ada").email("ada@analytical-engines.example.com");
     for _ in 0..number {
