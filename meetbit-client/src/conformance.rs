@@ -63,15 +63,18 @@
 
 // May import from the crate root, as a user would, and `response`, because replies are read as the client reads them.
 
+mod body;
 mod call;
 mod check;
 mod compare;
+mod content;
 mod document;
 mod format;
 mod parameter;
 mod reply;
 mod sample;
 mod schema;
+mod text;
 
 use std::fmt;
 use std::panic::Location;

@@ -1,8 +1,10 @@
 //! `request` and `reply` with a document that agrees, and with one change to it at a time.
 
 mod body;
+mod form;
 mod parameters;
 mod replies;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -218,16 +220,22 @@ fn received(document: &Value) -> Vec<String> {
     found
 }
 
-/// The document with another value at a pointer; `null` removes it.
+fn found<T>(document: &Value, call: &Call<T>) -> Vec<String> {
+    request(document, call).differences()
+}
+
 fn changed(pointer: &str, value: &Value) -> Value {
-    let mut document = document();
+    change(document(), pointer, value)
+}
+
+/// A document with another value at a pointer; `null` removes it.
+fn change(mut document: Value, pointer: &str, value: &Value) -> Value {
     let (owner, key) = pointer.rsplit_once('/').unwrap();
-    let owner = document.pointer_mut(owner).unwrap_or_else(|| panic!("{pointer}")).as_object_mut();
-    let owner = owner.unwrap_or_else(|| panic!("{pointer}"));
     let key = key.replace("~1", "/");
-    match value {
-        Value::Null => drop(owner.remove(&key)),
-        value => drop(owner.insert(key, value.clone())),
+    match document.pointer_mut(owner).unwrap_or_else(|| panic!("{pointer}")) {
+        Value::Array(items) => items[key.parse::<usize>().unwrap()] = value.clone(),
+        owner if value.is_null() => drop(owner.as_object_mut().unwrap().remove(&key)),
+        owner => owner[key] = value.clone(),
     }
     document
 }

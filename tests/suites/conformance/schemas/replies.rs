@@ -117,3 +117,11 @@ fn replies_are_compared_as_a_whole() {
     let renamed = text(&changed(&data, &Value::Null));
     assert!(renamed.len() == 1 && renamed[0].ends_with("the field `data` is missing at the top level"), "{renamed:?}");
 }
+
+#[test]
+fn a_reference_that_names_nothing_is_reported_once_for_each_method() {
+    let found = received(&changed("/components/schemas/Owner", &Value::Null));
+    let pointer = "#/components/schemas/Task/properties/owner/allOf/0";
+    let text = "the reference `#/components/schemas/Owner` names nothing in the document";
+    assert_eq!(found, ["create_task", "list_tasks"].map(|method| format!("{pointer}: `{method}`: {text}")));
+}
