@@ -248,6 +248,8 @@ impl ClientBuilder {
     ///
     /// Only the clones of this client share its rate limit; other clients have their own, even for the same key.
     ///
+    /// Requests have a `Host` header. A service that changes the URI of a request removes it.
+    ///
     /// # Examples
     /// It needs `cargo add tower --features util`.
     /// ```
@@ -330,8 +332,11 @@ impl ClientBuilder {
         })?;
         let (id, secret) = credentials.header_values()?;
         let mut headers = self.headers(id, secret.clone())?;
-        headers.insert(header::HOST, host(&base_url)?);
         let (service, layers) = (self.service.take(), std::mem::take(&mut self.layers));
+        let host = host(&base_url)?;
+        if layers.is_empty() {
+            headers.insert(header::HOST, host.clone());
+        } // else the transport adds it, because a layer that changes the URI would leave it behind
         let limiter = match service {
             Some(_) => Limiter::private(credentials.id()),
             None => Limiter::shared(&base_url.origin, credentials.id()),
@@ -347,8 +352,10 @@ impl ClientBuilder {
         let limits = self.limits(limiter.clone());
         let (retry, max_response_size) = (self.retry, self.max_response_size);
         let transport = match service {
-            Some(service) => Transport::service(service, limits.clone()),
-            None => Transport::http(Http::new(self.connections(&base_url)?, limits.clone(), max_response_size)),
+            Some(service) => Transport::service(service, limits.clone(), host),
+            None => {
+                Transport::http(Http::new(self.connections(&base_url)?, limits.clone(), max_response_size, host))
+            }
         };
         Ok(Client(Arc::new(ClientInner {
             base_url,

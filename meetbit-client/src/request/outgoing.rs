@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, header};
 use reqwest::Url;
 
 use crate::request::base_url::{BaseUrl, ParsedUrl};
@@ -87,19 +87,20 @@ impl OutgoingRequest<'_> {
 
     /// The request for people.
     pub(crate) fn request(self) -> Result<http::Request<Bytes>, UrlError> {
-        self.parsed_url().map(|url| self.request_and_host(&url).0)
+        let url = self.parsed_url()?;
+        let mut request = self.request_to(&url);
+        request.headers_mut().remove(header::HOST);
+        Ok(request)
     }
 
-    /// The request for middleware, and the value of its `Host` header. The request does not have that header, because middleware
-    /// that changes the URI would leave the header behind.
-    pub(crate) fn request_and_host(self, url: &ParsedUrl) -> (http::Request<Bytes>, Option<HeaderValue>) {
+    /// The request for middleware or a service.
+    pub(crate) fn request_to(self, url: &ParsedUrl) -> http::Request<Bytes> {
         let mut request = http::Request::new(self.body());
         *request.method_mut() = self.parts.endpoint.method().clone();
         *request.uri_mut() = url.uri.clone();
         let mut headers = self.parts.headers(self.headers);
-        let host = headers.remove(header::HOST);
         framing::say_zero(&mut headers, request.method(), request.body());
         *request.headers_mut() = headers;
-        (request, host)
+        request
     }
 }

@@ -10,13 +10,12 @@ use crate::request::base_url::ParsedUrl;
 use crate::transport::limits::Limits;
 use crate::transport::observer::AttemptObserver;
 
-/// The attempt that a request belongs to, and what need not be made again if middleware leaves the URI as it is: parsing the
-/// URL costs 7,000 instructions, and writing the `Host` header 2,900. It is one extension, because each is an allocation.
+/// The attempt that a request belongs to, and the URL, which need not be parsed again if middleware leaves the URI as it is:
+/// parsing costs 7,000 instructions. It is one extension, because each is an allocation.
 #[derive(Clone, Debug)]
 pub(crate) struct Carried {
     pub(crate) observer: Arc<AttemptObserver>,
     pub(crate) url: Arc<ParsedUrl>,
-    pub(crate) host: Option<HeaderValue>,
 }
 
 impl Carried {
@@ -31,12 +30,12 @@ impl Carried {
     pub(crate) fn for_uri<'a>(extensions: &'a http::Extensions, uri: &Uri) -> Option<&'a Self> {
         extensions.get::<Self>().filter(|carried| is_clone(&carried.url.uri, uri) || carried.url.uri == *uri)
     }
+}
 
-    /// Sets the `Host` header, unless middleware has.
-    pub(crate) fn set_host(&self, headers: &mut HeaderMap) {
-        if let (Some(host), Entry::Vacant(vacant)) = (&self.host, headers.entry(HOST)) {
-            vacant.insert(host.clone());
-        }
+/// Adds the `Host` header of the client's own URI, unless middleware has set one: hyper would take 2,300 instructions for it.
+pub(crate) fn add_host(headers: &mut HeaderMap, host: &HeaderValue) {
+    if let Entry::Vacant(vacant) = headers.entry(HOST) {
+        vacant.insert(host.clone());
     }
 }
 

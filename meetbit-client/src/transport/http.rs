@@ -1,7 +1,7 @@
 //! The network, through reqwest.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use crate::rate_limit::permit::Permit;
 use crate::request::base_url::ParsedUrl;
 use crate::request::outgoing::{OutgoingRequest, UrlError};
 use crate::transport::body;
-use crate::transport::carried::Carried;
+use crate::transport::carried::{Carried, add_host};
 use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
@@ -30,39 +30,43 @@ pub(crate) struct Http {
     connections: Arc<Connections>,
     limits: Limits,
     max_response_size: usize,
+    /// The `Host` header for requests that come through middleware.
+    host: HeaderValue,
 }
 
 impl Http {
-    pub(crate) fn new(connections: Connections, limits: Limits, max_response_size: usize) -> Self {
-        Self { connections: Arc::new(connections), limits, max_response_size }
+    pub(crate) fn new(connections: Connections, limits: Limits, max_response_size: usize, host: HeaderValue) -> Self {
+        Self { connections: Arc::new(connections), limits, max_response_size, host }
     }
 
     /// Sends the request of a call.
     pub(crate) async fn send(&self, outgoing: &OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
         let exchange = HttpExchange { http: self, head: Head::Call(outgoing), observer };
-        limited::send(&self.limits.limiter, observer, &exchange).await
+        limited::send(&self.limits.limiter, observer, exchange).await
     }
 
     /// Sends a request that comes through middleware.
-    pub(crate) async fn send_request(&self, request: &MiddlewareRequest) -> Sent {
-        let observer = &*request.observer;
+    pub(crate) async fn send_request(&self, request: MiddlewareRequest, observer: &AttemptObserver) -> Sent {
         let exchange = HttpExchange { http: self, head: Head::Middleware(request), observer };
-        limited::send(&self.limits.limiter, observer, &exchange).await
+        limited::send(&self.limits.limiter, observer, exchange).await
     }
 
-    /// Takes a request that comes through middleware.
-    pub(crate) fn take(&self, request: http::Request<Bytes>) -> Result<MiddlewareRequest, TransportError> {
+    /// Takes a request that comes through middleware, with the observer of its attempt.
+    pub(crate) fn take(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<(MiddlewareRequest, Arc<AttemptObserver>), TransportError> {
         let (mut parts, body) = request.into_parts();
         let url = match Carried::for_uri(&parts.extensions, &parts.uri) {
             Some(carried) => {
-                carried.set_host(&mut parts.headers);
+                add_host(&mut parts.headers, &self.host);
                 carried.url.clone()
             }
             None => Arc::new(parse(parts.uri)?),
         };
         parts.headers.remove(header::CONTENT_LENGTH); // `GatedBody` says it
         let observer = Carried::observer(&parts.extensions, &self.limits);
-        Ok(MiddlewareRequest { method: parts.method, url, headers: Headers::new(parts.headers), body, observer })
+        Ok((MiddlewareRequest { method: parts.method, url, headers: Headers::new(parts.headers), body }, observer))
     }
 }
 
@@ -78,14 +82,13 @@ pub(crate) struct MiddlewareRequest {
     url: Arc<ParsedUrl>,
     headers: Headers,
     body: Bytes,
-    observer: Arc<AttemptObserver>,
 }
 
 /// Headers that are sent once, and rarely again: if the permit ends before the request departs. The first request takes the map,
 /// because a clone of a map is two allocations and a list is one.
 #[derive(Debug)]
 struct Headers {
-    first: Mutex<Option<HeaderMap>>,
+    first: Option<HeaderMap>,
     again: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -93,12 +96,11 @@ impl Headers {
     fn new(first: HeaderMap) -> Self {
         let mut again = Vec::with_capacity(first.len());
         again.extend(first.iter().map(|(name, value)| (name.clone(), value.clone())));
-        Self { first: Mutex::new(Some(first)), again }
+        Self { first: Some(first), again }
     }
 
-    fn next(&self) -> HeaderMap {
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        first.unwrap_or_else(|| {
+    fn next(&mut self) -> HeaderMap {
+        self.first.take().unwrap_or_else(|| {
             let mut headers = HeaderMap::with_capacity(self.again.len());
             for (name, value) in &self.again {
                 headers.append(name, value.clone());
@@ -109,21 +111,19 @@ impl Headers {
 }
 
 /// One request on its way to reqwest.
-#[derive(Clone, Copy)]
 struct HttpExchange<'a> {
     http: &'a Http,
     head: Head<'a>,
     observer: &'a AttemptObserver,
 }
 
-#[derive(Clone, Copy)]
 enum Head<'a> {
     Call(&'a OutgoingRequest<'a>),
-    Middleware(&'a MiddlewareRequest),
+    Middleware(MiddlewareRequest),
 }
 
 impl Head<'_> {
-    fn request(self) -> reqwest::Request {
+    fn request(&mut self) -> reqwest::Request {
         match self {
             Self::Call(outgoing) => outgoing.head(),
             Self::Middleware(request) => {
@@ -134,7 +134,7 @@ impl Head<'_> {
         }
     }
 
-    fn body(self) -> Bytes {
+    fn body(&self) -> Bytes {
         match self {
             Self::Call(outgoing) => outgoing.body(),
             Self::Middleware(request) => request.body.clone(),
@@ -143,7 +143,7 @@ impl Head<'_> {
 }
 
 impl Exchange for HttpExchange<'_> {
-    async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
+    async fn send(&mut self, permit: Arc<Permit>, limit: Instant) -> Sent {
         let checkout = self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
         if checkout.is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
@@ -168,7 +168,7 @@ impl Exchange for HttpExchange<'_> {
 impl HttpExchange<'_> {
     /// It is no `async fn`, so that the state of a call does not hold the request as well.
     fn execute(
-        &self,
+        &mut self,
         checkout: &Checkout,
         permit: Arc<Permit>,
     ) -> impl Future<Output = reqwest::Result<reqwest::Response>> + use<> {

@@ -22,14 +22,14 @@ const RENEWAL: Duration = Duration::from_millis(400);
 pub(crate) type Sent = Result<http::Response<Bytes>, TransportError>;
 
 /// A request that can be sent with a permit, more than once if the permit ends before the departure.
-pub(crate) trait Exchange: Sync {
+pub(crate) trait Exchange: Send {
     /// Sends it. `limit` is the end of its time.
-    fn send(&self, permit: Arc<Permit>, limit: Instant) -> impl Future<Output = Sent> + Send;
+    fn send(&mut self, permit: Arc<Permit>, limit: Instant) -> impl Future<Output = Sent> + Send;
 }
 
 /// Waits for a permit and sends with it, until a request has departed or failed. If the permit ends before the departure, the
 /// request goes back into the queue with its ticket.
-pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: &impl Exchange) -> Sent {
+pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, mut request: impl Exchange) -> Sent {
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
         let _watch = observer.watch(permit.clone());
@@ -37,7 +37,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         #[cfg(not(feature = "journal"))]
         let sending = request.send(permit.clone(), limit);
         #[cfg(feature = "journal")]
-        let sending = send_durably(observer, request, permit.clone(), limit);
+        let sending = send_durably(observer, &mut request, permit.clone(), limit);
         let result = until(limit, &permit, pin!(sending)).await;
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;
@@ -60,7 +60,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
 #[cfg(feature = "journal")]
 async fn send_durably(
     observer: &AttemptObserver,
-    request: &impl Exchange,
+    request: &mut impl Exchange,
     permit: Arc<Permit>,
     limit: Instant,
 ) -> Sent {

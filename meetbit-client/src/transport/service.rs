@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tower::util::BoxCloneSyncService;
@@ -15,7 +16,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::rate_limit::permit::Permit;
 use crate::request::outgoing::OutgoingRequest;
-use crate::transport::carried::Carried;
+use crate::transport::carried::{Carried, add_host};
 use crate::transport::error::TransportError;
 use crate::transport::http::Http;
 use crate::transport::limited::{self, Exchange, Sent};
@@ -59,8 +60,8 @@ impl Transport {
         Self(Inner::Http(Arc::new(http)))
     }
 
-    pub(crate) fn service(service: BoxService, limits: Limits) -> Self {
-        Self(Inner::Service(Arc::new(UserService { service, limits })))
+    pub(crate) fn service(service: BoxService, limits: Limits, host: HeaderValue) -> Self {
+        Self(Inner::Service(Arc::new(UserService { service, limits, host })))
     }
 
     pub(crate) fn layered<L>(self, layer: &L) -> Self
@@ -83,8 +84,8 @@ impl Transport {
         match &self.0 {
             Inner::Http(http) => http.send(outgoing, observer).await,
             Inner::Service(service) => {
-                let request = outgoing.request().map_err(TransportError::url)?;
-                Box::pin(service.send(request, observer)).await
+                let url = outgoing.parsed_url().map_err(TransportError::url)?;
+                Box::pin(service.send(outgoing.request_to(&url), observer)).await
             }
             Inner::Layered(layered) => {
                 let sent = layered.start(outgoing, observer)?.await;
@@ -98,8 +99,8 @@ impl Layered {
     /// Passes the request to middleware.
     fn start(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Result<InTime, TransportError> {
         let url = outgoing.parsed_url().map_err(TransportError::url)?;
-        let (mut request, host) = outgoing.request_and_host(&url);
-        request.extensions_mut().insert(Carried { observer: observer.clone(), url, host });
+        let mut request = outgoing.request_to(&url);
+        request.extensions_mut().insert(Carried { observer: observer.clone(), url });
         Ok((self.send)(request, observer.turn.deadline))
     }
 }
@@ -126,30 +127,33 @@ struct Observed;
 struct UserService {
     service: BoxService,
     limits: Limits,
+    /// The `Host` header for requests that come through middleware.
+    host: HeaderValue,
 }
 
 impl UserService {
     async fn send(&self, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
-        let exchange = ServiceExchange { service: &self.service, request: &request, observer };
-        limited::send(&self.limits.limiter, observer, &exchange).await
+        let exchange = ServiceExchange { service: &self.service, request: Some(request), observer };
+        limited::send(&self.limits.limiter, observer, exchange).await
     }
 }
 
 /// One request on its way to a user's service.
 struct ServiceExchange<'a> {
     service: &'a BoxService,
-    request: &'a http::Request<Bytes>,
+    /// It is taken when it departs, because it is not sent again then.
+    request: Option<http::Request<Bytes>>,
     observer: &'a AttemptObserver,
 }
 
 impl Exchange for ServiceExchange<'_> {
-    async fn send(&self, permit: Arc<Permit>, _limit: Instant) -> Sent {
+    async fn send(&mut self, permit: Arc<Permit>, _limit: Instant) -> Sent {
         let mut service = self.service.clone();
         let ready = service.ready().await.map_err(TransportError::middleware)?;
-        if !permit.depart() {
+        let Some(request) = self.request.take_if(|_| permit.depart()) else {
             return Err(TransportError::timeout()); // `limited` sends it back into the queue
-        }
-        let response = ready.call(self.request.clone()).await.map_err(TransportError::middleware)?;
+        };
+        let response = ready.call(request).await.map_err(TransportError::middleware)?;
         self.observer.on_response_head(&permit, response.status(), response.headers());
         Ok(response)
     }
@@ -176,13 +180,13 @@ impl Service<http::Request<Bytes>> for Transport {
         }
     }
 
-    fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
+    fn call(&mut self, mut request: http::Request<Bytes>) -> Self::Future {
         match &mut self.0 {
             Inner::Http(http) => {
                 let http = http.clone();
                 match http.take(request) {
-                    Ok(request) => Box::pin(async move {
-                        let mut sent = http.send_request(&request).await;
+                    Ok((request, observer)) => Box::pin(async move {
+                        let mut sent = http.send_request(request, &observer).await;
                         // They are reqwest's own, and the mark takes their memory.
                         if let Ok(response) = &mut sent {
                             response.extensions_mut().clear();
@@ -195,6 +199,9 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Service(service) => {
                 let service = service.clone();
                 let observer = Carried::observer(request.extensions(), &service.limits);
+                if Carried::for_uri(request.extensions(), request.uri()).is_some() {
+                    add_host(request.headers_mut(), &service.host);
+                }
                 Box::pin(async move { observed(service.send(request, &observer).await) })
             }
             Inner::Layered(layered) => layered.service.call(request),

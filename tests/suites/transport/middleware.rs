@@ -1,18 +1,20 @@
 //! Layers and services of the user's own.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use meetbit_client::http::{Request, Response};
+use meetbit_client::http::{HeaderValue, Request, Response};
 use meetbit_client::{Bytes, Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RetryPolicy, Transport};
 use meetbit_tests::server::raw_server::RawServer;
 use meetbit_tests::server::replies;
 use meetbit_tests::server::script::{Plan, Script};
+use tokio::sync::{Notify, Semaphore};
 use tower::layer::layer_fn;
-use tower::{BoxError, Service, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
 /// Sends a request again after a `503`, as careless middleware does, and after a `429` once its wait is over.
 #[derive(Clone)]
@@ -157,4 +159,81 @@ async fn promise_1_a_future_that_is_polled_after_its_end_sends_nothing_again() {
     call.as_mut().await.unwrap();
     assert_eq!(server.record().requests.len(), 1);
     let _panics = call.as_mut().await;
+}
+
+/// Holds each new connection until it may go on, and says that it is there.
+#[derive(Clone)]
+struct Held {
+    connecting: Arc<Notify>,
+    open: Arc<Semaphore>,
+}
+
+#[derive(Clone)]
+struct HeldConnector<S>(S, Held);
+
+impl<S> Layer<S> for Held {
+    type Service = HeldConnector<S>;
+
+    fn layer(&self, connector: S) -> Self::Service {
+        HeldConnector(connector, self.clone())
+    }
+}
+
+impl<S, R> Service<R> for HeldConnector<S>
+where
+    S: Service<R, Error = BoxError, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let (connection, held) = (self.0.call(request), self.1.clone());
+        Box::pin(async move {
+            held.connecting.notify_one();
+            held.open.acquire().await?.forget();
+            connection.await
+        })
+    }
+}
+
+/// The second request has its permit and connects when the first one gets a `429`.
+#[tokio::test]
+async fn promise_7_a_request_whose_permit_ends_below_a_layer_is_sent_later_with_the_same_headers() {
+    let (answer, answered) = mpsc::channel();
+    let answered = Mutex::new(answered);
+    let server = RawServer::start(Plan::respond(move |_| match answered.lock().unwrap().recv() {
+        Ok(()) => replies::too_many_requests(Some("1")),
+        Err(_) => replies::customer(),
+    }));
+    let held = Held { connecting: Arc::default(), open: Arc::new(Semaphore::new(1)) };
+    let http = reqwest::Client::builder().no_proxy().connector_layer(held.clone());
+    let notes = layer_fn(|inner: Transport| {
+        inner.map_request(|mut request: Request<Bytes>| {
+            request.headers_mut().append("x-note", HeaderValue::from_static("one"));
+            request.headers_mut().append("x-note", HeaderValue::from_static("two"));
+            request
+        })
+    });
+    let client = builder(&server.url()).http_client(http).layer(notes).build().unwrap();
+    let call = || client.create_customer(&NewCustomer::new()).retry(RetryPolicy::never()).into_future();
+    let first = tokio::spawn(call());
+    held.connecting.notified().await;
+    server.until(|record| record.requests.len() == 1).await;
+    let second = tokio::spawn(call());
+    held.connecting.notified().await;
+    answer.send(()).unwrap();
+    drop(answer);
+    assert_eq!(first.await.unwrap().unwrap_err().kind(), ErrorKind::RateLimited);
+    held.open.add_permits(2);
+    second.await.unwrap().unwrap();
+    let requests = server.finish().requests;
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].head_read >= requests[0].head_read + Duration::from_secs(1), "early");
+    assert_eq!(requests[1].head, requests[0].head);
+    assert_eq!(requests[1].head.matches("x-note: ").count(), 2);
 }
