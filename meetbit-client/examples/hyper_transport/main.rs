@@ -4,7 +4,7 @@
 //! cargo run -p meetbit-client --features sandbox --example hyper_transport
 //! ```
 //!
-//! A call then costs about a fifth fewer instructions, because reqwest is not used. `transport.rs` is the service; copy it. It
+//! A call then costs about a quarter fewer instructions, because reqwest is not used. `transport.rs` is the service; copy it. It
 //! needs `cargo add hyper-util --features client-legacy,http1,tokio`, `cargo add hyper-rustls --no-default-features --features
 //! http1,rustls-platform-verifier,tls12`, `cargo add tower --features limit`, and `http-body-util`.
 //!

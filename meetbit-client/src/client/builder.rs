@@ -307,7 +307,8 @@ impl ClientBuilder {
     /// # Ok(())
     /// # }
     /// ```
-    /// The key headers are marked as sensitive, so that `Debug` of a request redacts them.
+    /// The key headers are marked as sensitive, so that `Debug` of a request redacts them. A layer that changes the URI need not
+    /// change the `Host` header: the client does, unless the layer sets one.
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Transport> + Send + 'static,
@@ -334,9 +335,7 @@ impl ClientBuilder {
         let mut headers = self.headers(id, secret.clone())?;
         let (service, layers) = (self.service.take(), std::mem::take(&mut self.layers));
         let host = host(&base_url)?;
-        if layers.is_empty() {
-            headers.insert(header::HOST, host.clone());
-        } // else the transport adds it, because a layer that changes the URI would leave it behind
+        headers.insert(header::HOST, host.clone());
         let limiter = match service {
             Some(_) => Limiter::private(credentials.id()),
             None => Limiter::shared(&base_url.origin, credentials.id()),

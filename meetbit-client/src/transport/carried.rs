@@ -3,7 +3,7 @@
 use std::ptr;
 use std::sync::Arc;
 
-use http::header::{Entry, HOST};
+use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::request::base_url::ParsedUrl;
@@ -32,10 +32,11 @@ impl Carried {
     }
 }
 
-/// Adds the `Host` header of the client's own URI, unless middleware has set one: hyper would take 2,300 instructions for it.
-pub(crate) fn add_host(headers: &mut HeaderMap, host: &HeaderValue) {
-    if let Entry::Vacant(vacant) = headers.entry(HOST) {
-        vacant.insert(host.clone());
+/// Removes the client's own `Host` header, which middleware that changed the URI has left, so that hyper writes that of the URI.
+/// A header that middleware has set is another value, even if it has the same text.
+pub(crate) fn remove_own_host(headers: &mut HeaderMap, own: &HeaderValue) {
+    if headers.get(HOST).is_some_and(|host| ptr::eq(host.as_bytes(), own.as_bytes())) {
+        headers.remove(HOST);
     }
 }
 

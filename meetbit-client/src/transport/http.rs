@@ -14,7 +14,7 @@ use crate::rate_limit::permit::Permit;
 use crate::request::base_url::ParsedUrl;
 use crate::request::outgoing::{OutgoingRequest, UrlError};
 use crate::transport::body;
-use crate::transport::carried::{Carried, add_host};
+use crate::transport::carried::{Carried, remove_own_host};
 use crate::transport::connections::{Checkout, Connections};
 use crate::transport::error::TransportError;
 use crate::transport::gated_body::GatedBody;
@@ -30,7 +30,7 @@ pub(crate) struct Http {
     connections: Arc<Connections>,
     limits: Limits,
     max_response_size: usize,
-    /// The `Host` header for requests that come through middleware.
+    /// The client's own `Host` header.
     host: HeaderValue,
 }
 
@@ -41,14 +41,14 @@ impl Http {
 
     /// Sends the request of a call.
     pub(crate) async fn send(&self, outgoing: &OutgoingRequest<'_>, observer: &AttemptObserver) -> Sent {
-        let exchange = HttpExchange { http: self, head: Head::Call(outgoing), observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+        let mut exchange = HttpExchange { http: self, head: Head::Call(outgoing), observer };
+        limited::send(&self.limits.limiter, observer, &mut exchange).await
     }
 
     /// Sends a request that comes through middleware.
-    pub(crate) async fn send_request(&self, request: MiddlewareRequest, observer: &AttemptObserver) -> Sent {
-        let exchange = HttpExchange { http: self, head: Head::Middleware(request), observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+    pub(crate) async fn send_request(&self, request: &mut MiddlewareRequest, observer: &AttemptObserver) -> Sent {
+        let mut exchange = HttpExchange { http: self, head: Head::Middleware(request), observer };
+        limited::send(&self.limits.limiter, observer, &mut exchange).await
     }
 
     /// Takes a request that comes through middleware, with the observer of its attempt.
@@ -57,12 +57,11 @@ impl Http {
         request: http::Request<Bytes>,
     ) -> Result<(MiddlewareRequest, Arc<AttemptObserver>), TransportError> {
         let (mut parts, body) = request.into_parts();
-        let url = match Carried::for_uri(&parts.extensions, &parts.uri) {
-            Some(carried) => {
-                add_host(&mut parts.headers, &self.host);
-                carried.url.clone()
-            }
-            None => Arc::new(parse(parts.uri)?),
+        let url = if let Some(carried) = Carried::for_uri(&parts.extensions, &parts.uri) {
+            carried.url.clone()
+        } else {
+            remove_own_host(&mut parts.headers, &self.host);
+            Arc::new(parse(parts.uri)?)
         };
         parts.headers.remove(header::CONTENT_LENGTH); // `GatedBody` says it
         let observer = Carried::observer(&parts.extensions, &self.limits);
@@ -119,7 +118,7 @@ struct HttpExchange<'a> {
 
 enum Head<'a> {
     Call(&'a OutgoingRequest<'a>),
-    Middleware(MiddlewareRequest),
+    Middleware(&'a mut MiddlewareRequest),
 }
 
 impl Head<'_> {

@@ -29,7 +29,7 @@ pub(crate) trait Exchange: Send {
 
 /// Waits for a permit and sends with it, until a request has departed or failed. If the permit ends before the departure, the
 /// request goes back into the queue with its ticket.
-pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, mut request: impl Exchange) -> Sent {
+pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request: &mut impl Exchange) -> Sent {
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
         let _watch = observer.watch(permit.clone());
@@ -37,7 +37,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, mut requ
         #[cfg(not(feature = "journal"))]
         let sending = request.send(permit.clone(), limit);
         #[cfg(feature = "journal")]
-        let sending = send_durably(observer, &mut request, permit.clone(), limit);
+        let sending = send_durably(observer, request, permit.clone(), limit);
         let result = until(limit, &permit, pin!(sending)).await;
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;

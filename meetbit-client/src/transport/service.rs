@@ -16,7 +16,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::rate_limit::permit::Permit;
 use crate::request::outgoing::OutgoingRequest;
-use crate::transport::carried::{Carried, add_host};
+use crate::transport::carried::{Carried, remove_own_host};
 use crate::transport::error::TransportError;
 use crate::transport::http::Http;
 use crate::transport::limited::{self, Exchange, Sent};
@@ -127,14 +127,14 @@ struct Observed;
 struct UserService {
     service: BoxService,
     limits: Limits,
-    /// The `Host` header for requests that come through middleware.
+    /// The client's own `Host` header.
     host: HeaderValue,
 }
 
 impl UserService {
     async fn send(&self, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
-        let exchange = ServiceExchange { service: &self.service, request: Some(request), observer };
-        limited::send(&self.limits.limiter, observer, exchange).await
+        let mut exchange = ServiceExchange { service: &self.service, request: Some(request), observer };
+        limited::send(&self.limits.limiter, observer, &mut exchange).await
     }
 }
 
@@ -185,8 +185,8 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Http(http) => {
                 let http = http.clone();
                 match http.take(request) {
-                    Ok((request, observer)) => Box::pin(async move {
-                        let mut sent = http.send_request(request, &observer).await;
+                    Ok((mut request, observer)) => Box::pin(async move {
+                        let mut sent = http.send_request(&mut request, &observer).await;
                         // They are reqwest's own, and the mark takes their memory.
                         if let Ok(response) = &mut sent {
                             response.extensions_mut().clear();
@@ -199,8 +199,8 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Service(service) => {
                 let service = service.clone();
                 let observer = Carried::observer(request.extensions(), &service.limits);
-                if Carried::for_uri(request.extensions(), request.uri()).is_some() {
-                    add_host(request.headers_mut(), &service.host);
+                if Carried::for_uri(request.extensions(), request.uri()).is_none() {
+                    remove_own_host(request.headers_mut(), &service.host);
                 }
                 Box::pin(async move { observed(service.send(request, &observer).await) })
             }

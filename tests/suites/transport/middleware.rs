@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use meetbit_client::http::header::HOST;
 use meetbit_client::http::{HeaderValue, Request, Response};
 use meetbit_client::{Bytes, Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RetryPolicy, Transport};
 use meetbit_tests::server::raw_server::RawServer;
@@ -236,4 +237,63 @@ async fn promise_7_a_request_whose_permit_ends_below_a_layer_is_sent_later_with_
     assert!(requests[1].head_read >= requests[0].head_read + Duration::from_secs(1), "early");
     assert_eq!(requests[1].head, requests[0].head);
     assert_eq!(requests[1].head.matches("x-note: ").count(), 2);
+}
+
+/// A layer that sends requests to this authority, with this `Host` header if it sets one.
+fn moving(authority: String, host: Option<&'static str>) -> impl Layer<Transport, Service: MovedService> + Send + 'static {
+    layer_fn(move |inner: Transport| {
+        let authority = authority.clone();
+        inner.map_request(move |mut request: Request<Bytes>| {
+            let uri = format!("http://{authority}{}", request.uri().path());
+            *request.uri_mut() = uri.parse().unwrap();
+            request.headers_mut().extend(host.map(|host| (HOST, HeaderValue::from_static(host))));
+            request
+        })
+    })
+}
+
+trait MovedService:
+    Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> MovedService for S where
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+#[tokio::test]
+async fn the_host_header_is_that_of_the_uri_that_a_layer_leaves_unless_the_layer_sets_one() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let (own, other) = (server.address().to_string(), format!("localhost:{}", server.address().port()));
+    let cases =
+        [(&own, None, &*own), (&other, None, &*other), (&other, Some("acme.example.com"), "acme.example.com")];
+    for (authority, host, _) in cases {
+        let client = builder(&server.url()).layer(moving(authority.clone(), host)).build().unwrap();
+        client.create_customer(&NewCustomer::new()).await.unwrap();
+    }
+    let requests = server.finish().requests;
+    let hosts: Vec<_> = requests.iter().map(|request| request.header("host").unwrap()).collect();
+    assert_eq!(hosts, cases.map(|(.., expected)| expected));
+}
+
+#[tokio::test]
+async fn a_service_gets_the_host_header_unless_a_layer_changes_the_uri() {
+    let hosts = Arc::<Mutex<Vec<_>>>::default();
+    let seen = hosts.clone();
+    let service = service_fn(move |request: Request<Bytes>| {
+        seen.lock().unwrap().push(request.headers().get(HOST).map(|host| host.to_str().unwrap().to_owned()));
+        async { Ok::<_, BoxError>(Response::new(Bytes::from(replies::CUSTOMER))) }
+    });
+    let url = "http://127.0.0.1:1";
+    let clients = [
+        builder(url).service(service.clone()),
+        builder(url).service(service.clone()).layer(moving("127.0.0.1:1".to_owned(), None)),
+        builder(url).service(service).layer(moving("127.0.0.1:2".to_owned(), None)),
+    ];
+    for client in clients {
+        client.build().unwrap().create_customer(&NewCustomer::new()).await.unwrap();
+    }
+    let own = Some("127.0.0.1:1".to_owned());
+    assert_eq!(*hosts.lock().unwrap(), [own.clone(), own, None]);
 }
