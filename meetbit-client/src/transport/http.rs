@@ -159,7 +159,6 @@ impl Exchange for HttpExchange<'_> {
         let mut whole = http::Response::new(body);
         *whole.status_mut() = status;
         std::mem::swap(whole.headers_mut(), response.headers_mut());
-        std::mem::swap(whole.extensions_mut(), response.extensions_mut()); // for their memory
         Ok(whole)
     }
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -38,7 +38,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         let sending = request.send(permit.clone(), limit);
         #[cfg(feature = "journal")]
         let sending = send_durably(observer, request, permit.clone(), limit);
-        let result = until(limit, &permit, pin!(sending)).await;
+        let result = until(limit, &permit, observer, pin!(sending)).await;
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;
         match result {
@@ -71,14 +71,22 @@ async fn send_durably(
 }
 
 /// Drives one request until its time limit, and renews its permit until it departs.
-async fn until(limit: Instant, permit: &Permit, mut request: Pin<&mut impl Future<Output = Sent>>) -> Sent {
+async fn until(
+    limit: Instant,
+    permit: &Permit,
+    observer: &AttemptObserver,
+    mut request: Pin<&mut impl Future<Output = Sent>>,
+) -> Sent {
     let mut timer = pin!(sleep_until(limit.min(permit.granted_at() + RENEWAL)));
     poll_fn(|context| {
         loop {
             if let Poll::Ready(result) = request.as_mut().poll(context) {
                 return Poll::Ready(result);
             }
-            ready!(timer.as_mut().poll(context));
+            if timer.as_mut().poll(context).is_pending() {
+                observer.set_timer_of(context.waker());
+                return Poll::Pending;
+            }
             if timer.deadline() >= limit {
                 return Poll::Ready(Err(TransportError::timeout()));
             }

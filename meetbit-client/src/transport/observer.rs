@@ -1,8 +1,13 @@
 //! Observes one attempt of a call, through any middleware.
 
+use std::ptr;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
@@ -32,6 +37,8 @@ pub(crate) struct AttemptObserver {
     #[cfg(feature = "journal")]
     pub(crate) intent: Option<Arc<dyn Intent>>,
     observed: Mutex<Observed>,
+    /// The task in which a request of this attempt waits with a timer, by the data of its waker. Each poll sets it anew.
+    timer_of: AtomicPtr<()>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +47,8 @@ struct Observed {
     has_permit: bool,
     /// The head of the last reply. A further request of the attempt resets it.
     head: Option<Head>,
+    /// The start and the length of the body of the last reply, as middleware gets it.
+    body: Option<(usize, usize)>,
     /// A request departed, and its reply is not a rejection, so the server may have acted.
     may_have_acted: bool,
 }
@@ -53,6 +62,7 @@ pub(crate) struct Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
+        self.observer.forget_timer();
         let is_kept_back = self.permit.cancel();
         #[cfg(feature = "journal")]
         if let Some(intent) = self.observer.intent.as_ref().filter(|_| is_kept_back) {
@@ -89,7 +99,22 @@ impl AttemptObserver {
             #[cfg(feature = "journal")]
             intent: None,
             observed: Mutex::default(),
+            timer_of: AtomicPtr::default(),
         }
+    }
+
+    /// A request of this attempt waits, and a timer wakes this task at the end of its time limit or before.
+    pub(crate) fn set_timer_of(&self, waker: &Waker) {
+        self.timer_of.store(waker.data().cast_mut(), Relaxed);
+    }
+
+    pub(crate) fn forget_timer(&self) {
+        self.timer_of.store(ptr::null_mut(), Relaxed);
+    }
+
+    /// True if a request of this attempt waits in this task, and has been polled since [`forget_timer`](Self::forget_timer).
+    pub(crate) fn has_timer_of(&self, waker: &Waker) -> bool {
+        ptr::eq(self.timer_of.load(Relaxed), waker.data())
     }
 
     #[cfg(feature = "journal")]
@@ -113,7 +138,7 @@ impl AttemptObserver {
         }
         let _ = waited_for;
         let mut observed = self.observed();
-        (observed.has_permit, observed.head) = (true, None);
+        (observed.has_permit, observed.head, observed.body) = (true, None, None);
         drop(observed);
         Ok(permit)
     }
@@ -169,6 +194,18 @@ impl AttemptObserver {
         self.observed().head = Some(head);
     }
 
+    /// Records which reply middleware gets, after its head.
+    pub(crate) fn see(&self, response: &http::Response<Bytes>) {
+        self.observed().body = Some(range(response.body()));
+    }
+
+    /// True if this is the reply whose head was recorded last, as opposed to one that middleware has made, changed or kept.
+    pub(crate) fn has_seen(&self, response: &http::Response<Bytes>) -> bool {
+        let observed = self.observed();
+        let status = observed.head.as_ref().map(|head| head.status);
+        observed.body == Some(range(response.body())) && status == Some(response.status())
+    }
+
     /// Records the head of a reply that middleware has made or changed.
     pub(crate) fn on_middleware_head(&self, status: StatusCode, headers: &HeaderMap) {
         let head = Head::new(status, headers);
@@ -188,6 +225,10 @@ impl Head {
         });
         Self { status, rate_limit: RateLimitHeaders::parse(headers), error }
     }
+}
+
+fn range(body: &Bytes) -> (usize, usize) {
+    (body.as_ptr().addr(), body.len())
 }
 
 #[cfg(feature = "tracing")]

@@ -2,15 +2,14 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::future::{Future, ready};
-use std::pin::Pin;
+use std::future::{Future, poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::HeaderValue;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceExt};
 
@@ -49,11 +48,11 @@ enum Inner {
 struct Layered {
     /// For another layer.
     service: BoxService,
-    /// Sends a request within a time limit. `BoxCloneSyncService` would allocate for its clone, too.
-    send: Arc<dyn Fn(http::Request<Bytes>, Instant) -> InTime + Send + Sync>,
+    /// Sends a request within its time limit. `BoxCloneSyncService` would allocate for its clone, too.
+    send: Arc<dyn Fn(http::Request<Bytes>, Arc<AttemptObserver>) -> Sending + Send + Sync>,
 }
 
-type InTime = Pin<Box<dyn Future<Output = Result<Result<http::Response<Bytes>, BoxError>, Elapsed>> + Send>>;
+type Sending = Pin<Box<dyn Future<Output = Sent> + Send>>;
 
 impl Transport {
     pub(crate) fn http(http: Http) -> Self {
@@ -72,8 +71,17 @@ impl Transport {
         <L::Service as Service<http::Request<Bytes>>>::Error: Into<BoxError>,
     {
         let service = layer.layer(self);
-        let one = service.clone().map_err(Into::into);
-        let send = move |request, deadline| -> InTime { Box::pin(timeout_at(deadline, one.clone().oneshot(request))) };
+        let one = service.clone();
+        let send = move |request, observer: Arc<AttemptObserver>| -> Sending {
+            let mut service = one.clone();
+            Box::pin(async move {
+                let reply = async move {
+                    poll_fn(|context| service.poll_ready(context)).await?;
+                    service.call(request).await
+                };
+                in_time(&observer, reply).await
+            })
+        };
         Self(Inner::Layered(Layered { service: boxed(service), send: Arc::new(send) }))
     }
 
@@ -88,8 +96,11 @@ impl Transport {
                 Box::pin(service.send(outgoing.request_to(&url), observer)).await
             }
             Inner::Layered(layered) => {
-                let sent = layered.start(outgoing, observer)?.await;
-                through_middleware(sent, observer)
+                let response = layered.start(outgoing, observer)?.await?;
+                if !observer.has_seen(&response) {
+                    observer.on_middleware_head(response.status(), response.headers());
+                }
+                Ok(response)
             }
         }
     }
@@ -97,31 +108,37 @@ impl Transport {
 
 impl Layered {
     /// Passes the request to middleware.
-    fn start(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Result<InTime, TransportError> {
+    fn start(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Result<Sending, TransportError> {
         let url = outgoing.parsed_url().map_err(TransportError::url)?;
         let mut request = outgoing.request_to(&url);
         request.extensions_mut().insert(Carried { observer: observer.clone(), url });
-        Ok((self.send)(request, observer.turn.deadline))
+        Ok((self.send)(request, observer.clone()))
     }
 }
 
-/// The reply of middleware. We cannot observe when and how often middleware sends a request, so a failure that is not one of
-/// ours counts as `Unknown`.
-fn through_middleware(
-    sent: Result<Result<http::Response<Bytes>, BoxError>, Elapsed>,
+/// Ends middleware at the deadline of its call. We cannot observe when and how often middleware sends a request, so a failure that
+/// is not one of ours counts as `Unknown`.
+///
+/// While a request of the attempt waits in this task, its timer ends it in time and wakes the task, so no second timer runs. A
+/// timer costs 450 instructions.
+async fn in_time<E: Into<BoxError>>(
     observer: &AttemptObserver,
+    middleware: impl Future<Output = Result<http::Response<Bytes>, E>>,
 ) -> Sent {
-    let response = sent.map_err(|_| TransportError::timeout())?.map_err(TransportError::middleware)?;
-    let is_observed = response.extensions().get::<Observed>().is_some();
-    if !is_observed || observer.status() != Some(response.status()) {
-        observer.on_middleware_head(response.status(), response.headers());
-    }
-    Ok(response)
+    let mut middleware = pin!(middleware);
+    let mut timer = pin!(sleep_until(observer.turn.deadline));
+    poll_fn(|context| {
+        observer.forget_timer();
+        if let Poll::Ready(sent) = middleware.as_mut().poll(context) {
+            return Poll::Ready(sent.map_err(|error| TransportError::middleware(error.into())));
+        }
+        if observer.has_timer_of(context.waker()) {
+            return Poll::Pending;
+        }
+        timer.as_mut().poll(context).map(|()| Err(TransportError::timeout()))
+    })
+    .await
 }
-
-/// Marks a reply whose head has been recorded, as opposed to one that middleware has made or kept.
-#[derive(Clone, Copy, Debug)]
-struct Observed;
 
 /// The user's own service instead of the network.
 struct UserService {
@@ -186,12 +203,7 @@ impl Service<http::Request<Bytes>> for Transport {
                 let http = http.clone();
                 match http.take(request) {
                     Ok((mut request, observer)) => Box::pin(async move {
-                        let mut sent = http.send_request(&mut request, &observer).await;
-                        // They are reqwest's own, and the mark takes their memory.
-                        if let Ok(response) = &mut sent {
-                            response.extensions_mut().clear();
-                        }
-                        observed(sent)
+                        seen(http.send_request(&mut request, &observer).await, &observer)
                     }),
                     Err(error) => Box::pin(ready(Err(error.into()))),
                 }
@@ -202,16 +214,17 @@ impl Service<http::Request<Bytes>> for Transport {
                 if Carried::for_uri(request.extensions(), request.uri()).is_none() {
                     remove_own_host(request.headers_mut(), &service.host);
                 }
-                Box::pin(async move { observed(service.send(request, &observer).await) })
+                Box::pin(async move { seen(service.send(request, &observer).await, &observer) })
             }
             Inner::Layered(layered) => layered.service.call(request),
         }
     }
 }
 
-fn observed(result: Sent) -> Result<http::Response<Bytes>, BoxError> {
-    let mut response = result?;
-    response.extensions_mut().insert(Observed);
+/// Lets the observer know the reply again after it has passed through middleware.
+fn seen(sent: Sent, observer: &AttemptObserver) -> Result<http::Response<Bytes>, BoxError> {
+    let response = sent?;
+    observer.see(&response);
     Ok(response)
 }
 

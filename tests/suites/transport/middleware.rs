@@ -246,7 +246,9 @@ fn moving(authority: String, host: Option<&'static str>) -> impl Layer<Transport
         inner.map_request(move |mut request: Request<Bytes>| {
             let uri = format!("http://{authority}{}", request.uri().path());
             *request.uri_mut() = uri.parse().unwrap();
-            request.headers_mut().extend(host.map(|host| (HOST, HeaderValue::from_static(host))));
+            if let Some(host) = host {
+                request.headers_mut().insert(HOST, HeaderValue::from_static(host));
+            }
             request
         })
     })
