@@ -31,7 +31,9 @@ pub(crate) fn declare(
                 let method = Method { path, item, name: method, operation, document };
                 if !names.insert((pascal(&tag), method.method_name())) {
                     let name = method.method_name();
-                    return Err(format!("two operations of the tag `{tag}` are named `{name}`; give one an `operationId`"));
+                    return Err(format!(
+                        "two operations of the tag `{tag}` are named `{name}`; give one an `operationId`"
+                    ));
                 }
                 traits.entry(tag).or_default().push_str(&method.code(&mut models)?);
             }

@@ -10,8 +10,21 @@ use crate::names::{ident, pascal, singular, unraw};
 
 /// Names of types and traits that the code uses.
 const USED: [&str; 15] = [
-    "Api", "BTreeMap", "Box", "Bytes", "Call", "Clone", "Date", "Debug", "Default", "Deserialize", "Option", "Serialize",
-    "String", "Timestamp", "Vec",
+    "Api",
+    "BTreeMap",
+    "Box",
+    "Bytes",
+    "Call",
+    "Clone",
+    "Date",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Option",
+    "Serialize",
+    "String",
+    "Timestamp",
+    "Vec",
 ];
 
 /// What a schema is needed for. A schema with read-only properties becomes two models.

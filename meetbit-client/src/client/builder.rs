@@ -352,9 +352,7 @@ impl ClientBuilder {
         let (retry, max_response_size) = (self.retry, self.max_response_size);
         let transport = match service {
             Some(service) => Transport::service(service, limits.clone(), host),
-            None => {
-                Transport::http(Http::new(self.connections(&base_url)?, limits.clone(), max_response_size, host))
-            }
+            None => Transport::http(Http::new(self.connections(&base_url)?, limits.clone(), max_response_size, host)),
         };
         Ok(Client(Arc::new(ClientInner {
             base_url,

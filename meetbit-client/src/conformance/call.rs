@@ -85,7 +85,8 @@ fn values(document: Document<'_>, parameter: &Parameter<'_>, texts: &[String], n
         return vec![Finding::new(schema.pointer(), format!("{place} is sent {count} times, and no list"))];
     }
     if let (Some(separator), "query", true) = (parameter.separator, parameter.location, count > 1) {
-        let text = format!("{place} is sent {count} times, and once with `{separator}` between its items in the document");
+        let text =
+            format!("{place} is sent {count} times, and once with `{separator}` between its items in the document");
         return vec![Finding::new(&parameter.pointer, text)];
     }
     check(document, schema, &text::value(document, schema, texts, parameter.separator), &place)

@@ -231,12 +231,7 @@ fn text_problems(schema: &Value, text: &str) -> Vec<Problem> {
     other.into_iter().chain(size).collect()
 }
 
-fn size_problem(
-    schema: &Value,
-    keywords: [&'static str; 2],
-    noun: &str,
-    size: usize,
-) -> Option<Problem> {
+fn size_problem(schema: &Value, keywords: [&'static str; 2], noun: &str, size: usize) -> Option<Problem> {
     let [least, most] = keywords.map(|keyword| schema[&keyword[1..]].as_u64().and_then(|n| usize::try_from(n).ok()));
     match (least, most) {
         (Some(least), _) if size < least => Some((keywords[0], format!("has {size} {noun}, fewer than {least}"))),

@@ -110,7 +110,11 @@ impl Transport {
 
 impl Layered {
     /// Passes the request to middleware.
-    fn start(&self, outgoing: &OutgoingRequest<'_>, observer: &Arc<AttemptObserver>) -> Result<Sending, TransportError> {
+    fn start(
+        &self,
+        outgoing: &OutgoingRequest<'_>,
+        observer: &Arc<AttemptObserver>,
+    ) -> Result<Sending, TransportError> {
         let url = outgoing.parsed_url().map_err(TransportError::url)?;
         let mut request = outgoing.request_to(&url);
         request.extensions_mut().insert(Carried { observer: observer.clone(), url });
@@ -203,9 +207,9 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Http(http) => {
                 let http = http.clone();
                 match http.take(request) {
-                    Ok((mut request, observer)) => Box::pin(async move {
-                        seen(http.send_request(&mut request, &observer).await, &observer)
-                    }),
+                    Ok((mut request, observer)) => {
+                        Box::pin(async move { seen(http.send_request(&mut request, &observer).await, &observer) })
+                    }
                     Err(error) => Box::pin(ready(Err(error.into()))),
                 }
             }

@@ -240,7 +240,10 @@ async fn promise_7_a_request_whose_permit_ends_below_a_layer_is_sent_later_with_
 }
 
 /// A layer that sends requests to this authority, with this `Host` header if it sets one.
-fn moving(authority: String, host: Option<&'static str>) -> impl Layer<Transport, Service: MovedService> + Send + 'static {
+fn moving(
+    authority: String,
+    host: Option<&'static str>,
+) -> impl Layer<Transport, Service: MovedService> + Send + 'static {
     layer_fn(move |inner: Transport| {
         let authority = authority.clone();
         inner.map_request(move |mut request: Request<Bytes>| {
@@ -260,7 +263,11 @@ trait MovedService:
 }
 
 impl<S> MovedService for S where
-    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
 {
 }
 
@@ -268,8 +275,7 @@ impl<S> MovedService for S where
 async fn the_host_header_is_that_of_the_uri_that_a_layer_leaves_unless_the_layer_sets_one() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let (own, other) = (server.address().to_string(), format!("localhost:{}", server.address().port()));
-    let cases =
-        [(&own, None, &*own), (&other, None, &*other), (&other, Some("acme.example.com"), "acme.example.com")];
+    let cases = [(&own, None, &*own), (&other, None, &*other), (&other, Some("acme.example.com"), "acme.example.com")];
     for (authority, host, _) in cases {
         let client = builder(&server.url()).layer(moving(authority.clone(), host)).build().unwrap();
         client.create_customer(&NewCustomer::new()).await.unwrap();

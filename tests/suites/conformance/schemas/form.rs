@@ -65,7 +65,12 @@ fn a_form_that_fits_has_no_differences() {
 #[test]
 fn each_kind_of_difference_of_a_form_is_reported_once() {
     let cases = [
-        ("/properties/title/maxLength", json!(2), "/properties/title/maxLength", "`title` of the body has 3 characters, more than 2"),
+        (
+            "/properties/title/maxLength",
+            json!(2),
+            "/properties/title/maxLength",
+            "`title` of the body has 3 characters, more than 2",
+        ),
         ("/properties/title/type", json!("integer"), "", ""),
         (
             "/properties/title/type",
@@ -97,7 +102,12 @@ fn each_kind_of_difference_of_a_form_is_reported_once() {
             "/properties/kinds/items/enum",
             "`kinds[1]` of the body is \"b\", which the document does not list",
         ),
-        ("/properties/kinds/maxItems", json!(1), "/properties/kinds/maxItems", "`kinds` of the body has 2 items, more than 1"),
+        (
+            "/properties/kinds/maxItems",
+            json!(1),
+            "/properties/kinds/maxItems",
+            "`kinds` of the body has 2 items, more than 1",
+        ),
         (
             "/properties/kinds",
             json!({"type": "string"}),
@@ -105,7 +115,12 @@ fn each_kind_of_difference_of_a_form_is_reported_once() {
             "`kinds` of the body is an array, and `string` in the document",
         ),
         ("/properties/price", Value::Null, "", "`price` of the body is not in the document"),
-        ("/properties/price/readOnly", json!(true), "/properties/price", "`price` of the body is read-only in the document"),
+        (
+            "/properties/price/readOnly",
+            json!(true),
+            "/properties/price",
+            "`price` of the body is read-only in the document",
+        ),
         ("/required", json!(["until"]), "/required", "the body lacks `until`, which is required"),
         ("/minProperties", json!(6), "/minProperties", "the body has 5 properties, fewer than 6"),
     ];

@@ -18,10 +18,10 @@ fn differences(schema: &Value, body: &Value) -> Vec<String> {
 fn all_that_is_wrong_with_a_value_is_reported_at_once() {
     let schema = json!({"type": "string", "format": "email", "maxLength": 3});
     let found = differences(&schema, &json!("none"));
-    assert_eq!(found, [
-        "the body is \"none\", which is not of the format `email`",
-        "the body has 4 characters, more than 3",
-    ]);
+    assert_eq!(
+        found,
+        ["the body is \"none\", which is not of the format `email`", "the body has 4 characters, more than 3",]
+    );
     let schema = json!({"type": "integer", "maximum": 6, "multipleOf": 5});
     assert_eq!(differences(&schema, &json!(7)).len(), 2);
     let schema = json!({"type": "array", "maxItems": 1, "uniqueItems": true});
@@ -37,13 +37,16 @@ fn a_difference_of_several_items_is_reported_once_and_another_one_too() {
     }});
     let items = json!([{"a": 2, "c": 0}, {"a": 3, "b": 0}, {"b": 0, "c": 0}, {"a": 0, "b": 0, "d": 0}]);
     let found = differences(&schema, &items);
-    assert_eq!(found, [
-        "`[0]` of the body lacks `b`, which is required",
-        "`[0].a` of the body is 2, and maximum is 1 in the document",
-        "`[0].c` of the body is not in the document",
-        "`[2]` of the body lacks `a`, which is required",
-        "`[3].d` of the body is not in the document",
-    ]);
+    assert_eq!(
+        found,
+        [
+            "`[0]` of the body lacks `b`, which is required",
+            "`[0].a` of the body is 2, and maximum is 1 in the document",
+            "`[0].c` of the body is not in the document",
+            "`[2]` of the body lacks `a`, which is required",
+            "`[3].d` of the body is not in the document",
+        ]
+    );
 }
 
 #[test]
