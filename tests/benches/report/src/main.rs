@@ -1,7 +1,7 @@
 //! Measures and prints the tables of `meetbit-client/BENCHMARKS.md`.
 //!
-//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [compile]`: all of them
-//! where none is named. It needs valgrind and binutils.
+//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [compile] [tls]`: all of
+//! them where none is named. It needs valgrind and binutils.
 
 mod calls;
 mod compile;
@@ -11,6 +11,7 @@ mod program;
 mod rate;
 mod table;
 mod threads;
+mod tls;
 mod valgrind;
 mod waiters;
 
@@ -37,6 +38,9 @@ fn main() -> io::Result<()> {
     }
     if wanted("compile") {
         compile::report()?;
+    }
+    if wanted("tls") {
+        tls::report()?;
     }
     Ok(())
 }
