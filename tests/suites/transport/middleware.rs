@@ -1,7 +1,7 @@
 //! Layers and services of the user's own.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
-use std::future::{Future, IntoFuture};
+use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
@@ -304,4 +304,45 @@ async fn a_service_gets_the_host_header_unless_a_layer_changes_the_uri() {
     }
     let own = Some("127.0.0.1:1".to_owned());
     assert_eq!(*hosts.lock().unwrap(), [own.clone(), own, None]);
+}
+
+/// While a request waits in the same task, its timer is the only one; before and after that, the layer has a timer of its own.
+#[tokio::test]
+async fn promise_11_a_layer_that_never_ends_ends_at_the_deadline() {
+    type Sent = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+    let never = |sent: Sent| -> Sent {
+        Box::pin(async move {
+            drop(sent);
+            pending().await
+        })
+    };
+    let after = |sent: Sent| -> Sent {
+        Box::pin(async move {
+            sent.await?;
+            pending().await
+        })
+    };
+    let once = |mut sent: Sent| -> Sent {
+        Box::pin(async move {
+            let _kept = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context).is_pending())).await;
+            pending().await
+        })
+    };
+    let elsewhere = |sent: Sent| -> Sent { Box::pin(async move { tokio::spawn(sent).await? }) };
+    for way in [never, after, once, elsewhere] as [fn(Sent) -> Sent; 4] {
+        let server = RawServer::start(Plan::each(|connection| match connection {
+            0 => Script::new().read_request().wait(Duration::from_millis(50)).write(replies::customer()),
+            _ => Script::new().read_request().silence(),
+        }));
+        let layer = layer_fn(move |inner: Transport| {
+            service_fn(move |request: Request<Bytes>| way(Box::pin(inner.clone().oneshot(request))))
+        });
+        let client = builder(&server.url()).timeout(Duration::from_millis(700)).layer(layer).build().unwrap();
+        let call = client.create_customer(&NewCustomer::new()).into_future();
+        let ended = tokio::time::timeout(Duration::from_secs(10), call).await.expect("the call has no end");
+        if let Err(error) = ended {
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        }
+        drop(server);
+    }
 }
