@@ -51,27 +51,33 @@
 //!
 //! # Calls
 //! [`request`] compares a real call with the schemas, and [`reply`] reads replies that the schemas allow:
+//! - headers and query parameters that are required and not sent, and query parameters that the document does not have;
 //! - types, `enum`, `const`, lengths, bounds, numbers of items and properties, formats (`date-time`, `date`, `time`, `duration`,
 //!   `email`, `uuid`, `uri`, `hostname`, `ipv4`, `ipv6`, `byte`, `int32`);
+//! - a body of JSON, and a form, whose fields are read as the types of its schema;
 //! - required properties, and those that the document does not have: an object with `properties` has no others, unless it has
 //!   `additionalProperties`; one that is `readOnly` is not sent, one that is `writeOnly` not received;
 //! - `$ref`, `allOf`, `oneOf`, `anyOf`, `not`, `discriminator`, `nullable` and the type `null`. `nullable` beside a `$ref` or an
 //!   `allOf` allows `null`, as its author meant, although OpenAPI 3.0 to the letter ignores it.
 //!
-//! Not compared: `pattern` (a reply with one is the document's `example`), `patternProperties`, `prefixItems`, `if`, and keywords
-//! with `unevaluated` or `dependent` in their names.
+//! Not compared: `pattern` (a reply with one is the document's `example`), `patternProperties`, `propertyNames`, `prefixItems`,
+//! `contains`, `if`, keywords with `unevaluated` or `dependent` in their names, parameters with `content`, and bodies of other
+//! media types.
 
 // May import from the crate root, as a user would, and `response`, because replies are read as the client reads them.
 
+mod body;
 mod call;
 mod check;
 mod compare;
+mod content;
 mod document;
 mod format;
 mod parameter;
 mod reply;
 mod sample;
 mod schema;
+mod text;
 
 use std::fmt;
 use std::panic::Location;
@@ -107,8 +113,8 @@ where
     Conformance::new(differences)
 }
 
-/// Compares the request of a call with its operation: path, query, headers and a body of JSON, against the schemas. The returned
-/// value panics when it is dropped if there are differences, as that of [`assert_conforms`] does.
+/// Compares the request of a call with its operation: path, query, headers and a body of JSON or a form, against the schemas. The
+/// returned value panics when it is dropped if there are differences, as that of [`assert_conforms`] does.
 ///
 /// The [module](self#calls) says what is compared.
 ///
@@ -230,12 +236,30 @@ impl Conformance {
 
     /// Accepts all differences of an operation, such as `GET /notes/{id}`, for a reason. An exception without a difference is a
     /// difference itself, so that exceptions do not outlive their reasons.
+    ///
+    /// ```
+    /// use meetbit_client::{Customers, conformance};
+    ///
+    /// let document = serde_json::json!({"openapi": "3.0.3", "paths": {}});
+    /// conformance::assert_conforms(&document, [<dyn Customers>::ENDPOINTS])
+    ///     .except("POST /customers", "not documented yet");
+    /// ```
     pub fn except(mut self, operation: &str, reason: &str) -> Self {
         self.exceptions.push((operation.to_owned(), reason.to_owned()));
         self
     }
 
     /// Accepts that the document has operations that no catalogue declares.
+    ///
+    /// ```
+    /// use meetbit_client::conformance;
+    ///
+    /// let document = serde_json::json!({
+    ///     "openapi": "3.0.3",
+    ///     "paths": {"/rooms": {"get": {}}}
+    /// });
+    /// conformance::assert_conforms(&document, []).partial();
+    /// ```
     pub fn partial(mut self) -> Self {
         self.is_partial = true;
         self

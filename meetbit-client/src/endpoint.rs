@@ -170,6 +170,20 @@ impl Endpoint {
     /// Its arguments: those of the path in the order of the path, then the others in the order of the method.
     ///
     /// An endpoint of [`Client::call`](crate::Client::call) has only those of the path.
+    ///
+    /// ```
+    /// use meetbit_client::{ArgumentLocation, Customers, Events};
+    ///
+    /// let mut arguments = <dyn Customers>::ENDPOINTS[0].arguments();
+    /// let customer = arguments.next().unwrap();
+    /// assert_eq!(customer.location(), ArgumentLocation::Body);
+    /// assert_eq!(customer.name(), "application/json");
+    /// assert!(!customer.is_optional());
+    ///
+    /// // The fields of `ListEvents`, which the macro cannot see.
+    /// let query = <dyn Events>::ENDPOINTS[0].arguments().last().unwrap();
+    /// assert!(query.may_have_fields());
+    /// ```
     pub fn arguments(&self) -> impl Iterator<Item = Argument> + use<> {
         let placeholders = self.path.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
         let in_path = |(name, _)| Argument { name, location: ArgumentLocation::Path, optional: false, fields: false };

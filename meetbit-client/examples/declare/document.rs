@@ -18,6 +18,14 @@ pub(crate) struct Document {
     pub(crate) paths: IndexMap<String, PathItem>,
     #[serde(default)]
     components: Components,
+    #[serde(default)]
+    pub(crate) tags: Vec<Tag>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Tag {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! Traits: a method for each operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use indexmap::IndexMap;
@@ -23,11 +23,18 @@ pub(crate) fn declare(
 ) -> Result<String, String> {
     let mut traits: IndexMap<String, String> = IndexMap::new();
     let mut models = Models::new(document, renames);
+    let mut names = BTreeSet::new();
     for (path, item) in &document.paths {
         for (method, operation) in item.operations() {
             let tag = operation.tags.first().map_or_else(|| first_segment(path), Clone::clone);
             if tags.is_empty() || tags.contains(&tag) {
                 let method = Method { path, item, name: method, operation, document };
+                if !names.insert((pascal(&tag), method.method_name())) {
+                    let name = method.method_name();
+                    return Err(format!(
+                        "two operations of the tag `{tag}` are named `{name}`; give one an `operationId`"
+                    ));
+                }
                 traits.entry(tag).or_default().push_str(&method.code(&mut models)?);
             }
         }
@@ -35,11 +42,15 @@ pub(crate) fn declare(
     if let Some(tag) = tags.iter().find(|tag| !traits.contains_key(*tag)) {
         return Err(format!("no operation has the tag `{tag}`"));
     }
+    let trait_names: Vec<_> = traits.keys().map(|tag| pascal(tag)).collect();
+    let models = models.finish(&trait_names)?;
     let traits = traits.iter().map(|(tag, methods)| {
-        format!("/// {tag}.\n#[api]\npub trait {}: Api {{\n{}}}\n", pascal(tag), methods.trim_start())
+        let known = document.tags.iter().find(|known| known.name == *tag);
+        let title = format!("{tag}.");
+        let docs = docs(Some(known.and_then(|tag| tag.description.as_deref()).unwrap_or(&title)), "");
+        format!("{docs}#[api]\npub trait {}: Api {{\n{}}}\n", pascal(tag), methods.trim_start())
     });
-    let traits = traits.collect::<Vec<_>>().join("\n");
-    let code = format!("{traits}\n{}", models.finish()?);
+    let code = format!("{}\n{models}", traits.collect::<Vec<_>>().join("\n"));
     Ok(format!("{}\n{code}", head(document, &code)))
 }
 

@@ -8,6 +8,25 @@ use indexmap::IndexMap;
 use crate::document::{Document, Schema};
 use crate::names::{ident, pascal, singular, unraw};
 
+/// Names of types and traits that the code uses.
+const USED: [&str; 15] = [
+    "Api",
+    "BTreeMap",
+    "Box",
+    "Bytes",
+    "Call",
+    "Clone",
+    "Date",
+    "Debug",
+    "Default",
+    "Deserialize",
+    "Option",
+    "Serialize",
+    "String",
+    "Timestamp",
+    "Vec",
+];
+
 /// What a schema is needed for. A schema with read-only properties becomes two models.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
@@ -62,8 +81,12 @@ impl<'d> Models<'d> {
     /// The code of all models.
     ///
     /// # Errors
-    /// A rename was not used.
-    pub(crate) fn finish(self) -> Result<String, String> {
+    /// A rename was not used, or a model has the name of a trait or of something that the code uses.
+    pub(crate) fn finish(self, traits: &[String]) -> Result<String, String> {
+        let is_taken = |name: &&String| traits.contains(name) || USED.contains(&name.as_str());
+        if let Some(name) = self.written.keys().find(is_taken) {
+            return Err(format!("a model cannot have the name `{name}`; give it another one with --rename"));
+        }
         let unused: Vec<_> = self.renames.keys().filter(|old| !self.used_renames.contains(*old)).collect();
         if let Some(old) = unused.first() {
             return Err(format!("there is no model `{old}` to rename"));
@@ -272,12 +295,21 @@ fn limits(property: &Schema) -> String {
     length.into_iter().chain(items).collect::<Vec<_>>().join(" ")
 }
 
-/// A doc comment of texts, each of which may be empty.
+/// A doc comment of texts, each of which may be empty. Code in them is no test: a fence without a language gets one, and four
+/// blanks at the start of a line become three.
 pub(crate) fn docs(description: Option<&str>, rest: &str) -> String {
     let texts = [description.unwrap_or_default().trim(), rest].into_iter().filter(|text| !text.is_empty());
+    let mut is_code = false;
     let lines: Vec<String> = texts
         .flat_map(str::lines)
-        .map(|line| format!("/// {}", line.trim_end()).trim_end().to_owned() + "\n")
+        .map(|line| {
+            let text = line.trim_start();
+            let is_fence = text.starts_with("```");
+            let language = if text.trim_end() == "```" && !is_code { "text" } else { "" };
+            let indent = if is_code { line.len() - text.len() } else { (line.len() - text.len()).min(3) };
+            is_code ^= is_fence;
+            format!("/// {:indent$}{}{language}", "", text.trim_end()).trim_end().to_owned() + "\n"
+        })
         .collect();
     lines.concat()
 }

@@ -116,11 +116,40 @@ impl<T> CallBuilder<T> {
     }
 
     /// Sets a form as the body: a struct or a map.
+    ///
+    /// ```
+    /// # fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::Method;
+    ///
+    /// let note = [("text", "Prefers the morning.")];
+    /// let note = std::collections::BTreeMap::from(note);
+    /// let call = client.call::<()>(Method::POST, "/notes").form(note).into_call();
+    /// assert_eq!(call.request()?.body(), "text=Prefers+the+morning.");
+    /// # Ok(())
+    /// # }
+    /// # example(meetbit_client::Client::builder("example.com").credentials(
+    /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap()).unwrap();
+    /// ```
     pub fn form(self, value: impl Serialize) -> Self {
         self.with_body(|parts| parts.set_form(json(&value), Precheck::default()))
     }
 
     /// Sets bytes as the body.
+    ///
+    /// ```
+    /// # fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::Method;
+    ///
+    /// let call = client
+    ///     .call::<()>(Method::PUT, "/notes.csv")
+    ///     .bytes("text/csv", "id,text\n")
+    ///     .into_call();
+    /// assert_eq!(call.request()?.headers()["content-type"], "text/csv");
+    /// # Ok(())
+    /// # }
+    /// # example(meetbit_client::Client::builder("example.com").credentials(
+    /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap()).unwrap();
+    /// ```
     pub fn bytes(self, media_type: &'static str, value: impl Into<Bytes>) -> Self {
         match HeaderValue::from_str(media_type) {
             Ok(_) => self.with_body(|parts| parts.set_body(media_type, value.into(), Precheck::default())),
@@ -141,6 +170,19 @@ impl<T> CallBuilder<T> {
 
     /// States that sending the request twice does what sending it once does, so that a POST or PATCH may be repeated after an
     /// unknown outcome, as GET, HEAD, PUT and DELETE always may.
+    ///
+    /// ```
+    /// # fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::Method;
+    ///
+    /// let call =
+    ///     client.call::<()>(Method::POST, "/search").idempotent().into_call();
+    /// assert!(call.endpoint().is_some_and(|endpoint| endpoint.is_idempotent()));
+    /// # Ok(())
+    /// # }
+    /// # example(meetbit_client::Client::builder("example.com").credentials(
+    /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap()).unwrap();
+    /// ```
     pub fn idempotent(self) -> Self {
         self.with_endpoint(Endpoint::as_idempotent)
     }
@@ -158,6 +200,16 @@ impl<T> CallBuilder<T> {
     }
 
     /// Finishes the call, whose reply is taken as bytes.
+    ///
+    /// ```no_run
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// use meetbit_client::Method;
+    ///
+    /// let call = client.call::<()>(Method::GET, "/notes.csv").into_bytes();
+    /// println!("{} bytes", call.await?.len());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn into_bytes(self) -> Call<Bytes> {
         Call::new(self.finish(), decode::bytes)
     }

@@ -5,13 +5,12 @@ use std::slice;
 use form_urlencoded::parse;
 use http::Request;
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
 
 use crate::conformance::check::check;
-use crate::conformance::compare::plain;
+use crate::conformance::compare::{is_set_by_the_client, plain};
 use crate::conformance::document::{Document, Finding, Operation};
 use crate::conformance::parameter::Parameter;
-use crate::conformance::schema::Schema;
+use crate::conformance::{body, text};
 use crate::{Bytes, Endpoint};
 
 /// All differences between a request and its operation.
@@ -34,9 +33,12 @@ pub(super) fn compare(
         let texts: Vec<_> = texts.map(str::to_owned).collect();
         if !texts.is_empty() {
             findings.extend(values(document, parameter, &texts, "header"));
+        } else if parameter.required && !is_set_by_the_client(parameter) {
+            let text = format!("the header `{}` is required, and not sent", parameter.name);
+            findings.push(Finding::new(&parameter.pointer, text));
         }
     }
-    findings.extend(body(document, operation, request.body()));
+    findings.extend(body::sent(document, operation, request));
     findings
 }
 
@@ -57,7 +59,7 @@ fn query(document: Document<'_>, operation: &Operation<'_>, parameters: &[Parame
     let documented: Vec<_> = parameters.iter().filter(|parameter| parameter.location == "query").collect();
     let mut findings = Vec::new();
     for parameter in &documented {
-        let own = pairs.iter().filter(|(name, _)| name.trim_end_matches("[]") == parameter.name.trim_end_matches("[]"));
+        let own = pairs.iter().filter(|(name, _)| *name == parameter.name);
         let texts: Vec<_> = own.map(|(_, text)| text.clone()).collect();
         if !texts.is_empty() {
             findings.extend(values(document, parameter, &texts, "query parameter"));
@@ -67,7 +69,7 @@ fn query(document: Document<'_>, operation: &Operation<'_>, parameters: &[Parame
         }
     }
     let mut unknown: Vec<&str> = pairs.iter().map(|(name, _)| &**name).collect();
-    unknown.retain(|name| !documented.iter().any(|p| p.name.trim_end_matches("[]") == name.trim_end_matches("[]")));
+    unknown.retain(|name| !documented.iter().any(|p| p.name == *name));
     unknown.dedup();
     let unknown = unknown.into_iter().map(|name| format!("the query parameter `{name}` is not in the document"));
     findings.extend(unknown.map(|text| Finding::new(&operation.pointer, text)));
@@ -78,53 +80,14 @@ fn query(document: Document<'_>, operation: &Operation<'_>, parameters: &[Parame
 fn values(document: Document<'_>, parameter: &Parameter<'_>, texts: &[String], noun: &str) -> Vec<Finding> {
     let schema = &parameter.schema;
     let place = format!("the {noun} `{}`", parameter.name);
-    if parameter.is_list() {
-        let split = texts.iter().flat_map(|text| match parameter.separator {
-            Some(separator) => text.split(separator).collect(),
-            None => vec![&**text],
-        });
-        let item = schema.nested(document, "items").unwrap_or_default();
-        let items: Vec<_> = split.map(|text| typed(&item, text.trim())).collect();
-        return check(document, schema, &json!(items), &place);
+    let count = texts.len();
+    if count > 1 && !schema.all_types(document).contains(&"array") {
+        return vec![Finding::new(schema.pointer(), format!("{place} is sent {count} times, and no list"))];
     }
-    if let [_, _, ..] = texts {
-        return vec![Finding::new(schema.pointer(), format!("{place} is sent {} times, and no list", texts.len()))];
+    if let (Some(separator), "query", true) = (parameter.separator, parameter.location, count > 1) {
+        let text =
+            format!("{place} is sent {count} times, and once with `{separator}` between its items in the document");
+        return vec![Finding::new(&parameter.pointer, text)];
     }
-    texts.iter().flat_map(|text| check(document, schema, &typed(schema, text), &place)).collect()
-}
-
-/// A text as a value of the first type that it fits.
-fn typed(schema: &Schema<'_>, text: &str) -> Value {
-    let types = schema.types();
-    let read = || serde_json::from_str::<Value>(text).ok();
-    let number =
-        read().filter(|value| value.is_number() && types.iter().any(|kind| ["integer", "number"].contains(kind)));
-    let boolean = read().filter(|value| value.is_boolean() && types.contains(&"boolean"));
-    number.or(boolean).unwrap_or_else(|| json!(text))
-}
-
-/// A body of JSON against its schema.
-fn body(document: Document<'_>, operation: &Operation<'_>, body: &[u8]) -> Vec<Finding> {
-    let pointer = format!("{}/requestBody", operation.pointer);
-    let Some(value) = operation.value.get("requestBody") else { return Vec::new() };
-    let Ok((documented, place)) = document.located(value, &pointer) else { return Vec::new() };
-    if body.is_empty() {
-        let is_missing = documented["required"] == true;
-        return is_missing.then(|| Finding::new(pointer, "the body is required, and not sent")).into_iter().collect();
-    }
-    let Some((schema, place)) = json_schema(documented, &place) else { return Vec::new() };
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Vec::new() };
-    check(document, &Schema::new(document, schema, &place), &value, "the body")
-}
-
-/// The schema of the first content that is JSON, and its pointer.
-pub(super) fn json_schema<'a>(owner: &'a Value, pointer: &str) -> Option<(&'a Value, String)> {
-    let mut kinds = owner["content"].as_object()?.iter();
-    let is_json = |kind: &str| {
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("application/json") || essence.ends_with("+json") || essence == "*/*"
-    };
-    let (kind, content) = kinds.find(|(kind, _)| is_json(kind))?;
-    let kind = crate::conformance::document::escaped(kind);
-    Some((content.get("schema")?, format!("{pointer}/content/{kind}/schema")))
+    check(document, schema, &text::value(document, schema, texts, parameter.separator), &place)
 }

@@ -1,9 +1,8 @@
 //! Whether a value fits a schema.
 
 use std::collections::BTreeSet;
-use std::mem;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::conformance::document::{Document, Finding};
 use crate::conformance::format;
@@ -11,7 +10,7 @@ use crate::conformance::schema::{Choice, Part, Schema, names};
 
 /// All that does not fit in a value that is sent. `place` names the value, such as `the body`.
 pub(super) fn check(document: Document<'_>, schema: &Schema<'_>, value: &Value, place: &str) -> Vec<Finding> {
-    let mut check = Check { document, is_open: false, findings: Vec::new() };
+    let mut check = Check::new(document, false);
     check.value(schema, value, &Place { subject: place, path: String::new() });
     check.findings
 }
@@ -21,6 +20,9 @@ struct Check<'a> {
     /// Whether a property that the document does not have is accepted.
     is_open: bool,
     findings: Vec<Finding>,
+    /// The pointer of each finding, and the place of the value without the numbers of items. Items that differ in the same way are
+    /// one finding.
+    found: BTreeSet<(String, String)>,
 }
 
 /// The value that is checked.
@@ -39,14 +41,30 @@ impl Place<'_> {
         Self { subject: self.subject, path: format!("{}[{index}]", self.path) }
     }
 
+    /// The path without the numbers of items.
+    fn shape(&self) -> String {
+        let parts = self.path.split('[').map(|part| part.split_once(']').map_or(part, |(_, rest)| rest));
+        parts.collect::<Vec<_>>().join("[]")
+    }
+
     fn shown(&self) -> String {
         if self.path.is_empty() { self.subject.to_owned() } else { format!("`{}` of {}", self.path, self.subject) }
     }
 }
 
 impl<'a> Check<'a> {
+    fn new(document: Document<'a>, is_open: bool) -> Self {
+        Self { document, is_open, findings: Vec::new(), found: BTreeSet::new() }
+    }
+
     fn find(&mut self, pointer: impl Into<String>, place: &Place<'_>, problem: &str) {
-        self.findings.push(Finding::new(pointer, format!("{} {problem}", place.shown())));
+        self.find_at(pointer.into(), place.shape(), format!("{} {problem}", place.shown()));
+    }
+
+    fn find_at(&mut self, pointer: String, shape: String, text: String) {
+        if self.found.insert((pointer.clone(), shape)) {
+            self.findings.push(Finding::new(pointer, text));
+        }
     }
 
     fn value(&mut self, schema: &Schema<'a>, value: &Value, place: &Place<'_>) {
@@ -57,7 +75,10 @@ impl<'a> Check<'a> {
             return;
         }
         for part in &schema.parts {
-            if let Some((keyword, problem)) = own_problem(part.value, value) {
+            if let Err(why) = self.document.target(part.value) {
+                self.find_at(part.pointer.clone(), String::new(), why);
+            }
+            for (keyword, problem) in own_problems(part.value, value) {
                 self.find(format!("{}{keyword}", part.pointer), place, &problem);
             }
             self.not(part, value, place);
@@ -79,7 +100,7 @@ impl<'a> Check<'a> {
     }
 
     fn fits(&self, schema: &Schema<'a>, value: &Value, is_open: bool) -> bool {
-        let mut check = Check { document: self.document, is_open, findings: Vec::new() };
+        let mut check = Check::new(self.document, is_open);
         check.value(schema, value, &Place { subject: "", path: String::new() });
         check.findings.is_empty()
     }
@@ -112,11 +133,8 @@ impl<'a> Check<'a> {
             for name in names(&part.value["required"]) {
                 let is_read_only = || schema.property(self.document, name).is_some_and(|p| p.is("readOnly"));
                 if !entries.contains_key(name) && !is_read_only() && missing.insert(name) {
-                    self.find(
-                        format!("{}/required", part.pointer),
-                        place,
-                        &format!("lacks `{name}`, which is required"),
-                    );
+                    let text = format!("{} lacks `{name}`, which is required", place.shown());
+                    self.find_at(format!("{}/required", part.pointer), place.key(name).shape(), text);
                 }
             }
         }
@@ -144,43 +162,41 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// A difference that several items have is reported once.
     fn array(&mut self, schema: &Schema<'a>, items: &[Value], place: &Place<'_>) {
         let Some(item) = schema.nested(self.document, "items") else { return };
         for (i, value) in items.iter().enumerate() {
-            let found = mem::take(&mut self.findings);
             self.value(&item, value, &place.index(i));
-            let new = mem::replace(&mut self.findings, found);
-            let is_known = |finding: &Finding| self.findings.iter().any(|earlier| earlier.pointer == finding.pointer);
-            let new: Vec<_> = new.into_iter().filter(|finding| i == 0 || !is_known(finding)).collect();
-            self.findings.extend(new);
         }
     }
 }
 
-/// The first keyword of a schema that a value breaks, as the end of a JSON pointer, and what the value is.
-fn own_problem(schema: &Value, value: &Value) -> Option<(&'static str, String)> {
+/// A keyword that a value breaks, as the end of a JSON pointer, and what the value is.
+type Problem = (&'static str, String);
+
+/// The keywords of a schema that a value breaks. A value of another type breaks only that.
+fn own_problems(schema: &Value, value: &Value) -> Vec<Problem> {
     if schema == false {
-        return Some(("", "is not allowed".to_owned()));
+        return vec![("", "is not allowed".to_owned())];
     }
     let types = schema.get("type").map(names).unwrap_or_default();
     if !types.is_empty() && !types.iter().any(|name| is_type(name, value)) {
-        return Some(("", format!("is {}, and `{}` in the document", kind(value), types.join("` or `"))));
+        return vec![("", format!("is {}, and `{}` in the document", kind(value), types.join("` or `")))];
     }
     if schema["enum"].as_array().is_some_and(|list| !list.contains(value)) {
-        return Some(("/enum", format!("is {value}, which the document does not list")));
+        return vec![("/enum", format!("is {value}, which the document does not list"))];
     }
     if schema.get("const").is_some_and(|constant| constant != value) {
-        return Some(("/const", format!("is {value}, and {} in the document", schema["const"])));
+        return vec![("/const", format!("is {value}, and {} in the document", schema["const"]))];
     }
     match value {
-        Value::String(text) => text_problem(schema, text),
-        Value::Number(number) => number_problem(schema, number.as_f64()?),
-        Value::Array(items) => array_problem(schema, items),
+        Value::String(text) => text_problems(schema, text),
+        Value::Number(number) => number_problems(schema, number),
+        Value::Array(items) => array_problems(schema, items),
         Value::Object(entries) => {
-            size_problem(schema, ["/minProperties", "/maxProperties"], "properties", entries.len())
+            let problem = size_problem(schema, ["/minProperties", "/maxProperties"], "properties", entries.len());
+            problem.into_iter().collect()
         }
-        _ => None,
+        _ => Vec::new(),
     }
 }
 
@@ -207,20 +223,15 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn text_problem(schema: &Value, text: &str) -> Option<(&'static str, String)> {
+fn text_problems(schema: &Value, text: &str) -> Vec<Problem> {
     let format = schema["format"].as_str().unwrap_or_default();
-    if !format::fits(format, text) {
-        return Some(("/format", format!("is {text:?}, which is not of the format `{format}`")));
-    }
-    size_problem(schema, ["/minLength", "/maxLength"], "characters", text.chars().count())
+    let is_other = !format::fits(format, text);
+    let other = is_other.then(|| ("/format", format!("is {text:?}, which is not of the format `{format}`")));
+    let size = size_problem(schema, ["/minLength", "/maxLength"], "characters", text.chars().count());
+    other.into_iter().chain(size).collect()
 }
 
-fn size_problem(
-    schema: &Value,
-    keywords: [&'static str; 2],
-    noun: &str,
-    size: usize,
-) -> Option<(&'static str, String)> {
+fn size_problem(schema: &Value, keywords: [&'static str; 2], noun: &str, size: usize) -> Option<Problem> {
     let [least, most] = keywords.map(|keyword| schema[&keyword[1..]].as_u64().and_then(|n| usize::try_from(n).ok()));
     match (least, most) {
         (Some(least), _) if size < least => Some((keywords[0], format!("has {size} {noun}, fewer than {least}"))),
@@ -229,19 +240,23 @@ fn size_problem(
     }
 }
 
-fn array_problem(schema: &Value, items: &[Value]) -> Option<(&'static str, String)> {
+fn array_problems(schema: &Value, items: &[Value]) -> Vec<Problem> {
     let is_repeated = |(i, item): (usize, &Value)| items[..i].contains(item);
-    if schema["uniqueItems"] == true && items.iter().enumerate().any(is_repeated) {
-        return Some(("/uniqueItems", "has an item twice".to_owned()));
-    }
-    size_problem(schema, ["/minItems", "/maxItems"], "items", items.len())
+    let has_twice = schema["uniqueItems"] == true && items.iter().enumerate().any(is_repeated);
+    let twice = has_twice.then(|| ("/uniqueItems", "has an item twice".to_owned()));
+    twice.into_iter().chain(size_problem(schema, ["/minItems", "/maxItems"], "items", items.len())).collect()
 }
 
 /// OpenAPI 3.0 has booleans beside `minimum` and `maximum`; 3.1 has numbers.
-fn number_problem(schema: &Value, number: f64) -> Option<(&'static str, String)> {
+fn number_problems(schema: &Value, exact: &Number) -> Vec<Problem> {
+    let Some(number) = exact.as_f64() else { return Vec::new() };
     let bound = |keyword: &str| schema[keyword].as_f64();
     let is_strict = |keyword: &str| schema[keyword] == true;
-    let format = schema["format"].as_str().unwrap_or_default();
+    let is_too_large = match schema["format"].as_str() {
+        Some("int32") => number < f64::from(i32::MIN) || number > f64::from(i32::MAX),
+        Some("int64") => exact.is_u64() && !exact.is_i64(),
+        _ => false,
+    };
     let breaks = [
         ("/minimum", bound("minimum").is_some_and(|least| number < least)),
         ("/maximum", bound("maximum").is_some_and(|most| number > most)),
@@ -249,9 +264,18 @@ fn number_problem(schema: &Value, number: f64) -> Option<(&'static str, String)>
         ("/maximum", is_strict("exclusiveMaximum") && bound("maximum") == Some(number)),
         ("/exclusiveMinimum", bound("exclusiveMinimum").is_some_and(|least| number <= least)),
         ("/exclusiveMaximum", bound("exclusiveMaximum").is_some_and(|most| number >= most)),
-        ("/multipleOf", bound("multipleOf").is_some_and(|step| (number / step).fract().abs() > f64::EPSILON)),
-        ("/format", format == "int32" && (number < f64::from(i32::MIN) || number > f64::from(i32::MAX))),
+        ("/multipleOf", bound("multipleOf").is_some_and(|step| !is_multiple(number, step))),
+        ("/format", is_too_large),
     ];
-    let (keyword, _) = breaks.into_iter().find(|(_, is_broken)| *is_broken)?;
-    Some((keyword, format!("is {number}, and {} is {} in the document", &keyword[1..], schema[&keyword[1..]])))
+    let broken = breaks.into_iter().filter(|(_, is_broken)| *is_broken).map(|(keyword, _)| {
+        let name = &keyword[1..];
+        (keyword, format!("is {exact}, and {name} is {} in the document", schema[name]))
+    });
+    broken.collect()
+}
+
+/// Quotients of decimals are inexact: 19.99 / 0.01 is a little less than 1,999.
+fn is_multiple(number: f64, step: f64) -> bool {
+    let quotient = number / step;
+    (quotient - quotient.round()).abs() <= 4.0 * f64::EPSILON * quotient.abs().max(1.0)
 }

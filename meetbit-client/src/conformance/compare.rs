@@ -4,12 +4,18 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::conformance::body;
 use crate::conformance::document::{Document, Finding, Operation};
 use crate::conformance::parameter::Parameter;
 use crate::{Argument, ArgumentLocation, Endpoint, Permission};
 
 /// Headers that OpenAPI describes elsewhere, or that the client sets itself.
 const OTHER_HEADERS: [&str; 5] = ["accept", "authorization", "content-type", "x-access-key-id", "x-access-key-secret"];
+
+/// Whether a header is one that no argument sets.
+pub(super) fn is_set_by_the_client(header: &Parameter<'_>) -> bool {
+    OTHER_HEADERS.iter().any(|name| header.is_named(name))
+}
 
 /// All differences between an endpoint and its operation.
 pub(super) fn compare(document: Document<'_>, operation: &Operation<'_>, endpoint: &Endpoint) -> Vec<Finding> {
@@ -21,7 +27,7 @@ pub(super) fn compare(document: Document<'_>, operation: &Operation<'_>, endpoin
     findings.extend(
         cookies.map(|p| Finding::new(&p.pointer, format!("the cookie `{}` is required, and none is sent", p.name))),
     );
-    findings.extend(body(document, operation, endpoint));
+    findings.extend(body::declared(document, operation, endpoint));
     findings.extend(permissions(operation, endpoint));
     findings.extend(deprecation(operation, endpoint));
     findings
@@ -72,7 +78,7 @@ fn named(
 ) -> Vec<Finding> {
     let is_header = location == ArgumentLocation::Header;
     let (key, noun) = if is_header { ("header", "header") } else { ("query", "query parameter") };
-    let ignored = |p: &Parameter<'_>| is_header && OTHER_HEADERS.iter().any(|name| p.is_named(name));
+    let ignored = |p: &Parameter<'_>| is_header && is_set_by_the_client(p);
     let documented: Vec<_> = parameters.iter().filter(|p| p.location == key && !ignored(p)).collect();
     let declared: Vec<_> = endpoint.arguments().filter(|argument| argument.location() == location).collect();
     let mut findings = Vec::new();
@@ -101,48 +107,12 @@ fn required(parameter: &Parameter<'_>, argument: Argument, noun: &str) -> Option
     let name = argument.name();
     let text = match (parameter.required, argument.is_optional()) {
         (true, true) => format!("the {noun} `{name}` is required in the document, and optional here"),
-        (false, false) if !parameter.is_list() => {
+        (false, false) if !parameter.is_list => {
             format!("the {noun} `{name}` is optional in the document, and required here")
         }
         _ => return None,
     };
     Some(Finding::new(&parameter.pointer, text))
-}
-
-fn body(document: Document<'_>, operation: &Operation<'_>, endpoint: &Endpoint) -> Option<Finding> {
-    let argument = endpoint.arguments().find(|argument| argument.location() == ArgumentLocation::Body);
-    let pointer = format!("{}/requestBody", operation.pointer);
-    let (value, argument) = match (operation.value.get("requestBody"), argument) {
-        (None, None) => return None,
-        (None, Some(_)) => return Some(Finding::new(&operation.pointer, "the document has no body")),
-        (Some(_), None) => return Some(Finding::new(pointer, "the body is not declared")),
-        (Some(value), Some(argument)) => (value, argument),
-    };
-    let body = match document.resolve(value) {
-        Ok(body) => body,
-        Err(why) => return Some(Finding::new(pointer, why)),
-    };
-    if body["required"] == true && argument.is_optional() {
-        return Some(Finding::new(pointer, "the body is required in the document, and optional here"));
-    }
-    let kinds: Vec<_> = body["content"].as_object().into_iter().flatten().map(|(kind, _)| &**kind).collect();
-    if kinds.iter().any(|kind| is_media_type(kind, argument.name())) {
-        return None;
-    }
-    let text = format!("the body is `{}` in the document, and `{}` here", kinds.join("` or `"), argument.name());
-    Some(Finding::new(format!("{pointer}/content"), text))
-}
-
-/// Whether a media type or range of a document has this one. JSON is also what ends with `+json`.
-fn is_media_type(range: &str, media_type: &str) -> bool {
-    let essence = |text: &str| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let (range, media_type) = (essence(range), essence(media_type));
-    let is_json = |text: &str| text == "application/json" || text.ends_with("+json");
-    match range.strip_suffix('*') {
-        Some("*/") => true,
-        Some(start) => media_type.starts_with(start),
-        None => range == media_type || (is_json(&range) && is_json(&media_type)),
-    }
 }
 
 /// The permissions, if the document states them: in `x-permissions`, or in the description as `resource.verb.*`.

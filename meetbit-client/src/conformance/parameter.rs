@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::conformance::document::{Document, Finding, Operation};
 use crate::conformance::schema::Schema;
+use crate::conformance::text;
 
 /// A parameter of an operation.
 pub(super) struct Parameter<'a> {
@@ -13,6 +14,8 @@ pub(super) struct Parameter<'a> {
     pub(super) required: bool,
     pub(super) pointer: String,
     pub(super) schema: Schema<'a>,
+    /// Whether it has lists and nothing else.
+    pub(super) is_list: bool,
     /// The character that joins the items of a list; `None` if each item has a pair of its own.
     pub(super) separator: Option<char>,
 }
@@ -20,10 +23,6 @@ pub(super) struct Parameter<'a> {
 impl Parameter<'_> {
     fn is_same(&self, other: &Parameter<'_>) -> bool {
         self.location == other.location && self.is_named(&other.name)
-    }
-
-    pub(super) fn is_list(&self) -> bool {
-        self.schema.types() == ["array"]
     }
 
     /// Whether this is its name. Names of headers are the same in any case.
@@ -56,27 +55,17 @@ impl<'a> Document<'a> {
 
     /// The parameter; for an object in the query its properties, each of which is a parameter on the wire.
     fn expanded(self, parameter: &'a Value, pointer: &str, place: &str) -> Vec<Parameter<'a>> {
-        let (name, location) = (text(parameter, "name"), text(parameter, "in"));
-        let (style, explode) = (text(parameter, "style"), parameter["explode"] != false);
+        let [name, location, style] = ["name", "in", "style"].map(|key| parameter[key].as_str().unwrap_or_default());
         let schema = Schema::new(self, &parameter["schema"], &format!("{place}/schema"));
-        let is_form = location == "query" && matches!(style, "" | "form");
-        let separator = match style {
-            "spaceDelimited" => Some(' '),
-            "pipeDelimited" => Some('|'),
-            _ => (!(is_form && explode)).then_some(','),
-        };
-        let new = |name: String, required, schema| Parameter {
-            name,
-            location,
-            required,
-            pointer: pointer.to_owned(),
-            schema,
-            separator,
+        let separator = text::separator(parameter, location == "query");
+        let new = |name: String, required, schema| {
+            let (is_list, pointer) = (text::is_list(self, &schema), pointer.to_owned());
+            Parameter { name, location, required, pointer, schema, is_list, separator }
         };
         let required = parameter["required"] == true;
         let names = schema.property_names();
         let is_deep = location == "query" && style == "deepObject";
-        if names.is_empty() || !(is_deep || (is_form && explode)) {
+        if names.is_empty() || !(is_deep || separator.is_none()) {
             return vec![new(name.to_owned(), required, schema)];
         }
         let properties = names.into_iter().filter_map(|key| Some((key, schema.property(self, key)?)));
@@ -86,8 +75,4 @@ impl<'a> Document<'a> {
         });
         properties.collect()
     }
-}
-
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
 }

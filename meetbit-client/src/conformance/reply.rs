@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::conformance::call::json_schema;
+use crate::conformance::content::Content;
 use crate::conformance::document::{Document, Finding, Operation, escaped};
 use crate::conformance::sample::{Kind, Sample, key, sample};
 use crate::conformance::schema::Schema;
@@ -32,16 +32,18 @@ pub(super) fn compare<T: DeserializeOwned>(
     for (status, response) in successes {
         let pointer = format!("{}/responses/{}", operation.pointer, escaped(status));
         match document.located(response, &pointer) {
-            Ok((response, place)) => match json_schema(response, &place) {
-                Some((schema, place)) => {
-                    findings.extend(Reading::<T>::new(document, is_raw).schema(&Schema::new(document, schema, &place)));
-                }
+            Ok((response, place)) => match json_schema(document, response, &place) {
+                Some(schema) => findings.extend(Reading::<T>::new(document, is_raw).schema(&schema)),
                 None => findings.extend(no_value::<T>(status, is_raw).map(|text| Finding::new(place, text))),
             },
             Err(why) => findings.push(Finding::new(pointer, why)),
         }
     }
     findings
+}
+
+fn json_schema<'a>(document: Document<'a>, response: &'a Value, pointer: &str) -> Option<Schema<'a>> {
+    Content::find(response, pointer, "application/json")?.schema(document)
 }
 
 /// A reply without JSON: `202` and `204` count as `null`.
@@ -81,7 +83,13 @@ impl<'a, T: DeserializeOwned> Reading<'a, T> {
             self.one(schema, Kind::Sparse(number), smallest);
             self.one(schema, Kind::InnerNull(number), most_null);
         }
-        self.found.into_values().collect()
+        let mut found: Vec<Finding> = Vec::new();
+        for finding in self.found.into_values() {
+            if !found.contains(&finding) {
+                found.push(finding);
+            }
+        }
+        found
     }
 
     /// Reads a reply for each alternative, and returns the number of alternatives.
@@ -97,6 +105,8 @@ impl<'a, T: DeserializeOwned> Reading<'a, T> {
     fn one(&mut self, schema: &Schema<'a>, kind: Kind, noun: &str) -> usize {
         let Some(sample) = sample(self.document, schema, kind) else { return 1 };
         let alternatives = sample.alternatives;
+        // They come first, because what a broken reference leaves open cannot be read.
+        self.found.extend(sample.broken.clone());
         if matches!(kind, Kind::Fullest(_)) {
             self.origins.extend(sample.origins.clone());
         }

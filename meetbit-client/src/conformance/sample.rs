@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Number, Value, json};
 
-use crate::conformance::document::Document;
+use crate::conformance::document::{Document, Finding};
 use crate::conformance::format;
 use crate::conformance::schema::Schema;
 
@@ -33,17 +33,19 @@ pub(super) struct Sample {
     pub(super) origins: BTreeMap<String, String>,
     /// The same for objects, with the pointer of the schema that has the properties.
     pub(super) owners: BTreeMap<String, String>,
+    /// The paths of values whose schemas have references that name nothing.
+    pub(super) broken: BTreeMap<String, Finding>,
     /// The greatest number of alternatives that one of its values has.
     pub(super) alternatives: usize,
 }
 
 /// A sample of a schema; `None` if no finite value fits.
 pub(super) fn sample<'a>(document: Document<'a>, schema: &Schema<'a>, kind: Kind) -> Option<Sample> {
-    let (origins, owners, open) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-    let mut sampler = Sampler { document, kind, origins, owners, alternatives: 1, open, values: 0 };
+    let (origins, owners, broken, open) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new(), Vec::new());
+    let mut sampler = Sampler { document, kind, origins, owners, broken, alternatives: 1, open, values: 0 };
     let value = sampler.value(schema, "")?;
-    let Sampler { origins, owners, alternatives, .. } = sampler;
-    Some(Sample { value, origins, owners, alternatives })
+    let Sampler { origins, owners, broken, alternatives, .. } = sampler;
+    Some(Sample { value, origins, owners, broken, alternatives })
 }
 
 struct Sampler<'a> {
@@ -51,6 +53,7 @@ struct Sampler<'a> {
     kind: Kind,
     origins: BTreeMap<String, String>,
     owners: BTreeMap<String, String>,
+    broken: BTreeMap<String, Finding>,
     alternatives: usize,
     /// The pointers of the schemas that enclose the value, because a schema may contain itself.
     open: Vec<String>,
@@ -61,6 +64,9 @@ impl<'a> Sampler<'a> {
     fn value(&mut self, schema: &Schema<'a>, path: &str) -> Option<Value> {
         self.values += 1;
         self.origins.insert(path.to_owned(), schema.pointer().to_owned());
+        let broken = schema.parts.iter().filter_map(|part| Some((part, self.document.target(part.value).err()?)));
+        let broken = broken.map(|(part, why)| (path.to_owned(), Finding::new(&part.pointer, why)));
+        self.broken.extend(broken);
         let is_null = match self.kind {
             Kind::MostNull => !path.is_empty(),
             Kind::InnerNull(_) => !path.is_empty() && !self.is_nested(schema),

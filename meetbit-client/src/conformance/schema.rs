@@ -1,5 +1,7 @@
 //! A schema with all that it consists of.
 
+use std::mem;
+
 use serde_json::Value;
 
 use crate::conformance::document::{Document, escaped};
@@ -72,6 +74,21 @@ impl<'a> Schema<'a> {
         allowed.unwrap_or_default().into_iter().filter(|name| *name != "null").collect()
     }
 
+    /// The same; if it names no type itself, those of the alternatives of its choices.
+    pub(super) fn all_types(&self, document: Document<'a>) -> Vec<&'a str> {
+        let own = self.types();
+        if !own.is_empty() {
+            return own;
+        }
+        self.alternatives(document).iter().flat_map(Self::types).collect()
+    }
+
+    /// Whether its `enum` or `const` has a value of the same type.
+    pub(super) fn lists_alike(&self, value: &Value) -> bool {
+        let listed = self.each("enum").filter_map(Value::as_array).flatten().chain(self.each("const"));
+        listed.map(mem::discriminant).any(|kind| kind == mem::discriminant(value))
+    }
+
     /// The names of its properties, in the order of the parts.
     pub(super) fn property_names(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = Vec::new();
@@ -95,6 +112,21 @@ impl<'a> Schema<'a> {
         })
     }
 
+    /// The same; if no part has it, the schema of additional properties, or that of an alternative.
+    pub(super) fn property_of_any(&self, document: Document<'a>, name: &str) -> Option<Self> {
+        let own = |schema: &Self| {
+            let additional = || schema.nested(document, "additionalProperties");
+            schema.property(document, name).or_else(additional)
+        };
+        own(self).or_else(|| self.alternatives(document).iter().find_map(own))
+    }
+
+    /// The schema of the items, also that of an alternative.
+    pub(super) fn items(&self, document: Document<'a>) -> Option<Self> {
+        let own = |schema: &Self| schema.nested(document, "items");
+        own(self).or_else(|| self.alternatives(document).iter().find_map(own))
+    }
+
     /// The schema of the items, or of the properties without a name of their own.
     pub(super) fn nested(&self, document: Document<'a>, keyword: &str) -> Option<Self> {
         self.joined(document, |part| {
@@ -111,6 +143,21 @@ impl<'a> Schema<'a> {
             joined.parts.extend(other.parts);
             joined
         })
+    }
+
+    /// The alternatives of all choices, and those of theirs.
+    fn alternatives(&self, document: Document<'a>) -> Vec<Self> {
+        let mut found: Vec<Self> = Vec::new();
+        let mut open = self.choices(document);
+        while let Some(choice) = open.pop() {
+            for schema in choice.schemas {
+                if found.iter().all(|earlier| earlier.pointer() != schema.pointer()) {
+                    open.extend(schema.choices(document));
+                    found.push(schema);
+                }
+            }
+        }
+        found
     }
 
     /// The choices that a value has: for each `oneOf` and `anyOf`, its schemas.

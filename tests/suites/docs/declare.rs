@@ -51,7 +51,14 @@ fn a_tag_selects_its_trait_and_models() {
 fn what_cannot_be_declared_is_said() {
     let document = document();
     let document = document.display();
+    let twice = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twice.json");
+    let operation = r#"{"get": {"tags": ["A"], "summary": "List"}}"#;
+    let paths = format!(r#"{{"/a": {operation}, "/b": {operation}}}"#);
+    fs::write(&twice, format!(r#"{{"info": {{"title": "A", "version": "1"}}, "paths": {paths}}}"#)).unwrap();
     let cases = [
+        (twice.display().to_string(), "two operations of the tag `A` are named `list`; give one an `operationId`"),
+        (format!("{document} --rename Customer=Call"), "a model cannot have the name `Call`"),
+        (format!("{document} --rename Customer=Users"), "a model cannot have the name `Users`"),
         (format!("{document} --tag Rooms"), "no operation has the tag `Rooms`"),
         (format!("{document} --rename Guest=User"), "there is no model `Guest` to rename"),
         (format!("{document} --rename Customer=User"), "two models have the name `User`"),

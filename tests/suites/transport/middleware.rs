@@ -1,18 +1,21 @@
 //! Layers and services of the user's own.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
-use std::future::Future;
+use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use meetbit_client::http::{Request, Response};
+use meetbit_client::http::header::HOST;
+use meetbit_client::http::{HeaderValue, Request, Response};
 use meetbit_client::{Bytes, Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RetryPolicy, Transport};
 use meetbit_tests::server::raw_server::RawServer;
 use meetbit_tests::server::replies;
 use meetbit_tests::server::script::{Plan, Script};
+use tokio::sync::{Notify, Semaphore};
 use tower::layer::layer_fn;
-use tower::{BoxError, Service, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
 
 /// Sends a request again after a `503`, as careless middleware does, and after a `429` once its wait is over.
 #[derive(Clone)]
@@ -157,4 +160,168 @@ async fn promise_1_a_future_that_is_polled_after_its_end_sends_nothing_again() {
     call.as_mut().await.unwrap();
     assert_eq!(server.record().requests.len(), 1);
     let _panics = call.as_mut().await;
+}
+
+/// Holds each new connection until it may go on, and says that it is there.
+#[derive(Clone)]
+struct Held {
+    connecting: Arc<Notify>,
+    open: Arc<Semaphore>,
+}
+
+#[derive(Clone)]
+struct HeldConnector<S>(S, Held);
+
+impl<S> Layer<S> for Held {
+    type Service = HeldConnector<S>;
+
+    fn layer(&self, connector: S) -> Self::Service {
+        HeldConnector(connector, self.clone())
+    }
+}
+
+impl<S, R> Service<R> for HeldConnector<S>
+where
+    S: Service<R, Error = BoxError, Future: Send + 'static>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let (connection, held) = (self.0.call(request), self.1.clone());
+        Box::pin(async move {
+            held.connecting.notify_one();
+            held.open.acquire().await?.forget();
+            connection.await
+        })
+    }
+}
+
+/// The second request has its permit and connects when the first one gets a `429`.
+#[tokio::test]
+async fn promise_7_a_request_whose_permit_ends_below_a_layer_is_sent_later_with_the_same_headers() {
+    let (answer, answered) = mpsc::channel();
+    let answered = Mutex::new(answered);
+    let server = RawServer::start(Plan::respond(move |_| match answered.lock().unwrap().recv() {
+        Ok(()) => replies::too_many_requests(Some("1")),
+        Err(_) => replies::customer(),
+    }));
+    let held = Held { connecting: Arc::default(), open: Arc::new(Semaphore::new(1)) };
+    let http = reqwest::Client::builder().no_proxy().connector_layer(held.clone());
+    let notes = layer_fn(|inner: Transport| {
+        inner.map_request(|mut request: Request<Bytes>| {
+            request.headers_mut().append("x-note", HeaderValue::from_static("one"));
+            request.headers_mut().append("x-note", HeaderValue::from_static("two"));
+            request
+        })
+    });
+    let client = builder(&server.url()).http_client(http).layer(notes).build().unwrap();
+    let call = || client.create_customer(&NewCustomer::new()).retry(RetryPolicy::never()).into_future();
+    let first = tokio::spawn(call());
+    held.connecting.notified().await;
+    server.until(|record| record.requests.len() == 1).await;
+    let second = tokio::spawn(call());
+    held.connecting.notified().await;
+    answer.send(()).unwrap();
+    drop(answer);
+    assert_eq!(first.await.unwrap().unwrap_err().kind(), ErrorKind::RateLimited);
+    held.open.add_permits(2);
+    second.await.unwrap().unwrap();
+    let requests = server.finish().requests;
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].head_read >= requests[0].head_read + Duration::from_secs(1), "early");
+    assert_eq!(requests[1].head, requests[0].head);
+    assert_eq!(requests[1].head.matches("x-note: ").count(), 2);
+}
+
+/// A layer that sends requests to this authority, with this `Host` header if it sets one.
+fn moving(
+    authority: String,
+    host: Option<&'static str>,
+) -> impl Layer<Transport, Service: MovedService> + Send + 'static {
+    layer_fn(move |inner: Transport| {
+        let authority = authority.clone();
+        inner.map_request(move |mut request: Request<Bytes>| {
+            let uri = format!("http://{authority}{}", request.uri().path());
+            *request.uri_mut() = uri.parse().unwrap();
+            if let Some(host) = host {
+                request.headers_mut().insert(HOST, HeaderValue::from_static(host));
+            }
+            request
+        })
+    })
+}
+
+trait MovedService:
+    Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S> MovedService for S where
+    S: Service<Request<Bytes>, Response = Response<Bytes>, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+#[tokio::test]
+async fn the_host_header_is_that_of_the_uri_that_a_layer_leaves_unless_the_layer_sets_one() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let (own, other) = (server.address().to_string(), format!("localhost:{}", server.address().port()));
+    let cases = [(&own, None, &*own), (&other, None, &*other), (&other, Some("acme.example.com"), "acme.example.com")];
+    for (authority, host, _) in cases {
+        let client = builder(&server.url()).layer(moving(authority.clone(), host)).build().unwrap();
+        client.create_customer(&NewCustomer::new()).await.unwrap();
+    }
+    let requests = server.finish().requests;
+    let hosts: Vec<_> = requests.iter().map(|request| request.header("host").unwrap()).collect();
+    assert_eq!(hosts, cases.map(|(.., expected)| expected));
+}
+
+/// It drops the request, goes on after the reply, keeps the request without polling it, or sends it in another task.
+#[tokio::test]
+async fn promise_11_a_layer_that_never_ends_ends_at_the_deadline() {
+    type Sent = Pin<Box<dyn Future<Output = Result<Response<Bytes>, BoxError>> + Send>>;
+    let never = |sent: Sent| -> Sent {
+        Box::pin(async move {
+            drop(sent);
+            pending().await
+        })
+    };
+    let after = |sent: Sent| -> Sent {
+        Box::pin(async move {
+            sent.await?;
+            pending().await
+        })
+    };
+    let once = |mut sent: Sent| -> Sent {
+        Box::pin(async move {
+            let _kept = poll_fn(|context| Poll::Ready(sent.as_mut().poll(context).is_pending())).await;
+            pending().await
+        })
+    };
+    let elsewhere = |sent: Sent| -> Sent { Box::pin(async move { tokio::spawn(sent).await? }) };
+    for way in [never, after, once, elsewhere] as [fn(Sent) -> Sent; 4] {
+        let server = RawServer::start(Plan::each(|connection| match connection {
+            0 => Script::new().read_request().wait(Duration::from_millis(50)).write(replies::customer()),
+            _ => Script::new().read_request().silence(),
+        }));
+        let layer = layer_fn(move |inner: Transport| {
+            service_fn(move |request: Request<Bytes>| way(Box::pin(inner.clone().oneshot(request))))
+        });
+        let client = builder(&server.url()).timeout(Duration::from_millis(700)).layer(layer).build().unwrap();
+        let call = client.create_customer(&NewCustomer::new()).into_future();
+        let ended = tokio::time::timeout(Duration::from_secs(10), call).await.expect("the call has no end");
+        if let Err(error) = ended {
+            assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        }
+        drop(server);
+    }
 }

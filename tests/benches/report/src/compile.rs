@@ -1,12 +1,11 @@
 //! What declared endpoints cost to compile, beside the same by hand.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::process::Command;
 
 use crate::leaf::{self, Style};
-use crate::program::{output, target};
+use crate::program::{cpu_seconds, output, target};
 use crate::table::{self, figure, ratio};
 
 const STYLES: [Style; 2] = [Style::Declared, Style::ByHand];
@@ -90,18 +89,8 @@ fn release(place: &Path) -> io::Result<()> {
 
 /// Compiles the crate there anew and gives the user CPU seconds that it took.
 fn cargo(place: &Path, arguments: &[&str]) -> io::Result<f64> {
-    let before = children()?;
     let mut cargo = Command::new(env!("CARGO"));
-    output(cargo.args(arguments).current_dir(place).env("CARGO_TARGET_DIR", target()?))?;
-    Ok(children()? - before)
-}
-
-/// User CPU seconds of all processes that this one has waited for.
-fn children() -> io::Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let behind_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-    let ticks: f64 = behind_name.split(' ').nth(13).and_then(|ticks| ticks.parse().ok()).unwrap_or(f64::NAN);
-    Ok(ticks / 100.0)
+    cpu_seconds(cargo.args(arguments).current_dir(place).env("CARGO_TARGET_DIR", target()?))
 }
 
 /// Of the section `.text`, and of all that `size` calls text.

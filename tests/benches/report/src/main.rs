@@ -1,7 +1,7 @@
 //! Measures and prints the tables of `meetbit-client/BENCHMARKS.md`.
 //!
-//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [shared] [compile]`: all of them
-//! where none is named. It needs valgrind, binutils and, for `shared`, redis-server.
+//! `cargo bench --manifest-path tests/benches/Cargo.toml -- [calls] [threads] [waiters] [pages] [rate] [shared] [compile] [tls]`: all
+//! of them where none is named. It needs valgrind, binutils and, for `shared`, redis-server.
 
 mod calls;
 mod compile;
@@ -12,6 +12,7 @@ mod rate;
 mod shared;
 mod table;
 mod threads;
+mod tls;
 mod valgrind;
 mod waiters;
 
@@ -41,6 +42,9 @@ fn main() -> io::Result<()> {
     }
     if wanted("compile") {
         compile::report()?;
+    }
+    if wanted("tls") {
+        tls::report()?;
     }
     Ok(())
 }

@@ -1,3 +1,6 @@
+//! Programs that are built and run.
+
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +30,21 @@ pub fn output(command: &mut Command) -> io::Result<String> {
     } else {
         Err(io::Error::other(format!("{command:?}: {}", text(&output.stderr))))
     }
+}
+
+/// Runs it and gives the user CPU seconds that it took, with those of the processes that it waited for.
+pub fn cpu_seconds(command: &mut Command) -> io::Result<f64> {
+    let before = of_children()?;
+    output(command)?;
+    Ok(of_children()? - before)
+}
+
+/// User CPU seconds of all processes that this one has waited for.
+fn of_children() -> io::Result<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let behind_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let ticks: f64 = behind_name.split(' ').nth(13).and_then(|ticks| ticks.parse().ok()).unwrap_or(f64::NAN);
+    Ok(ticks / 100.0)
 }
 
 /// The server, in a process of its own, which ends with this value.
