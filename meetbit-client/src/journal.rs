@@ -174,7 +174,7 @@ impl Journal {
     pub async fn forget(&self, key: &str) -> Result<bool, Error> {
         let Some((tag, record)) = self.load(key).await? else { return Ok(false) };
         let is_under_way = matches!(record.state, State::UnderWay { .. }) && record.doubt(Timestamp::now()).is_none();
-        if !is_under_way && self.swap(key, tag, None).await? {
+        if !is_under_way && (self.swap(key, tag, None).await? || self.load(key).await?.is_none()) {
             return Ok(true);
         }
         Err(Error::invalid_request(format!("a call with the key `{key}` is under way, so it cannot be forgotten")))

@@ -41,7 +41,7 @@ struct Done {
 struct Import<'a> {
     place: &'a Place,
     has_key: bool,
-    /// The number of calls at once, if nothing speaks against it.
+    /// The number of calls at once while rows are accepted.
     under_way: usize,
     counts: Counts,
     progress: Progress,
@@ -68,7 +68,14 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     let mut interrupt = pin!(signal::ctrl_c());
     loop {
         while import.stopped.is_none() && calls.len() < import.under_way() {
-            let Some(row) = table.next()? else { break };
+            let row = match table.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(problem) => {
+                    import.stop(problem); // calls that are under way end first
+                    break;
+                }
+            };
             let customer = table.columns.customer(&row.cells);
             let hash = keys::hash(&table.columns, &row.cells, &customer)?;
             let key = keys.next(&table.columns, &row.cells, hash);
@@ -90,7 +97,7 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
         }
     }
     import.progress.end();
-    let rejected = import.rejected.end()?;
+    let rejected = import.rejected.end(import.stopped.is_none())?;
     Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
 }
 
@@ -110,13 +117,13 @@ impl Import<'_> {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, &error).await?,
+            Err(error) => self.failed(&cells, line, &key, &error).await,
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) -> Result<(), String> {
+    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
@@ -124,7 +131,9 @@ impl Import<'_> {
         let repeated = error.kind() != ErrorKind::InDoubt && self.refusals.add(error);
         if is_refused && !stops && error.kind() != ErrorKind::RateLimited {
             self.counts.rejected += 1;
-            self.rejected.add(cells, &error.to_string())?;
+            if let Err(problem) = self.rejected.add(cells, &error.to_string()) {
+                self.stop(problem);
+            }
             if self.has_key && error.outcome() == Outcome::Rejected {
                 // The row may be corrected and keeps its key. Nothing has happened under it.
                 let _is_only_tidier = self.place.journal.forget(key).await;
@@ -143,7 +152,6 @@ impl Import<'_> {
         } else if repeated {
             self.stop(format!("{EQUAL} rows in a row failed in the same way: {}", shown(error)));
         }
-        Ok(())
     }
 
     fn stop(&mut self, why: String) {

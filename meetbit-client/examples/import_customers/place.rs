@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use meetbit_client::journal::{Journal, Resolution};
 use meetbit_client::sandbox::Sandbox;
-use meetbit_client::{Client, ClientBuilder, Customer, Error, FileLimit, RateLimit, RetryPolicy};
+use meetbit_client::{Client, ClientBuilder, Customer, Error, ErrorKind, FileLimit, RateLimit, RetryPolicy};
 
 use crate::arguments::Arguments;
 
@@ -42,13 +42,17 @@ impl Place {
     }
 
     /// Tells the journal what happened to rows that were in doubt.
+    /// A row that is not in doubt stays as it is, so that the same command can resume the import.
     pub(crate) async fn resolve(&self, resolved: &[(String, Option<i64>)]) -> Result<(), Problem> {
         for (key, id) in resolved {
             let resolution = match id {
                 Some(id) => Resolution::done(&Customer::new(*id))?,
                 None => Resolution::NotDone,
             };
-            self.journal.resolve(key, resolution).await?;
+            match self.journal.resolve(key, resolution).await {
+                Err(error) if error.kind() == ErrorKind::InvalidRequest => eprintln!("{}", shown(&error)),
+                resolved => resolved?,
+            }
         }
         Ok(())
     }

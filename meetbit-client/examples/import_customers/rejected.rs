@@ -48,11 +48,17 @@ impl Rejected {
         Ok(writer.flush()?)
     }
 
-    /// Ends the file, and returns its path if there is a rejected row.
-    pub(crate) fn end(self) -> Result<Option<PathBuf>, String> {
+    /// Ends the file, and returns its path if there is a rejected row. The rows of an earlier run are replaced only if this run
+    /// has tried every row.
+    pub(crate) fn end(self, is_whole: bool) -> Result<Option<PathBuf>, String> {
         if self.writer.is_none() {
-            let _may_not_exist = fs::remove_file(&self.path);
+            if is_whole {
+                let _may_not_exist = fs::remove_file(&self.path);
+            }
             return Ok(None);
+        }
+        if !is_whole && self.path.exists() {
+            return Ok(Some(self.partial()));
         }
         let ended = fs::rename(self.partial(), &self.path);
         ended.map_err(|error| format!("`{}` cannot be written: {error}", self.path.display()))?;

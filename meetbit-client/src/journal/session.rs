@@ -172,7 +172,7 @@ impl Session {
         })
     }
 
-    /// Writes the end. If somebody has resolved the record meanwhile, a reply is still better than what they could know.
+    /// Writes the end. If somebody has resolved the record meanwhile, a reply replaces that, because it is the fact.
     async fn write_end(&self, end: State) -> Result<(), StoreFailure> {
         let _one_at_a_time = self.writing.lock().await;
         let is_done = matches!(end, State::Done(_));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, query};
 use tokio::time::{Instant, sleep};
 
@@ -63,7 +63,6 @@ impl SqliteFile {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .busy_timeout(LOCK)
-            .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .pragma("secure_delete", "ON") // what is deleted is personal data
             .disable_statement_logging();
@@ -71,6 +70,9 @@ impl SqliteFile {
         connection.run("BEGIN IMMEDIATE").await?;
         prepare(&mut connection).await?;
         connection.run("COMMIT").await?;
+        // The file is a journal, so it may be changed.
+        hide(path).map_err(sqlx::Error::Io)?;
+        connection.run("PRAGMA journal_mode = WAL").await?;
         Ok(connection)
     }
 }
@@ -110,7 +112,7 @@ async fn number(connection: &mut SqliteConnection, sql: &'static str) -> Result<
     query(sql).fetch_one(connection).await?.try_get(0)
 }
 
-/// Makes the file, or takes it from the eyes of others. SQLite gives its other files the same permissions.
+/// Makes the file, readable by its owner only. SQLite gives its other files the same permissions.
 ///
 /// A file that exists is not opened here: when a process closes any descriptor of a file, POSIX drops all locks that the process
 /// has on the file, SQLite's too. So a new file is closed before another thread of this process can lock it.
@@ -122,12 +124,12 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => hide(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
     }
 }
 
-/// Takes a file from the eyes of others.
+/// Makes a file readable by its owner only.
 #[cfg(unix)]
 fn hide(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

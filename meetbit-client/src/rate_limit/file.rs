@@ -21,13 +21,13 @@ use crate::rate_limit::shared::{Ask, BoxFuture, Report, SharedLimit, Verdict};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The whole of a question to the file, so that a disk that hangs counts as a failure.
+/// A question to the file may take this long. A disk that hangs is a failure.
 const ANSWER: Duration = Duration::from_millis(400);
 
 /// One rate limit for all processes of a machine, in a file: for cron jobs, command-line tools, prefork servers and several
 /// services. A `Retry-After` outlasts the process that received it, and a restart of the machine.
 ///
-/// The file is JSON and contains hashes of access key ids and servers, but no id and no secret. Only the owner can read it, so
+/// The file is text and contains hashes of access key ids and servers, but no id and no secret. Only the owner can read it, so
 /// all processes must run as the same user. A sibling file with the suffix `.lock` serves as the lock. Both stay small:
 /// state that no longer matters is dropped.
 ///
@@ -37,7 +37,7 @@ const ANSWER: Duration = Duration::from_millis(400);
 /// A file that is corrupt, has another version, or cannot be written is a failure of the store, and nothing is sent:
 /// see [`ClientBuilder::shared_limit`](crate::ClientBuilder::shared_limit). To discard a corrupt file, delete it while no
 /// process sends. If the file is deleted while processes use it, nothing is sent until the requests before that no longer
-/// count.
+/// count. A crash of the machine in the middle of several writes can leave a corrupt file.
 ///
 /// The file uses the system clock. If the clock is set back, no wait ends early, and none takes longer. If the clock is set
 /// forward, waits end earlier by as much, because nothing in the file shows that.

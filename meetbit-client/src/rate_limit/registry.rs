@@ -2,7 +2,7 @@
 //!
 //! The state of a tenant outlives its clients while the server may still count its requests, has asked to wait, or has refused
 //! requests in the last hour. A state that no longer matters is dropped by a sweep. A sweep takes place when the number of
-//! entries has doubled since the last one, so its effort is constant for each client that is made.
+//! entries has doubled since the last one, so its effort is constant on average for each client that is made.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

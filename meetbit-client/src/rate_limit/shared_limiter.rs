@@ -10,7 +10,7 @@ use crate::rate_limit::limiter::{AcquireError, Limiter, Turn};
 use crate::rate_limit::permit::Permit;
 use crate::rate_limit::shared::{Ask, Event, Verdict};
 use crate::rate_limit::state::WaitReason;
-use crate::rate_limit::store::{Store, StoreFailure, StorePermit, close};
+use crate::rate_limit::store::{Hold, Store, StoreFailure, StorePermit, close};
 
 /// The permit of this process is renewed this often while the store is asked.
 const RENEWAL: Duration = Duration::from_millis(400);
@@ -50,8 +50,8 @@ impl Limiter {
         place.question.ticket = turn.shared_ticket.get();
         let mut pause = PAUSE;
         loop {
-            let asked_at = Instant::now();
-            let within = turn.deadline.saturating_duration_since(asked_at);
+            let hold = Hold::start();
+            let within = turn.deadline.saturating_duration_since(Instant::now());
             place.question.within = within;
             place.is_held = true; // the store may have granted it although no answer comes
             let answer = renewing(&permit, store.ask(&place.question)).await;
@@ -59,7 +59,7 @@ impl Limiter {
             let wait = match answer {
                 Ok(Verdict::Go { ticket }) => {
                     turn.shared_ticket.set(ticket);
-                    permit.join(StorePermit::new(store.clone(), place.keep(), self.key().clone(), asked_at));
+                    permit.join(StorePermit::new(store.clone(), place.keep(), self.key().clone(), hold));
                     return Ok(Some(permit));
                 }
                 Ok(Verdict::Closed { wait, refusals, ticket }) => {

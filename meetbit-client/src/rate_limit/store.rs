@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -123,6 +123,25 @@ impl Store {
     }
 }
 
+/// The time in which a request may depart, from the question to the store on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hold {
+    until: Instant,
+    /// The wall clock goes on while the machine is suspended, and tokio's does not.
+    asked_at: SystemTime,
+}
+
+impl Hold {
+    pub(crate) fn start() -> Self {
+        Self { until: Instant::now() + HOLD, asked_at: SystemTime::now() }
+    }
+
+    /// False if the time is over, or if the wall clock was set back meanwhile.
+    fn lasts(self) -> bool {
+        Instant::now() < self.until && self.asked_at.elapsed().is_ok_and(|elapsed| elapsed < HOLD)
+    }
+}
+
 /// A request's permit of a store. It ends by itself.
 #[derive(Debug)]
 pub(crate) struct StorePermit {
@@ -130,34 +149,32 @@ pub(crate) struct StorePermit {
     question: Ask,
     /// The handle of the key in this process, whose gate closes with the store's.
     local: KeyHandle,
-    /// The request must not depart after this.
-    end: Arc<Mutex<Instant>>,
+    hold: Arc<Mutex<Hold>>,
     /// The report of a `429` that is under way.
     report: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl StorePermit {
-    /// The permit that the store granted after it was asked at `asked_at`.
-    pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, asked_at: Instant) -> Self {
+    /// The permit that the store granted for this time.
+    pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, hold: Hold) -> Self {
         let question = Ask { again: true, within: ANSWER, ..question };
-        let end = Arc::new(Mutex::new(asked_at + HOLD));
-        Self { store, question, local, end, report: Mutex::default() }
+        Self { store, question, local, hold: Arc::new(Mutex::new(hold)), report: Mutex::default() }
     }
 
     /// True if the request may still depart.
     pub(crate) fn holds(&self) -> bool {
-        Instant::now() < *lock(&self.end)
+        lock(&self.hold).lasts()
     }
 
     /// Extends the hold, without waiting for it.
     pub(crate) fn renew(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
         let (store, question) = (self.store.clone(), self.question.clone());
-        let (local, end) = (self.local.clone(), self.end.clone());
+        let (local, hold) = (self.local.clone(), self.hold.clone());
         runtime.spawn(async move {
-            let asked_at = Instant::now();
+            let asked = Hold::start();
             match store.ask(&question).await {
-                Ok(Verdict::Go { .. }) => *lock(&end) = asked_at + HOLD,
+                Ok(Verdict::Go { .. }) => *lock(&hold) = asked,
                 Ok(Verdict::Closed { wait, refusals, .. }) => close(&local, wait, refusals),
                 Ok(Verdict::Wait { .. } | Verdict::Full) | Err(_) => {}
             }

@@ -51,7 +51,10 @@ async fn a_file_that_is_no_database_is_refused() {
 async fn the_database_of_another_program_is_refused() {
     let directory = Directory::new();
     raw_sql("CREATE TABLE notes (text TEXT)").execute(&mut database(&directory.file()).await).await.unwrap();
+    let before = (fs::read(directory.file()).unwrap(), fs::metadata(directory.file()).unwrap().permissions());
     refused(&directory.file(), &["is the database of another program"]).await;
+    let after = (fs::read(directory.file()).unwrap(), fs::metadata(directory.file()).unwrap().permissions());
+    assert!(before == after, "it is not changed");
 }
 
 #[tokio::test]

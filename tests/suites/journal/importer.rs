@@ -95,6 +95,28 @@ async fn a_second_run_sends_only_what_was_rejected_and_corrected() {
     assert_eq!(sandbox.requests().len(), 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_stops_keeps_the_rejected_rows_of_the_run_before() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &format!("{HEADER}1,Ada,bad-mail\n2,Grace,grace@example.com\n"));
+    assert_eq!(run(Some(&sandbox), &["--key", "crm_id", &path]).await.code, Some(1));
+    let kept = rejected(&directory).unwrap();
+    file(&directory, &format!("{HEADER}3,Mary,mary@example.com\n"));
+    sandbox.fault(Fault::status(401));
+    let stopped = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(stopped.code, Some(1), "{stopped:?}");
+    assert_eq!(rejected(&directory), Some(kept));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_not_in_doubt_any_more_does_not_stop_the_command() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, "first_name\nAda\n");
+    let ended = run(Some(&sandbox), &["--created", "customer:1=7", &path]).await;
+    assert_eq!((ended.code, ended.counts().created), (Some(0), 1), "{ended:?}");
+    assert!(ended.text.contains("`customer:1`"), "{ended:?}");
+}
+
 /// One row is refused by MeetBit and one by the client. The file with both can be corrected and imported as it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_rows_are_kept_with_their_columns_and_the_reason() {

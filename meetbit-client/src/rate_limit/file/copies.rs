@@ -1,8 +1,9 @@
 //! The text of the file: two copies of the contents, each on a line that ends with spaces. A write replaces the older copy in its
-//! place, so the newer one stays whole if the process or the machine ends meanwhile.
+//! place, so the newer one stays whole if the process ends meanwhile.
 //!
-//! A file that is renamed over the old one would be as safe. But ext4 writes it to the disk at once, which takes 2 ms, and 20 ms
-//! while other programs write.
+//! A file that is renamed over the old one would be safe if the machine ends, too. But ext4 writes it to the disk at once, which
+//! takes 2 ms, and 20 ms while other programs write. So only what must outlast the machine is written so, and then into both copies,
+//! because the disk may have either of them if the machine ends after further writes.
 
 use std::cmp::Reverse;
 use std::fmt;
@@ -13,7 +14,7 @@ use crate::rate_limit::shared::hash;
 
 /// The version of the format.
 const VERSION: u32 = 1;
-/// A line is not shorter.
+/// The least length of a line, in bytes.
 const SHORTEST: usize = 4096;
 
 /// What a file contains.
@@ -55,7 +56,7 @@ struct Copy<'a> {
 
 impl Copies {
     pub(super) fn parse(text: &[u8]) -> Result<Self, Problem> {
-        let middle = text.iter().position(|byte| *byte == b'\n').map_or(text.len(), |end| end + 1);
+        let middle = text.len() / 2; // both are as long
         let (first, second) = text.split_at(middle);
         let mut copies = [(Copy::parse(first), middle..text.len()), (Copy::parse(second), 0..middle)];
         copies.sort_by_key(|(copy, _)| Reverse(copy.as_ref().map_or(0, |copy| copy.number)));
@@ -67,12 +68,12 @@ impl Copies {
         read(newer).or_else(|problem| read(older).map_err(|_| problem))
     }
 
-    /// What makes the contents the newer copy in the file.
-    pub(super) fn change(&self) -> serde_json::Result<Change> {
+    /// What makes the contents the newer copy in the file, or both copies if the change must outlast a crash of the machine.
+    pub(super) fn change(&self, durable: bool) -> serde_json::Result<Change> {
         let (number, json) = (self.number + 1, serde_json::to_string(&self.contents)?);
         let line = format!("{VERSION} {number} {} {json}", Copy::hash(number, &json));
         let length = (line.len() + 1).next_power_of_two().max(SHORTEST);
-        Ok(if (length..=4 * length).contains(&self.older.len()) {
+        Ok(if !durable && (length..=4 * length).contains(&self.older.len()) {
             Change::Line(self.older.start, padded(line, self.older.len()))
         } else {
             Change::File(padded(line, length).repeat(2))

@@ -29,8 +29,12 @@ pub(super) struct LimitFile {
 impl LimitFile {
     pub(super) fn open(path: PathBuf, clock: Box<dyn Fn() -> Duration + Send + Sync>) -> Result<Self, FileFailure> {
         let file = Self { path, clock };
-        // A file that did not exist loses nothing, so there is no pause.
-        file.change(Duration::ZERO, false, |_, _| ())?;
+        let was_used = file.sibling(".lock").exists();
+        let is_lost = was_used && file.lock().map(|_lock| !file.path.exists())?;
+        // The first question makes a file that was lost, with a pause. One that did not exist before needs no pause.
+        if !is_lost {
+            file.change(Duration::ZERO, false, |_, _| ())?;
+        }
         Ok(file)
     }
 
@@ -110,18 +114,17 @@ impl LimitFile {
     }
 
     fn write(&self, copies: &Copies, durable: bool) -> io::Result<()> {
-        match copies.change()? {
+        match copies.change(durable)? {
             Change::Line(start, line) => {
                 let mut file = OpenOptions::new().write(true).open(&self.path)?;
                 file.seek(SeekFrom::Start(start as u64))?;
-                file.write_all(line.as_bytes())?;
-                if durable { file.sync_all() } else { Ok(()) }
+                file.write_all(line.as_bytes())
             }
             Change::File(text) => self.replace(&text),
         }
     }
 
-    /// Writes another file and renames it, so that the file is never half written.
+    /// Writes another file and renames it, so that the file is never half written and outlasts a crash of the machine.
     fn replace(&self, text: &str) -> io::Result<()> {
         let new = self.sibling(".new");
         let mut file = owner_only(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;

@@ -284,3 +284,32 @@ fn promise_27_the_file_has_the_size_that_it_needs() {
     let shrunk = length(&clocked.file);
     assert!(new == 8192 && grown > 4 * new && shrunk == new, "{new}, {grown}, {shrunk}");
 }
+
+/// After a crash of the machine, the disk may have lost either copy.
+#[test]
+fn promise_27_a_closed_gate_is_in_both_copies() {
+    let mut clocked = Clocked::new("lost-copy");
+    let id = clocked.go();
+    clocked.answered(id, Feedback { is_429: true, retry_after: Some(60 * SECOND), ..Feedback::default() });
+    let on_disk = fs::read(&clocked.file.path).unwrap();
+    let middle = on_disk.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for lost in [0..middle, middle..on_disk.len()] {
+        let mut text = on_disk.clone();
+        text[lost].fill(0);
+        fs::write(&clocked.file.path, &text).unwrap();
+        assert!(clocked.is_closed());
+    }
+}
+
+#[test]
+fn promise_27_a_process_that_starts_after_the_file_was_deleted_waits() {
+    let mut clocked = Clocked::new("deleted-before");
+    clocked.go();
+    fs::remove_file(&clocked.file.path).unwrap();
+    let clock = clocked.clock.clone();
+    let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
+    let FileLimit { file, .. } = FileLimit::with_clock(&clocked.file.path, now).unwrap();
+    assert!(file.ask(&clocked.question()).is_err());
+    clocked.advance(3 * SECOND);
+    assert!(matches!(file.ask(&clocked.question()).unwrap(), Verdict::Go { .. }));
+}

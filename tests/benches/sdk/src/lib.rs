@@ -20,9 +20,7 @@ impl Api {
     fn new(url: &str, own: fn(ClientBuilder) -> ClientBuilder) -> Self {
         let builder = || -> ClientBuilder {
             let limit = RateLimit::per_second(1_000_000).min_round_trip(Duration::from_secs(1));
-            Client::builder("acme.example.com")
-                .credentials(Credentials::new(KEY_ID, KEY_SECRET))
-                .rate_limit(limit)
+            Client::builder("acme.example.com").credentials(Credentials::new(KEY_ID, KEY_SECRET)).rate_limit(limit)
         };
         let answer = service_fn(async |request: http::Request<Bytes>| {
             assert_eq!(request.body().len(), workload::BODY.len());
