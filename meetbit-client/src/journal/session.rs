@@ -46,7 +46,8 @@ struct Progress {
     tags: Vec<Option<i64>>,
     /// Until when requests may depart, if the journal says that one is under way.
     depart_by: Option<Timestamp>,
-    /// The number of requests that have begun and may have departed. Middleware can send several at once.
+    /// The number of requests that have begun and may have been processed, or may depart. Middleware can send several at once,
+    /// and keep them.
     requests: usize,
     /// True if an earlier attempt of an idempotent call may have been processed.
     may_have_acted: bool,
@@ -129,18 +130,18 @@ impl Session {
 
     /// The state in which the call leaves its record. `None` if it has no record yet, and needs none.
     fn end(&self, result: &Result<Reply, Error>) -> Option<State> {
-        let (is_touched, may_have_acted) = {
+        let (is_touched, is_harmless) = {
             let mut progress = self.progress();
             progress.has_ended = true;
-            (progress.is_touched(), progress.may_have_acted)
+            (progress.is_touched(), progress.is_harmless())
         };
         let in_doubt = |reason: &str, is_done| State::InDoubt { reason: reason.to_owned(), is_done };
         Some(match result {
             Ok(reply) if !is_readable(reply, self.call.is_raw) => in_doubt("the reply was a success but no JSON", true),
             Ok(reply) => self.done(reply),
             Err(error) => match error.outcome() {
-                Outcome::NotSent | Outcome::Rejected if may_have_acted => {
-                    in_doubt("an earlier attempt may have been processed", false)
+                Outcome::NotSent | Outcome::Rejected if !is_harmless => {
+                    in_doubt("another request of the call may have been processed", false)
                 }
                 Outcome::NotSent | Outcome::Rejected if !is_touched => return None,
                 Outcome::NotSent => State::NotSent,
@@ -216,7 +217,7 @@ impl Session {
     /// Writes that a request is under way until its time is over, and returns until when it may depart. Middleware can send
     /// several in one attempt.
     async fn begin_until(&self, limit: Instant) -> Result<Timestamp, TransportError> {
-        self.progress().requests += 1; // `kept_back` takes it back if the request does not depart
+        self.progress().requests += 1; // `settled` takes it back
         let turn = timeout_at(limit, self.writing.lock()).await;
         let _one_at_a_time = turn.map_err(|_| not_written(StoreFailure::timeout()))?;
         let left = limit.saturating_duration_since(Instant::now());
@@ -288,7 +289,7 @@ impl Intent for Session {
         Box::pin(self.begin_until(limit))
     }
 
-    fn kept_back(&self) {
+    fn settled(&self) {
         let mut progress = self.progress();
         progress.requests = progress.requests.saturating_sub(1);
     }
@@ -307,8 +308,7 @@ impl Intent for Session {
                     return;
                 }
             };
-            self.pause(state, usize::MAX).await;
-            self.progress().requests = 0;
+            self.pause(state, 0).await;
         })
     }
 }

@@ -16,8 +16,8 @@ pub(crate) trait Intent: fmt::Debug + Send + Sync {
     /// permit is held. `limit` is the end of the request's time.
     fn begin(&self, limit: Instant) -> Pin<Box<dyn Future<Output = Result<Timestamp, TransportError>> + Send + '_>>;
 
-    /// A request that has begun ends before it has departed, so it never departs.
-    fn kept_back(&self);
+    /// A request that has begun ends without having been processed: it has not departed and never will, or it was rejected.
+    fn settled(&self);
 
     /// A request that has begun waits for another permit. It has not departed.
     fn requeue(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;

@@ -53,13 +53,13 @@ pub(crate) struct Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let is_kept_back = self.permit.cancel();
-        #[cfg(feature = "journal")]
-        if let Some(intent) = self.observer.intent.as_ref().filter(|_| is_kept_back) {
-            intent.kept_back();
-        }
-        if !is_kept_back && !self.permit.is_rejected() {
+        if !self.permit.cancel() && !self.permit.is_rejected() {
             self.observer.observed().may_have_acted = true;
+            return;
+        }
+        #[cfg(feature = "journal")]
+        if let Some(intent) = &self.observer.intent {
+            intent.settled();
         }
     }
 }
