@@ -6,7 +6,7 @@
 //!
 //! In a crate of your own it needs `cargo add axum`.
 //!
-//! It listens on `127.0.0.1:3000` for `POST /webhooks`. With `--once` it sends itself a webhook, a repeat and a forgery, prints
+//! It listens on `127.0.0.1:3000` for `POST /webhooks`, or on the address of `--listen`. With `--once` it sends itself a webhook, a repeat and a forgery, prints
 //! the answers, and ends.
 
 use std::env;
@@ -26,12 +26,13 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 const USAGE: &str = "\
-usage: webhook_axum [--once]
+usage: webhook_axum [--once | --listen ADDRESS]
 
 Receives webhooks at http://127.0.0.1:3000/webhooks until Ctrl-C.
 
-  --once  send a webhook, a repeat and a forgery to itself, and end
-  --help  print this text
+  --listen ADDRESS  listen on this address and port instead
+  --once            send a webhook, a repeat and a forgery to itself, and end
+  --help            print this text
 
 environment:
   MEETBIT_WEBHOOK_SECRET  the secret of the webhook destination; not needed for --once";
@@ -42,7 +43,8 @@ const ADDRESS: &str = "127.0.0.1:3000";
 async fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let result = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => serve().await,
+        [] => serve(ADDRESS).await,
+        ["--listen", address] => serve(address).await,
         ["--once"] => once().await,
         ["--help" | "-h"] => {
             println!("{USAGE}");
@@ -62,15 +64,15 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve() -> Result<(), Box<dyn Error>> {
+async fn serve(address: &str) -> Result<(), Box<dyn Error>> {
     let secret = env::var("MEETBIT_WEBHOOK_SECRET").unwrap_or_default();
     if secret.is_empty() {
         return Err("set MEETBIT_WEBHOOK_SECRET to the secret of the webhook destination".into());
     }
     let (receiver, queue) = Receiver::new(Verifier::new(secret)?);
     tokio::spawn(work(queue));
-    let listener = TcpListener::bind(ADDRESS).await.map_err(|error| format!("{ADDRESS} cannot be used: {error}"))?;
-    println!("listening on http://{ADDRESS}/webhooks");
+    let listener = TcpListener::bind(address).await.map_err(|error| format!("{address} cannot be used: {error}"))?;
+    println!("listening on http://{}/webhooks", listener.local_addr()?);
     axum::serve(listener, receiver.router()).await?;
     Ok(())
 }

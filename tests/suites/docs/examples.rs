@@ -199,9 +199,10 @@ fn webhook_axum_names_the_missing_secret() {
 
 #[test]
 fn webhook_axum_names_the_address_that_is_in_use() {
-    let _taken = TcpListener::bind("127.0.0.1:3000"); // if this fails, another program has it
-    let expected = ["127.0.0.1:3000 cannot be used: "];
-    run_with("webhook_axum", "", &[("MEETBIT_WEBHOOK_SECRET", "s3cr3t")]).ends(1).prints_nothing().tells(&expected);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, secret) = (taken.local_addr().unwrap(), ("MEETBIT_WEBHOOK_SECRET", "s3cr3t"));
+    let run = run_with("webhook_axum", &format!("--listen {address}"), &[secret]);
+    run.ends(1).prints_nothing().tells(&[&format!("{address} cannot be used: ")]);
 }
 
 const VARIABLES: [&str; 4] =
