@@ -15,14 +15,14 @@ use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptio
 
 use crate::{directory::Directory, failing::Failing, postgres::Postgres};
 
-async fn sandbox() -> (Sandbox, Client) {
+pub(crate) async fn sandbox() -> (Sandbox, Client) {
     let sandbox = Sandbox::builder().unlimited().start().await.unwrap();
     let builder = Client::builder("acme.example.com").base_url(sandbox.base_url()).credentials(sandbox.credentials());
     let client = builder.rate_limit(RateLimit::unlimited()).build().unwrap();
     (sandbox, client)
 }
 
-fn ada() -> NewCustomer {
+pub(crate) fn ada() -> NewCustomer {
     NewCustomer::new().first_name("Ada")
 }
 

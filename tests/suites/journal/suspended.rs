@@ -53,7 +53,7 @@ impl Service<Request<Bytes>> for Suspending {
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         if self.asked.fetch_add(1, Ordering::Relaxed) == 1 {
             self.see_tag();
-            thread::sleep(TIME + Duration::from_millis(100));
+            thread::sleep(TIME + Duration::from_millis(100)); // the machine is suspended
             (self.meanwhile)(&*self.store);
         }
         Poll::Ready(Ok(()))

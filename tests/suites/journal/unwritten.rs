@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use meetbit_client::{
-    Client, Customers, ErrorKind, NewCustomer, Outcome, RateLimit,
-    journal::Resolution,
-    sandbox::{Fault, Sandbox},
-};
+use meetbit_client::{Customers, ErrorKind, Outcome, journal::Resolution, sandbox::Fault};
 
 use crate::{
     failing::Failing,
+    failures::{ada, sandbox},
     stores::{Opened, on_each_store},
 };
 
@@ -17,17 +14,6 @@ on_each_store!(
     promise_28_an_end_that_cannot_be_written_is_in_doubt_at_once,
     promise_28_a_dropped_call_whose_end_cannot_be_written_is_in_doubt,
 );
-
-async fn sandbox() -> (Sandbox, Client) {
-    let sandbox = Sandbox::builder().unlimited().start().await.unwrap();
-    let builder = Client::builder("acme.example.com").base_url(sandbox.base_url()).credentials(sandbox.credentials());
-    let client = builder.rate_limit(RateLimit::unlimited()).build().unwrap();
-    (sandbox, client)
-}
-
-fn ada() -> NewCustomer {
-    NewCustomer::new().first_name("Ada")
-}
 
 /// Only the write of the end fails. This process knows at once that the key is in doubt; others wait until its time is over.
 async fn promise_28_an_end_that_cannot_be_written_is_in_doubt_at_once(opened: Opened) {

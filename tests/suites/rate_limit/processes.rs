@@ -274,6 +274,7 @@ fn promise_27_a_process_that_was_stopped_does_not_send_on_its_old_permits() {
         for _ in 0..3 {
             stopped.line();
             stopped.signal("-STOP");
+            // It is stopped for this span.
             thread::sleep(soak().map_or_else(|| Duration::from_millis(fastrand::u64(500..4000)), |_| 30 * SECOND));
             other.line();
             stopped.signal("-CONT");
