@@ -55,11 +55,11 @@ impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if !self.permit.cancel() && !self.permit.is_rejected() {
             self.observer.observed().may_have_acted = true;
-            return;
-        }
-        #[cfg(feature = "journal")]
-        if let Some(intent) = &self.observer.intent {
-            intent.settled();
+        } else {
+            #[cfg(feature = "journal")]
+            if let Some(intent) = &self.observer.intent {
+                intent.settled();
+            }
         }
     }
 }
