@@ -180,6 +180,31 @@ impl Journal {
         Err(Error::invalid_request(format!("a call with the key `{key}` is under way, so it cannot be forgotten")))
     }
 
+    /// Deletes what the journal has under a key, if nothing has come of it: the server rejected the request, or it was not sent.
+    /// Another request, such as a corrected one, can use the key then. False if nothing was deleted.
+    ///
+    /// ```no_run
+    /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
+    /// # let journal = meetbit_client::journal::Journal::in_memory();
+    /// use meetbit_client::{Customers, NewCustomer};
+    ///
+    /// let corrected = NewCustomer::new().first_name("Ada").email("ada@example.com");
+    /// journal.release("crm:42").await?;
+    /// let customer = client.create_customer(&corrected).once(&journal, "crm:42").await?;
+    /// # let _ = customer;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Journal`](crate::ErrorKind::Journal), if the journal cannot be read or written.
+    pub async fn release(&self, key: &str) -> Result<bool, Error> {
+        match self.load(key).await? {
+            Some((tag, Record { state: State::Rejected | State::NotSent, .. })) => self.swap(key, tag, None).await,
+            _ => Ok(false),
+        }
+    }
+
     /// Deletes the replies and refusals that are older than this. What is under way or in doubt stays. Returns the number of keys
     /// that were deleted; the next call under one of them is sent.
     ///

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::pin::pin;
 
-use meetbit_client::{Customers, Error, ErrorKind, Outcome, Response};
+use meetbit_client::journal::Journal;
+use meetbit_client::{Call, Customer, Customers, Error, ErrorKind, Outcome, Response};
 use tokio::signal;
 use tokio::task::{JoinError, JoinSet};
 
@@ -35,12 +36,11 @@ struct Done {
     cells: csv::StringRecord,
     line: u64,
     key: String,
-    result: Result<Response<meetbit_client::Customer>, Error>,
+    result: Result<Response<Customer>, Error>,
 }
 
 struct Import<'a> {
     place: &'a Place,
-    has_key: bool,
     /// The number of calls at once while rows are accepted.
     under_way: usize,
     counts: Counts,
@@ -56,7 +56,6 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     let mut keys = Keys::new(checked.repeated.iter().copied());
     let mut import = Import {
         place,
-        has_key: arguments.key.is_some(),
         under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
         progress: Progress::start(checked.rows),
@@ -80,7 +79,11 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
             let hash = keys::hash(&table.columns, &row.cells, &customer)?;
             let key = keys.next(&table.columns, &row.cells, hash);
             let call = place.client.create_customer(&customer).once(&place.journal, &*key);
-            calls.spawn(async move { Done { cells: row.cells, line: row.line, key, result: call.send().await } });
+            let journal = place.journal.clone();
+            calls.spawn(async move {
+                let result = send(call, &journal, &key).await;
+                Done { cells: row.cells, line: row.line, key, result }
+            });
         }
         tokio::select! {
             done = calls.join_next() => match done {
@@ -101,6 +104,12 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
 }
 
+/// Sends a row. It may have been corrected since it was refused, so what was refused gives its key back first.
+async fn send(call: Call<Customer>, journal: &Journal, key: &str) -> Result<Response<Customer>, Error> {
+    journal.release(key).await?;
+    call.send().await
+}
+
 impl Import<'_> {
     /// The number of calls at once. While rows are refused, or none has been accepted yet, it is one row after the other, because
     /// refusals count against the limit too.
@@ -117,13 +126,13 @@ impl Import<'_> {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, &error).await,
+            Err(error) => self.failed(&cells, line, &key, &error),
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
+    fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
@@ -133,10 +142,6 @@ impl Import<'_> {
             self.counts.rejected += 1;
             if let Err(problem) = self.rejected.add(cells, &error.to_string()) {
                 self.stop(problem);
-            }
-            if self.has_key && error.outcome() == Outcome::Rejected {
-                // The row may be corrected and keeps its key. Nothing has happened under it.
-                let _is_only_tidier = self.place.journal.forget(key).await;
             }
         } else if matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected) {
             self.counts.not_sent += 1;

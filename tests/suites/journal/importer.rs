@@ -95,6 +95,21 @@ async fn a_second_run_sends_only_what_was_rejected_and_corrected() {
     assert_eq!(sandbox.requests().len(), 2);
 }
 
+/// The wrong key stops the first run, and its row is not in `rejected.csv`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_stopped_a_run_can_be_corrected() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    for (status, email) in [(401, "ada@example.com"), (403, "ada@example.org")] {
+        let path = file(&directory, &format!("{HEADER}1,Ada,{email}\n"));
+        sandbox.fault(Fault::status(status));
+        let stopped = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+        assert_eq!((stopped.code, stopped.counts().created), (Some(1), 0), "{status}: {stopped:?}");
+    }
+    let path = file(&directory, &format!("{HEADER}1,Ada,ada@example.net\n"));
+    let second = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!((second.code, second.counts().created), (Some(0), 1), "{second:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_stops_keeps_the_rejected_rows_of_the_run_before() {
     let (sandbox, directory) = (sandbox().await, Directory::new());

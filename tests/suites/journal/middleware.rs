@@ -15,7 +15,7 @@ use meetbit_client::{
     sandbox::Sandbox,
 };
 use meetbit_tests::client::Things;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tower::{BoxError, ServiceExt, layer::layer_fn, service_fn};
 
 fn ada() -> NewCustomer {
@@ -87,6 +87,42 @@ async fn promise_28_a_request_that_a_layer_keeps_is_not_sent_after_the_end_of_it
     assert_eq!(sandbox.requests().len(), 1);
     let again = client.create_customer(&ada()).once(&journal, "crm:42").send().await.unwrap();
     assert_eq!((again.data, again.replayed), (first, true));
+}
+
+/// The layer answers by itself while the request that it keeps is on the wire.
+#[tokio::test]
+async fn promise_28_a_request_that_a_layer_keeps_leaves_its_key_in_doubt() {
+    let (sent, answer) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let count = Arc::new(AtomicUsize::new(0));
+    let (counted, departed, waits) = (count.clone(), sent.clone(), answer.clone());
+    let service = service_fn(move |_: Request<Bytes>| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        departed.notify_one();
+        let waits = waits.clone();
+        async move {
+            waits.notified().await;
+            Ok::<_, Infallible>(Response::new(Bytes::from(r#"{"data":{"id":7}}"#)))
+        }
+    });
+    let layer = layer_fn(move |inner: Transport| {
+        let sent = sent.clone();
+        service_fn(move |request: Request<Bytes>| {
+            let (kept, sent) = (inner.clone().oneshot(request), sent.clone());
+            async move {
+                tokio::spawn(kept);
+                sent.notified().await;
+                Ok::<_, BoxError>(Response::builder().status(404).body(Bytes::new()).unwrap())
+            }
+        })
+    });
+    let builder = Client::builder("acme.example.com").credentials(Credentials::new("id", "hush")).service(service);
+    let client = builder.rate_limit(RateLimit::unlimited()).layer(layer).build().unwrap();
+    let journal = Journal::in_memory();
+    let once = || client.create_customer(&ada()).once(&journal, "crm:42");
+    assert_eq!(once().await.unwrap_err().status().unwrap(), 404);
+    answer.notify_one();
+    assert_eq!(once().await.unwrap_err().kind(), ErrorKind::InDoubt);
+    assert_eq!(count.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

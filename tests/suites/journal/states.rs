@@ -32,6 +32,8 @@ on_each_store!(
     promise_28_a_call_that_is_dropped_in_the_queue_leaves_nothing,
     promise_28_a_retry_uses_the_same_record,
     what_is_forgotten_or_purged_is_sent_again,
+    a_key_of_which_nothing_came_can_be_released_for_another_request,
+    promise_28_a_key_whose_request_may_have_been_processed_is_not_released,
     a_library_authors_endpoint_can_be_sent_once,
     a_replayed_reply_is_the_same_reply,
 );
@@ -266,6 +268,46 @@ async fn what_is_forgotten_or_purged_is_sent_again(opened: Opened) {
     assert_eq!(once("crm:2").await.unwrap_err().kind(), ErrorKind::InDoubt, "what is in doubt stays");
     assert!(opened.journal.forget("crm:2").await.unwrap());
     assert_eq!(sandbox.requests().len(), 4);
+}
+
+async fn a_key_of_which_nothing_came_can_be_released_for_another_request(opened: Opened) {
+    let (sandbox, client) = sandbox().await;
+    let once = |customer: &NewCustomer| client.create_customer(customer).once(&opened.journal, "crm:42");
+    assert!(!opened.journal.release("crm:42").await.unwrap(), "there is nothing");
+    for status in [400, 401, 403, 422] {
+        sandbox.fault(Fault::status(status));
+        let refused = ada().last_name(status.to_string());
+        assert_eq!(once(&refused).await.unwrap_err().outcome(), Outcome::Rejected, "{status}");
+        assert_eq!(once(&ada()).await.unwrap_err().kind(), ErrorKind::InvalidRequest, "{status}");
+        assert!(opened.journal.release("crm:42").await.unwrap(), "{status}");
+    }
+    sandbox.fault(Fault::reset().after_acting());
+    once(&ada()).await.unwrap_err();
+    opened.journal.resolve("crm:42", Resolution::NotDone).await.unwrap();
+    assert!(opened.journal.release("crm:42").await.unwrap(), "somebody says that it was not done");
+    once(&ada().last_name("Lovelace")).await.unwrap();
+}
+
+async fn promise_28_a_key_whose_request_may_have_been_processed_is_not_released(opened: Opened) {
+    let (sandbox, client) = sandbox().await;
+    let once = |key: &'static str| client.create_customer(&ada()).once(&opened.journal, key);
+    once("crm:1").await.unwrap();
+    sandbox.fault(Fault::reset().after_acting());
+    once("crm:2").await.unwrap_err();
+    sandbox.fault(Fault::silence());
+    let under_way = tokio::spawn(once("crm:3").into_future());
+    while sandbox.requests().len() < 3 {
+        tokio::task::yield_now().await;
+    }
+    for key in ["crm:1", "crm:2", "crm:3"] {
+        assert!(!opened.journal.release(key).await.unwrap(), "{key}");
+    }
+    under_way.abort();
+    assert!(once("crm:1").send().await.unwrap().replayed);
+    for key in ["crm:2", "crm:3"] {
+        assert_eq!(once(key).await.unwrap_err().kind(), ErrorKind::InDoubt, "{key}");
+    }
+    assert_eq!(sandbox.requests().len(), 3);
 }
 
 async fn a_library_authors_endpoint_can_be_sent_once(opened: Opened) {
