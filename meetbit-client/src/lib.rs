@@ -304,7 +304,7 @@ pub use meetbit_macros::api_endpoint;
 pub use crate::client::Client;
 pub use crate::client::api::Api;
 pub use crate::client::builder::ClientBuilder;
-pub use crate::client::call::{Call, Receiving, Response, Sending};
+pub use crate::client::call::{Call, Response, Sending};
 pub use crate::client::call_builder::CallBuilder;
 pub use crate::client::credentials::Credentials;
 pub use crate::client::pages::{Items, Pages};

@@ -39,8 +39,7 @@ struct Done {
     result: Result<Response<Customer>, Error>,
 }
 
-struct Import<'a> {
-    place: &'a Place,
+struct Import {
     /// The number of calls at once while rows are accepted.
     under_way: usize,
     counts: Counts,
@@ -55,7 +54,6 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
     let mut table = Table::open(&arguments.file, arguments.key.as_deref())?;
     let mut keys = Keys::new(checked.repeated.iter().copied());
     let mut import = Import {
-        place,
         under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
         progress: Progress::start(checked.rows),
@@ -87,7 +85,7 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
         }
         tokio::select! {
             done = calls.join_next() => match done {
-                Some(done) => import.take(done).await?,
+                Some(done) => import.take(done)?,
                 None => break,
             },
             _ = &mut interrupt => {
@@ -110,7 +108,7 @@ async fn send(call: Call<Customer>, journal: &Journal, key: &str) -> Result<Resp
     call.send().await
 }
 
-impl Import<'_> {
+impl Import {
     /// The number of calls at once. While rows are refused, or none has been accepted yet, it is one row after the other, because
     /// refusals count against the limit too.
     fn under_way(&self) -> usize {
@@ -118,7 +116,7 @@ impl Import<'_> {
         if is_accepted { self.under_way } else { 1 }
     }
 
-    async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
+    fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
         let Done { cells, line, key, result } = done.map_err(|error| error.to_string())?;
         match result {
             Ok(response) => {

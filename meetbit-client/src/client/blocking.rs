@@ -1,6 +1,6 @@
 //! Waits for a call in a program without an async runtime.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
@@ -43,7 +43,7 @@ impl<T> Call<T> {
             ));
         }
         let _context = runtime()?.enter();
-        block_on(self.into_future())
+        block_on(self)
     }
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,19 +33,16 @@ use crate::response::retry_after::RateLimitHeaders;
 /// the task. A create that was under way may still have happened.
 ///
 /// # To run calls at once
-/// A call is not a future itself; [`IntoFuture`] makes it one. So `.await` and `tokio::join!` take a call as it is, while
-/// functions such as `tokio::spawn` and `join_all` need `call.into_future()`:
+/// A call is a future, so `tokio::spawn`, `JoinSet` and `join_all` take it as it is:
 /// ```no_run
 /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
-/// use std::future::IntoFuture;
-///
 /// use meetbit_client::{Customers, NewCustomer};
 /// use tokio::task::JoinSet;
 ///
 /// let mut calls = JoinSet::new();
 /// for name in ["Ada", "Grace", "Mary"] {
 ///     let customer = NewCustomer::new().first_name(name);
-///     calls.spawn(client.create_customer(&customer).into_future());
+///     calls.spawn(client.create_customer(&customer));
 /// }
 /// while let Some(result) = calls.join_next().await {
 ///     let customer = result.expect("no call panics")?;
@@ -54,12 +51,13 @@ use crate::response::retry_after::RateLimitHeaders;
 /// # Ok(())
 /// # }
 /// ```
-/// With the crate `futures`: `join_all(calls.into_iter().map(IntoFuture::into_future))`. The calls share the rate limit, so 20
-/// creates take about 4 seconds with MeetBit's default of 5 requests a second.
+/// The calls share the rate limit, so 20 creates take about 4 seconds with MeetBit's default of 5 requests a second.
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
 ///
-/// The compiler's errors "is not a future", "no field `id` on type `Call<..>`" and "the `?` operator can only be applied .."
-/// mean that a call is not awaited.
+/// A clone is a call of its own that has not been sent. A call that has been polled is under way, so its time limit, headers
+/// and query do not change any more.
+///
+/// The compiler's error "no field `id` on type `Call<..>`" means that a call is not awaited.
 ///
 /// # Examples
 /// ```no_run
@@ -68,8 +66,7 @@ use crate::response::retry_after::RateLimitHeaders;
 ///
 /// let call = client.create_customer(&NewCustomer::new().first_name("Ada"));
 /// println!("{:?}", call.request()?);
-/// let customer = tokio::spawn(call.into_future()).await.unwrap()?;
-/// # use std::future::IntoFuture;
+/// let customer = tokio::spawn(call).await.unwrap()?;
 /// # Ok(())
 /// # }
 /// ```
@@ -77,13 +74,13 @@ use crate::response::retry_after::RateLimitHeaders;
 pub struct Call<T>(State<T>);
 
 enum State<T> {
-    Prepared { call: Arc<Prepared>, decode: Decode<T> },
+    Task(CallTask, Decode<T>),
     Ready(Arc<Mutex<Option<Result<T, Error>>>>),
 }
 
 impl<T> Call<T> {
     pub(crate) fn new(call: Arc<Prepared>, decode: Decode<T>) -> Self {
-        Self(State::Prepared { call, decode })
+        Self(State::Task(CallTask::new(call), decode))
     }
 
     /// A call that sends nothing and returns `result`, for fakes of a trait of endpoints.
@@ -109,7 +106,7 @@ impl<T> Call<T> {
     #[must_use]
     pub fn endpoint(&self) -> Option<&'static Endpoint> {
         match &self.0 {
-            State::Prepared { call, .. } => Some(call.parts.endpoint),
+            State::Task(task, _) => Some(task.call().parts.endpoint),
             State::Ready(_) => None,
         }
     }
@@ -132,7 +129,7 @@ impl<T> Call<T> {
     #[must_use]
     pub fn permissions(&self) -> Vec<Permission> {
         match &self.0 {
-            State::Prepared { call, .. } => call.parts.permissions().collect(),
+            State::Task(task, _) => task.call().parts.permissions().collect(),
             State::Ready(_) => Vec::new(),
         }
     }
@@ -142,9 +139,10 @@ impl<T> Call<T> {
     /// # Errors
     /// The reason why the request cannot be sent. A ready call has no request.
     pub fn request(&self) -> Result<http::Request<Bytes>, Error> {
-        let State::Prepared { call, .. } = &self.0 else {
+        let State::Task(task, _) = &self.0 else {
             return Err(Error::invalid_request("a ready call has no request"));
         };
+        let call = task.call();
         call.parts.check()?;
         let key = call.client.0.keys.current()?;
         let request = call.outgoing(&key).request();
@@ -156,10 +154,7 @@ impl<T> Call<T> {
     /// # Errors
     /// See [`ErrorKind`](crate::ErrorKind). [`Error::outcome`] says whether the server may have acted.
     pub fn send(self) -> Sending<T> {
-        match self.0 {
-            State::Prepared { call, decode } => Sending(Progress::Task(CallTask::new(call), decode)),
-            State::Ready(result) => Sending(Progress::Ready(result)),
-        }
+        Sending(self.0)
     }
 
     /// Sets the time limit of the whole call: waits for the rate limit, attempts and the waits between them.
@@ -194,8 +189,8 @@ impl<T> Call<T> {
     }
 
     pub(crate) fn change(mut self, change: impl FnOnce(&mut Prepared)) -> Self {
-        if let State::Prepared { call, .. } = &mut self.0 {
-            change(Arc::make_mut(call));
+        if let State::Task(task, _) = &mut self.0 {
+            task.change(change);
         }
         self
     }
@@ -205,7 +200,7 @@ impl<T> Call<T> {
 impl<T> Clone for Call<T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            State::Prepared { call, decode } => State::Prepared { call: call.clone(), decode: *decode },
+            State::Task(task, decode) => State::Task(CallTask::new(task.call().clone()), *decode),
             State::Ready(result) => State::Ready(result.clone()),
         })
     }
@@ -214,8 +209,8 @@ impl<T> Clone for Call<T> {
 impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            State::Prepared { call, .. } => {
-                f.debug_tuple("Call").field(&format_args!("{}", call.parts.endpoint)).finish()
+            State::Task(task, _) => {
+                f.debug_tuple("Call").field(&format_args!("{}", task.call().parts.endpoint)).finish()
             }
             State::Ready(_) => f.write_str("Call(ready)"),
         }
@@ -223,12 +218,17 @@ impl<T> fmt::Debug for Call<T> {
 }
 
 /// Sends the call and returns its value.
-impl<T> IntoFuture for Call<T> {
+impl<T> Future for Call<T> {
     type Output = Result<T, Error>;
-    type IntoFuture = Receiving<T>;
 
-    fn into_future(self) -> Receiving<T> {
-        Receiving(self.send())
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            State::Task(task, decode) => {
+                let reply = Pin::new(&mut *task).poll(context);
+                reply.map(|reply| value(&reply?, task.call(), *decode).map(|decoded| decoded.data))
+            }
+            State::Ready(result) => Poll::Ready(taken(result)),
+        }
     }
 }
 
@@ -306,12 +306,7 @@ impl<T: fmt::Debug> fmt::Debug for Response<T> {
 
 /// The future of [`Call::send`].
 #[must_use = "futures do nothing unless polled"]
-pub struct Sending<T>(Progress<T>);
-
-enum Progress<T> {
-    Task(CallTask, Decode<T>),
-    Ready(Arc<Mutex<Option<Result<T, Error>>>>),
-}
+pub struct Sending<T>(State<T>);
 
 impl<T> Future for Sending<T> {
     type Output = Result<Response<T>, Error>;
@@ -328,10 +323,10 @@ impl<T> Sending<T> {
     /// The reply, and the part of its body that has the value.
     pub(crate) fn poll_with_data(&mut self, context: &mut Context<'_>) -> Poll<Result<WithData<T>, Error>> {
         match &mut self.0 {
-            Progress::Task(task, decode) => {
+            State::Task(task, decode) => {
                 Pin::new(&mut *task).poll(context).map(|reply| response(reply?, task.call(), *decode))
             }
-            Progress::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), 0..0))),
+            State::Ready(result) => Poll::Ready(taken(result).map(|data| (Response::ready(data), 0..0))),
         }
     }
 }
@@ -389,37 +384,13 @@ impl<T> Response<T> {
     }
 }
 
-/// The future of a call that is awaited for its value only.
-#[must_use = "futures do nothing unless polled"]
-pub struct Receiving<T>(Sending<T>);
-
-impl<T> Future for Receiving<T> {
-    type Output = Result<T, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0.0 {
-            Progress::Task(task, decode) => {
-                let reply = Pin::new(&mut *task).poll(context);
-                reply.map(|reply| value(&reply?, task.call(), *decode).map(|decoded| decoded.data))
-            }
-            Progress::Ready(result) => Poll::Ready(taken(result)),
-        }
-    }
-}
-
 impl<T> fmt::Debug for Sending<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Progress::Task(task, _) => {
+            State::Task(task, _) => {
                 f.debug_tuple("Sending").field(&format_args!("{}", task.call().parts.endpoint)).finish()
             }
-            Progress::Ready(_) => f.write_str("Sending(ready)"),
+            State::Ready(_) => f.write_str("Sending(ready)"),
         }
-    }
-}
-
-impl<T> fmt::Debug for Receiving<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Receiving").field(&self.0).finish()
     }
 }

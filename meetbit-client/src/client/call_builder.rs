@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::client::Client;
-use crate::client::call::{Call, Receiving, Sending};
+use crate::client::call::{Call, Sending};
 use crate::client::prepared::Prepared;
 use crate::endpoint::Endpoint;
 use crate::error::Error;
@@ -279,10 +279,10 @@ fn if_unit<T: 'static>(decode: Decode<()>) -> Option<Decode<T>> {
 /// Sends the call and returns its value.
 impl<T> IntoFuture for CallBuilder<T> {
     type Output = Result<T, Error>;
-    type IntoFuture = Receiving<T>;
+    type IntoFuture = Call<T>;
 
-    fn into_future(self) -> Receiving<T> {
-        self.into_call().into_future()
+    fn into_future(self) -> Call<T> {
+        self.into_call()
     }
 }
 

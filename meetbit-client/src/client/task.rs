@@ -35,6 +35,13 @@ impl CallTask {
         &self.call
     }
 
+    /// Changes a call that has not been started.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Prepared)) {
+        if self.task.is_none() {
+            change(Arc::make_mut(&mut self.call));
+        }
+    }
+
     fn start(&self) -> Result<JoinHandle<Result<Reply, Error>>, Error> {
         self.call.parts.check()?;
         let runtime = Handle::try_current().map_err(|_| {
