@@ -1,7 +1,7 @@
 //! Every operation of the SDK, called once with all that it can be told.
 
 use std::fmt;
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::pin::Pin;
 
 use bytes::Bytes;
@@ -72,7 +72,7 @@ impl Operations<'_> {
             permissions: call.permissions(),
             request: call.request(),
             reply: Box::pin(async move {
-                let value = call.into_future().await?;
+                let value = call.await?;
                 Ok(serde_json::to_value(value).expect("what was read can be written"))
             }),
         }

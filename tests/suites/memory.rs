@@ -42,8 +42,7 @@ fn too_large(script: Script, max: usize, status: u16) -> usize {
     let client = builder(&server.url()).max_response_size(max).build().unwrap();
     let control = Lateness::watch();
     let started = Instant::now();
-    let (error, used) =
-        allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+    let (error, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1))).unwrap_err());
     control.assert_within(started.elapsed(), Duration::from_secs(5));
     if status == 200 {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::Done));
@@ -105,8 +104,7 @@ fn promise_13_an_endless_head_ends() {
     let server = RawServer::start(Plan::each(move |_| flood.clone()));
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = builder(&server.url()).timeout(Duration::from_secs(5)).build().unwrap();
-    let (error, used) =
-        allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+    let (error, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1))).unwrap_err());
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Network, Outcome::Unknown));
     assert!(used.peak_bytes < 2 * MIB, "{}", used.peak_bytes);
 }
@@ -118,9 +116,9 @@ fn promise_13_a_reply_of_exactly_the_limit_is_read() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let size = replies::CUSTOMER.len();
     let exact = builder(&server.url()).max_response_size(size).build().unwrap();
-    runtime.block_on(create(&exact, &marker(1)).into_future()).unwrap();
+    runtime.block_on(create(&exact, &marker(1))).unwrap();
     let less = builder(&server.url()).max_response_size(size - 1).build().unwrap();
-    let error = runtime.block_on(create(&less, &marker(1)).into_future()).unwrap_err();
+    let error = runtime.block_on(create(&less, &marker(1))).unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::TooLarge, Outcome::Done));
 }
 
@@ -132,7 +130,7 @@ fn promise_13_a_limit_without_end_is_no_panic() {
     let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for max in [usize::MAX, usize::MAX / 2, 100 * MIB] {
         let client = builder(&server.url()).max_response_size(max).build().unwrap();
-        let (_, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap());
+        let (_, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1))).unwrap());
         assert!(used.peak_bytes < 100 * MIB, "{}", used.peak_bytes);
     }
 }
@@ -146,8 +144,7 @@ fn promise_13_an_error_of_many_values_takes_no_more_than_its_text() {
         let server = RawServer::start(Plan::respond(move |_| reply.clone()));
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = builder(&server.url()).build().unwrap();
-        let (_, used) =
-            allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+        let (_, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1))).unwrap_err());
         assert!(used.peak_bytes < 10 * MIB, "{} with {status}", used.peak_bytes);
     }
 }
@@ -216,8 +213,7 @@ fn promise_13_a_long_text_of_the_wrong_type_takes_no_more_than_the_reply() {
         });
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = builder("http://127.0.0.1:9").service(answer).build().unwrap();
-        let (error, used) =
-            allocations::measure(|| runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err());
+        let (error, used) = allocations::measure(|| runtime.block_on(create(&client, &marker(1))).unwrap_err());
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Decode, Outcome::Done), "{start}");
         assert!(error.to_string().len() < 1000, "{start}");
         assert!(used.peak_bytes < MIB, "{} besides the reply, with {start}", used.peak_bytes);

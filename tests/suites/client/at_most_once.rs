@@ -6,6 +6,7 @@ use std::{
     env,
     future::Future,
     ops::Range,
+    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
     thread,
@@ -383,7 +384,7 @@ fn promise_5_a_connection_that_was_closed_while_nothing_ran_is_not_used() {
     let client = client(&server);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     for n in 0..20 {
-        runtime.block_on(create(&client, &marker(n)).into_future()).unwrap();
+        runtime.block_on(create(&client, &marker(n))).unwrap();
         thread::sleep(Duration::from_millis(20)); // the runtime sees nothing meanwhile
     }
 }
@@ -396,17 +397,43 @@ fn promise_14_a_reply_that_nobody_asked_for_is_not_the_next_ones() {
     let server = RawServer::start(Plan::scripts([unasked, refused]));
     let client = client(&server);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(create(&client, &marker(0)).into_future()).unwrap();
+    runtime.block_on(create(&client, &marker(0))).unwrap();
     thread::sleep(Duration::from_millis(50)); // the runtime sees nothing meanwhile
-    let error = runtime.block_on(create(&client, &marker(1)).into_future()).unwrap_err();
+    let error = runtime.block_on(create(&client, &marker(1))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+}
+
+/// A call that has been polled is under way: whatever is done with it then, its request is not sent again.
+#[tokio::test]
+async fn promise_1_a_call_that_was_polled_sends_one_request() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let client = client(&server);
+    let polled = |n| {
+        let mut call = create(&client, &marker(n));
+        assert!(Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        call
+    };
+    polled(0).await.unwrap();
+    polled(1).send().await.unwrap();
+    polled(2).timeout(Duration::ZERO).header("x-late", "1").await.unwrap();
+    (&mut polled(3)).await.unwrap();
+    let call = polled(4);
+    let clone = call.clone();
+    call.await.unwrap();
+    assert_eq!(server.record().requests.len(), 5);
+    clone.await.unwrap();
+    let seen = server.finish().requests;
+    let bodies: Vec<_> = seen.iter().map(|request| request.body.clone()).collect();
+    let expected = [0, 1, 2, 3, 4, 4].map(|n| bodies[n].clone());
+    assert_eq!(bodies, expected, "a clone is a call of its own");
+    assert_eq!(seen.iter().find_map(|request| request.header("x-late")), None, "it had been sent without");
 }
 
 #[test]
 fn a_call_outside_a_runtime_says_so() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let client = client(&server);
-    let mut call = Box::pin(create(&client, &marker(0)).into_future());
+    let mut call = Box::pin(create(&client, &marker(0)));
     let context = &mut Context::from_waker(Waker::noop());
     let Poll::Ready(Err(error)) = call.as_mut().poll(context) else { panic!("it waits") };
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::InvalidRequest, Outcome::NotSent));

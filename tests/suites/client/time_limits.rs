@@ -44,7 +44,7 @@ fn ends_in_time_with(script: &Script, bytes: usize) {
         async move {
             let thing = Thing { id: 1, text: "x".repeat(bytes) };
             let call = client(&server).create_thing(&thing).timeout(LIMIT);
-            let error = timed(call.into_future()).await;
+            let error = timed(call).await;
             assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Timeout, Outcome::Unknown, 1));
         }
     });
@@ -96,7 +96,7 @@ fn promise_11_a_refusal_whose_text_never_ends_stands() {
     on_both_runtimes(|| async {
         let head = replies::head(409, &[("content-length", "99999")]);
         let server = RawServer::start(Plan::scripts([Script::new().read_request().write(head).silence()]));
-        let error = timed(create(&client(&server), &marker(1)).timeout(LIMIT).into_future()).await;
+        let error = timed(create(&client(&server), &marker(1)).timeout(LIMIT)).await;
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Conflict, Outcome::Rejected));
     });
 }
@@ -107,11 +107,11 @@ fn promise_11_connecting_ends_in_time() {
         let busy = Unanswering::new().await;
         let url = format!("http://{}", busy.address());
         let by_call = builder(&url).timeout(LIMIT).build().unwrap();
-        assert_eq!(timed(create(&by_call, &marker(1)).into_future()).await.outcome(), Outcome::NotSent);
+        assert_eq!(timed(create(&by_call, &marker(1))).await.outcome(), Outcome::NotSent);
         let by_attempt = builder(&url).attempt_timeout(LIMIT).retry(RetryPolicy::never()).build().unwrap();
-        assert_eq!(timed(create(&by_attempt, &marker(1)).into_future()).await.outcome(), Outcome::NotSent);
+        assert_eq!(timed(create(&by_attempt, &marker(1))).await.outcome(), Outcome::NotSent);
         let by_connect = builder(&url).connect_timeout(LIMIT).retry(RetryPolicy::never()).build().unwrap();
-        let error = timed(create(&by_connect, &marker(1)).into_future()).await;
+        let error = timed(create(&by_connect, &marker(1))).await;
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Outcome::NotSent));
     });
 }
@@ -122,9 +122,9 @@ fn promise_11_an_attempt_has_a_limit_of_its_own_and_never_outlives_the_call() {
         let server = RawServer::start(Plan::each(|_| Script::new().read_request().silence()));
         let retry = RetryPolicy::default().backoff(Duration::ZERO, Duration::ZERO);
         let client = builder(&server.url()).attempt_timeout(LIMIT / 2).retry(retry).build().unwrap();
-        let error = timed(client.get_thing("1").retry(retry.max_attempts(2)).into_future()).await;
+        let error = timed(client.get_thing("1").retry(retry.max_attempts(2))).await;
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 2));
-        let error = timed(client.get_thing("1").timeout(LIMIT).retry(retry.max_attempts(9)).into_future()).await;
+        let error = timed(client.get_thing("1").timeout(LIMIT).retry(retry.max_attempts(9))).await;
         assert_eq!(error.kind(), ErrorKind::Timeout);
         assert!((2..=3).contains(&error.attempts()));
     });
@@ -149,7 +149,7 @@ async fn promise_12_dropping_the_future_closes_the_connection_and_sends_no_more(
             _ => Script::new().respond(|_| replies::customer()),
         }));
         let client = client(&server);
-        let call = tokio::spawn(create(&client, &marker(1)).retry(RetryPolicy::default()).into_future());
+        let call = tokio::spawn(create(&client, &marker(1)).retry(RetryPolicy::default()));
         server.until(|record| record.read_in_full() == 1).await;
         call.abort();
         let closed = server.until(|record| record.connections[0].closed_by_client.is_some());
@@ -169,7 +169,7 @@ async fn promise_12_a_dropped_call_does_not_go_on_between_its_attempts() {
         Script::new().read_request().write(replies::too_many_requests(Some("1"))).respond(|_| replies::customer())
     }));
     let client = builder(&server.url()).rate_limit(RateLimit::default()).build().unwrap();
-    let call = tokio::spawn(create(&client, &marker(1)).into_future());
+    let call = tokio::spawn(create(&client, &marker(1)));
     refused.await.unwrap();
     while client.rate_limit_status().closed_for.is_none() {
         tokio::task::yield_now().await;

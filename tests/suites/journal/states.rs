@@ -1,9 +1,6 @@
 //! What a call does in each state of its key.
 
-use std::{
-    future::IntoFuture,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use meetbit_client::{
     Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, RetryPolicy,
@@ -195,7 +192,7 @@ async fn promise_28_a_call_waits_no_longer_than_its_own_time(opened: Opened) {
     let (sandbox, client) = sandbox().await;
     sandbox.fault(Fault::silence());
     let once = |time| client.create_customer(&ada()).once(&opened.journal, "crm:42").timeout(time);
-    let first = tokio::spawn(once(Duration::from_secs(2)).into_future());
+    let first = tokio::spawn(once(Duration::from_secs(2)));
     while sandbox.requests().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -214,7 +211,7 @@ async fn promise_28_a_call_that_is_dropped_is_in_doubt_at_once(opened: Opened) {
     let (sandbox, client) = sandbox().await;
     sandbox.fault(Fault::silence());
     let once = || client.create_customer(&ada()).once(&opened.journal, "crm:42");
-    let first = tokio::spawn(once().into_future());
+    let first = tokio::spawn(once());
     while sandbox.requests().is_empty() {
         tokio::task::yield_now().await;
     }
@@ -230,7 +227,7 @@ async fn promise_28_a_call_that_is_dropped_in_the_queue_leaves_nothing(opened: O
     let builder = Client::builder("acme.example.com").base_url(sandbox.base_url()).credentials(sandbox.credentials());
     let slow = builder.rate_limit(limit).build().unwrap();
     slow.create_customer(&ada()).await.unwrap();
-    let waiting = tokio::spawn(slow.create_customer(&ada()).once(&opened.journal, "crm:42").into_future());
+    let waiting = tokio::spawn(slow.create_customer(&ada()).once(&opened.journal, "crm:42"));
     while slow.rate_limit_status().waiting == 0 {
         tokio::task::yield_now().await;
     }
@@ -295,7 +292,7 @@ async fn promise_28_a_key_whose_request_may_have_been_processed_is_not_released(
     sandbox.fault(Fault::reset().after_acting());
     once("crm:2").await.unwrap_err();
     sandbox.fault(Fault::silence());
-    let under_way = tokio::spawn(once("crm:3").into_future());
+    let under_way = tokio::spawn(once("crm:3"));
     while sandbox.requests().len() < 3 {
         tokio::task::yield_now().await;
     }

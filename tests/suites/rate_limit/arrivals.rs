@@ -102,7 +102,7 @@ fn repeating() -> impl Layer<Transport, Service = Boxed> + Clone + Send + 'stati
 
 /// So many creates at once, all of which succeed.
 async fn creates(client: &Client, count: u64) {
-    let calls: JoinSet<_> = (0..count).map(|n| create(client, &marker(n)).into_future()).collect();
+    let calls: JoinSet<_> = (0..count).map(|n| create(client, &marker(n))).collect();
     for result in calls.join_all().await {
         result.unwrap();
     }

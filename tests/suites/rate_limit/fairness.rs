@@ -39,7 +39,7 @@ async fn poll_once<F: Future>(future: &mut std::pin::Pin<Box<F>>) {
 
 /// Five calls that were begun and are not polled any more.
 async fn set_aside(client: &Client) -> Vec<std::pin::Pin<Box<impl Future + use<>>>> {
-    let mut calls: Vec<_> = (0..5).map(|n| Box::pin(create(client, &marker(n)).into_future())).collect();
+    let mut calls: Vec<_> = (0..5).map(|n| Box::pin(create(client, &marker(n)))).collect();
     for call in &mut calls {
         poll_once(call).await;
     }
@@ -130,7 +130,7 @@ async fn promise_9_one_call_of_a_third_key_does_not_wait_behind_two_busy_ones() 
     let mut callers = JoinSet::new();
     for id in ["one", "two"] {
         let client = keyed(&server.url(), id, RateLimit::default());
-        (0..100).for_each(|n| drop(callers.spawn(create(&client, &marker(n)).into_future())));
+        (0..100).for_each(|n| drop(callers.spawn(create(&client, &marker(n)))));
     }
     server.until(|record| record.requests.len() >= 10).await;
     for _ in 0..3 {
@@ -145,7 +145,7 @@ async fn promise_9_a_lower_limit_does_not_refuse_what_goes_in_time_behind_a_high
     let server = server();
     let [fast, slow] = [5, 1].map(|limit| keyed(&server.url(), "shared", RateLimit::per_second(limit).tenant(10)));
     let mut callers = JoinSet::new();
-    (0..10).for_each(|n| drop(callers.spawn(create(&fast, &marker(n)).into_future())));
+    (0..10).for_each(|n| drop(callers.spawn(create(&fast, &marker(n)))));
     server.until(|record| record.requests.len() == 5).await;
     // Five go with it at once and five after a second; one second later nothing counts any more.
     create(&slow, &marker(99)).timeout(Duration::from_secs(5)).await.unwrap();

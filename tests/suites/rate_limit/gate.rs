@@ -34,7 +34,7 @@ async fn a_429_of_a_call_that_is_not_polled() {
         Script::new().read_request().wait(work).write(first).respond(|_| replies::customer())
     }));
     let client = limited(&server, RateLimit::default());
-    let mut call = Box::pin(create(&client, &marker(0)).into_future());
+    let mut call = Box::pin(create(&client, &marker(0)));
     while server.record().requests.is_empty() {
         poll_fn(|context| {
             assert!(call.as_mut().poll(context).is_pending());
@@ -54,7 +54,7 @@ async fn a_429_of_a_call_that_is_not_polled() {
         let error = create(&client, &marker(n)).timeout(SECOND / 2).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::NotSent));
     }
-    let (first, later) = tokio::join!(call, create(&client, &marker(7)).into_future());
+    let (first, later) = tokio::join!(call, create(&client, &marker(7)));
     first.unwrap();
     later.unwrap();
     let requests = server.finish().requests;
@@ -144,7 +144,7 @@ async fn promise_9_a_limit_that_a_proxy_says_slows_nothing() {
     assert_eq!(client.rate_limit_status().limit, 5);
     let control = Lateness::watch();
     let started = Instant::now();
-    let calls: JoinSet<_> = (0..4).map(|n| create(&client, &marker(n)).into_future()).collect();
+    let calls: JoinSet<_> = (0..4).map(|n| create(&client, &marker(n))).collect();
     assert!(calls.join_all().await.iter().all(Result::is_ok));
     control.assert_within(started.elapsed(), SECOND / 2); // with a limit of one it would take four seconds
 }

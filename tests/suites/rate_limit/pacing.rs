@@ -213,7 +213,7 @@ async fn promise_9_a_lower_limit_of_the_server_is_kept() {
     create(&client, &marker(0)).await.unwrap();
     assert_eq!(client.rate_limit_status().limit, 2);
     let mut calls = JoinSet::new();
-    (1..5).for_each(|n| drop(calls.spawn(create(&client, &marker(n)).into_future())));
+    (1..5).for_each(|n| drop(calls.spawn(create(&client, &marker(n)))));
     calls.join_all().await;
     assert_eq!(server.finish().busiest(SECOND), 2);
 }
@@ -234,7 +234,7 @@ async fn promise_9_callers_are_served_in_order_of_arrival_and_one_that_leaves_gi
     let control = Lateness::watch();
     let mut calls = Vec::new();
     for n in 0..8 {
-        calls.push(tokio::spawn(create(&client, &marker(n)).into_future()));
+        calls.push(tokio::spawn(create(&client, &marker(n))));
         while client.rate_limit_status().waiting + client.rate_limit_status().in_use < calls.len() {
             yield_now().await; // until it stands in the queue
         }
@@ -264,7 +264,7 @@ async fn promise_9_the_queue_is_bounded_and_what_comes_too_late_is_refused_at_on
     let client = limited(&server, RateLimit::per_second(1).queue(3));
     let mut calls = JoinSet::new();
     for n in 0..4 {
-        calls.spawn(create(&client, &marker(n)).into_future());
+        calls.spawn(create(&client, &marker(n)));
     }
     while client.rate_limit_status().waiting < 3 {
         yield_now().await;
@@ -401,11 +401,11 @@ async fn promise_7_the_sandbox_punishes_nobody_who_waits() {
     let asked = http::Response::builder().status(429).header("retry-after", "1").body("Too many requests.");
     sandbox.reply(asked.unwrap());
     let mut calls = JoinSet::new();
-    calls.spawn(create(&clients[0], &marker(0)).into_future());
+    calls.spawn(create(&clients[0], &marker(0)));
     while clients[0].rate_limit_status().closed_for.is_none() {
         yield_now().await;
     }
-    (1..12).for_each(|n| drop(calls.spawn(create(&clients[n % 2], &marker(n as u64)).into_future())));
+    (1..12).for_each(|n| drop(calls.spawn(create(&clients[n % 2], &marker(n as u64)))));
     assert!(calls.join_all().await.iter().all(Result::is_ok));
     assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
     assert_eq!(sandbox.requests().iter().filter(|request| request.status != Some(http::StatusCode::OK)).count(), 1);
@@ -429,7 +429,7 @@ async fn promise_9_the_tenants_limit_alone_is_kept_too() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let limit = RateLimit::unlimited().tenant(2);
     let clients = ["one", "two"].map(|id| keyed(&server.url(), id, limit));
-    let calls: JoinSet<_> = (0..7).map(|n| create(&clients[n % 2], &marker(n as u64)).into_future()).collect();
+    let calls: JoinSet<_> = (0..7).map(|n| create(&clients[n % 2], &marker(n as u64))).collect();
     assert!(calls.join_all().await.iter().all(Result::is_ok));
     let record = server.finish();
     assert_eq!((record.requests.len(), record.busiest(SECOND)), (7, 2));

@@ -205,7 +205,7 @@ async fn promise_27_a_call_that_is_dropped_gives_its_place_back() {
     let service = SlowToConnect::new(Duration::ZERO, 201);
     let wait = Verdict::Wait { wait: SECOND, reason: meetbit_client::rate_limit::WaitReason::Key, ticket: 3 };
     let store = Scripted::new(move |_, _| Some(Ok(wait)));
-    let call = create(&client(&store, &service), &marker(0)).into_future();
+    let call = create(&client(&store, &service), &marker(0));
     assert!(tokio::time::timeout(SECOND / 2, call).await.is_err());
     sleep(SECOND / 10).await;
     assert!(store.events().contains(&Event::Withdrawn { ticket: 3 }), "{:?}", store.events());

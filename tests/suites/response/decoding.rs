@@ -401,7 +401,7 @@ proptest! {
         let wrong = if key { format!("{{{text}:{text}}}") } else { text.to_string() };
         let body = format!(r#"{{"message":"x","data":{{"id":7,"{}":{wrong},"name":{text}}}}}"#, FIELDS[field]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        if let Err(error) = runtime.block_on(answering(200, body).shape().into_future()) {
+        if let Err(error) = runtime.block_on(answering(200, body).shape()) {
             let mut shown = format!("{error} {error:?} {error:#?}");
             let mut source = std::error::Error::source(&error);
             while let Some(cause) = source {
@@ -425,7 +425,7 @@ proptest! {
         };
         let body = format!(r#"{{"data":{{"id":7,"{field}":{point}}}}}"#);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let error = runtime.block_on(answering(200, body).shape().into_future()).unwrap_err();
+        let error = runtime.block_on(answering(200, body).shape()).unwrap_err();
         prop_assert!(error.to_string().contains("expected struct Point"), "{}", error);
     }
 }

@@ -1,7 +1,5 @@
 //! What an error says when no connection could be made.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
-
-use std::future::IntoFuture;
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -18,7 +16,7 @@ fn brisk() -> RetryPolicy {
 }
 
 async fn failed(client: &Client) -> Error {
-    let error = create(client, "a").into_future().await.unwrap_err();
+    let error = create(client, "a").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Outcome::NotSent), "{error:?}");
     error
 }

@@ -1,7 +1,5 @@
 //! Gzip that is odd, or made to keep a client busy.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
-
-use std::future::IntoFuture;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -105,7 +103,7 @@ fn six_calls_end_in_time(status: u16, bytes: &[u8]) {
         let started = Instant::now();
         runtime.block_on(async {
             let mut calls = JoinSet::new();
-            (0..6).for_each(|n| drop(calls.spawn(create(&client, &n.to_string()).timeout(LIMIT).into_future())));
+            (0..6).for_each(|n| drop(calls.spawn(create(&client, &n.to_string()).timeout(LIMIT))));
             while let Some(result) = calls.join_next().await {
                 let error = result.unwrap().unwrap_err();
                 let expected = if status == 200 { ErrorKind::Timeout } else { ErrorKind::Conflict };
@@ -140,7 +138,7 @@ fn promise_11_gzip_that_grows_ends_in_time() {
         let client = builder(&server.url()).max_response_size(1 << 30).build().unwrap();
         let control = Lateness::watch();
         let started = Instant::now();
-        let error = runtime.block_on(create(&client, "a").timeout(LIMIT / 5).into_future()).unwrap_err();
+        let error = runtime.block_on(create(&client, "a").timeout(LIMIT / 5)).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Decode), "{error}");
         control.assert_within(started.elapsed(), LIMIT / 5 + LATE);
     }

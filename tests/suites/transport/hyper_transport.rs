@@ -1,7 +1,5 @@
 //! The example `hyper_transport`: what holds for a service of the user's own against servers that misbehave.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
-
-use std::future::IntoFuture;
 use std::time::Duration;
 
 use meetbit_client::{Client, ClientBuilder, ErrorKind, Outcome, RetryPolicy};
@@ -137,7 +135,7 @@ async fn a_large_reply_is_not_read_to_its_end() {
 async fn a_call_that_finds_all_connections_in_use_waits_before_it_is_sent() {
     let server = ending(Script::silence);
     let client = client(&server);
-    let calls: Vec<_> = (0..16).map(|n| tokio::spawn(create(&client, &marker(n)).into_future())).collect();
+    let calls: Vec<_> = (0..16).map(|n| tokio::spawn(create(&client, &marker(n)))).collect();
     server.until(|record| record.read_in_full() == 16).await;
     let error = create(&client, &marker(16)).timeout(Duration::from_millis(100)).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotSent));

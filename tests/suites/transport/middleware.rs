@@ -1,7 +1,7 @@
 //! Layers and services of the user's own.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
-use std::future::{Future, IntoFuture, pending, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
@@ -156,7 +156,7 @@ async fn promise_1_a_layer_that_repeats_a_request_never_makes_the_client_repeat_
 async fn promise_1_a_future_that_is_polled_after_its_end_sends_nothing_again() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
     let client = builder(&server.url()).build().unwrap();
-    let mut call = Box::pin(client.create_customer(&NewCustomer::new()).into_future());
+    let mut call = Box::pin(client.create_customer(&NewCustomer::new()));
     call.as_mut().await.unwrap();
     assert_eq!(server.record().requests.len(), 1);
     let _panics = call.as_mut().await;
@@ -221,7 +221,7 @@ async fn promise_7_a_request_whose_permit_ends_below_a_layer_is_sent_later_with_
         })
     });
     let client = builder(&server.url()).http_client(http).layer(notes).build().unwrap();
-    let call = || client.create_customer(&NewCustomer::new()).retry(RetryPolicy::never()).into_future();
+    let call = || client.create_customer(&NewCustomer::new()).retry(RetryPolicy::never());
     let first = tokio::spawn(call());
     held.connecting.notified().await;
     server.until(|record| record.requests.len() == 1).await;
@@ -317,7 +317,7 @@ async fn promise_11_a_layer_that_never_ends_ends_at_the_deadline() {
             service_fn(move |request: Request<Bytes>| way(Box::pin(inner.clone().oneshot(request))))
         });
         let client = builder(&server.url()).timeout(Duration::from_millis(700)).layer(layer).build().unwrap();
-        let call = client.create_customer(&NewCustomer::new()).into_future();
+        let call = client.create_customer(&NewCustomer::new());
         let ended = tokio::time::timeout(Duration::from_secs(10), call).await.expect("the call has no end");
         if let Err(error) = ended {
             assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");

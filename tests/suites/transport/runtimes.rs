@@ -1,7 +1,5 @@
 //! One client in several runtimes: promise 24.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
-
-use std::future::IntoFuture;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -33,7 +31,7 @@ fn server() -> RawServer {
 }
 
 fn call(client: &Client, runtime: &Runtime) {
-    let customer = runtime.block_on(create(client, "a").timeout(Duration::from_secs(5)).into_future());
+    let customer = runtime.block_on(create(client, "a").timeout(Duration::from_secs(5)));
     assert_eq!(customer.unwrap().id.0, 42);
 }
 
@@ -117,7 +115,7 @@ fn promise_24_a_runtime_that_ends_breaks_no_call_of_another() {
         let client = way(builder(&server.url())).build().unwrap();
         let (first, second) = (Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap(), runtime());
         call(&client, &first);
-        let calling = second.spawn(create(&client, "b").into_future());
+        let calling = second.spawn(create(&client, "b"));
         second.block_on(server.until(|record| record.read_in_full() == 2));
         drop(first);
         assert_eq!(second.block_on(calling).unwrap().unwrap().id.0, 42);

@@ -2,7 +2,6 @@
 //! while they wait. Then they are granted leave one after another. Prints the microseconds from one grant to the next.
 
 use std::convert::Infallible;
-use std::future::IntoFuture;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -43,7 +42,7 @@ async fn main() {
         .build()
         .expect("a client");
     let call = client.create_customer(&NewCustomer::new());
-    let mut calls: JoinSet<_> = (0..refusals).map(|_| call.clone().into_future()).collect();
+    let mut calls: JoinSet<_> = (0..refusals).map(|_| call.clone()).collect();
     let until_waiting = async |number| {
         while client.rate_limit_status().waiting < number {
             let left = granted.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -54,7 +53,7 @@ async fn main() {
     yield_now().await;
     refuse.add_permits(1);
     until_waiting(1).await;
-    (0..waiters).for_each(|_| drop(calls.spawn(call.clone().into_future())));
+    (0..waiters).for_each(|_| drop(calls.spawn(call.clone())));
     until_waiting(1 + waiters).await;
     refuse.add_permits(refusals - 1);
     until_waiting(refusals + waiters).await;
