@@ -284,12 +284,13 @@ impl State {
         let by_tenant = self.window.free_at(tenant_limit, fastest.tenant, ahead_of_all, now, life);
         let at = by_key.max(by_tenant)?;
         let contends = by_key.is_none();
-        Some(match (free > 0, by_tenant > by_key) {
-            // The places are free for calls before it, which take them at once or are skipped.
-            (true, _) => ((now + PATIENCE).min(if at > now { at } else { u64::MAX }), WaitReason::Queue, contends),
-            (false, true) => (at, WaitReason::Tenant, contends),
-            (false, false) => (at, WaitReason::Key, contends),
-        })
+        if free == 0 {
+            let reason = if by_tenant > by_key { WaitReason::Tenant } else { WaitReason::Key };
+            return Some((at, reason, contends));
+        }
+        // The places are free for calls before it, which take them at once or are skipped.
+        let skipped_at = now + PATIENCE;
+        Some((if at > now { at.min(skipped_at) } else { skipped_at }, WaitReason::Queue, contends))
     }
 
     /// Queues a call that must wait, unless it does not wait that long. False if the queue is full.

@@ -126,9 +126,12 @@ impl Window {
             return None;
         }
         let own = if used < limit { now } else { self.slots[used - limit].earliest_end };
-        let Some(behind) = ahead.checked_sub(most.saturating_sub(used)) else { return Some(own) };
-        let slot = self.slots.get(used.saturating_sub(most) + behind % most);
-        let first = slot.map_or(now + life, |slot| (now + life).min(slot.earliest_end));
-        Some(own.max(first.saturating_add(life.saturating_mul((behind / most) as u64))))
+        let free_for_others = most.saturating_sub(used);
+        let Some(others_waiting) = ahead.checked_sub(free_for_others) else { return Some(own) };
+        // The requests of now end in the first round, and those of each round in the next one.
+        let (rounds, index) = (others_waiting / most, others_waiting % most);
+        let slot = self.slots.get(used.saturating_sub(most) + index);
+        let first_round = slot.map_or(now + life, |slot| slot.earliest_end.min(now + life));
+        Some(own.max(first_round.saturating_add(life.saturating_mul(rounds as u64))))
     }
 }
