@@ -11,10 +11,10 @@ use tokio::task::{JoinError, JoinSet};
 use crate::arguments::Arguments;
 use crate::check::Checked;
 use crate::keys::{self, Keys};
-use crate::place::{Place, shown};
 use crate::progress::{Counts, Progress};
 use crate::rejected::Rejected;
 use crate::table::Table;
+use crate::target::{Target, shown};
 
 /// Calls at once for each request a second, so that the limit is used in full if an answer takes up to 3 seconds.
 const UNDER_WAY: usize = 3;
@@ -50,7 +50,7 @@ struct Import {
     stopped: Option<String>,
 }
 
-pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Checked) -> Result<Summary, String> {
+pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Checked) -> Result<Summary, String> {
     let mut table = Table::open(&arguments.file, arguments.key.as_deref())?;
     let mut keys = Keys::new(checked.repeated.iter().copied());
     let mut import = Import {
@@ -76,8 +76,8 @@ pub(crate) async fn import(arguments: &Arguments, place: &Place, checked: &Check
             let customer = table.columns.customer(&row.cells);
             let hash = keys::hash(&table.columns, &row.cells, &customer)?;
             let key = keys.next(&table.columns, &row.cells, hash);
-            let call = place.client.create_customer(&customer).once(&place.journal, &*key);
-            let journal = place.journal.clone();
+            let call = target.client.create_customer(&customer).once(&target.journal, &*key);
+            let journal = target.journal.clone();
             calls.spawn(async move {
                 let result = send(call, &journal, &key).await;
                 Done { cells: row.cells, line: row.line, key, result }

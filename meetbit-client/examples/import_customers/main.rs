@@ -12,16 +12,16 @@ mod check;
 mod columns;
 mod import;
 mod keys;
-mod place;
 mod progress;
 mod rejected;
 mod table;
+mod target;
 
 use std::env;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, USAGE};
-use crate::place::Place;
+use crate::target::Target;
 
 /// The import cannot start.
 const CANNOT_START: u8 = 2;
@@ -57,16 +57,16 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
             "rename the file first, because the import writes the rejected rows to `{name}` beside it"
         ));
     }
-    let place = Place::open(arguments).await?;
+    let target = Target::open(arguments).await?;
     if !arguments.dry_run {
-        place.resolve(&arguments.resolved).await?;
+        target.resolve(&arguments.resolved).await?;
     }
-    let checked = check::check(arguments, &place.client)?;
+    let checked = check::check(arguments, &target.client)?;
     if arguments.dry_run {
         println!("{} rows, {} of them not valid; nothing was sent", checked.rows, checked.invalid);
         return Ok(checked.invalid == 0);
     }
-    let summary = import::import(arguments, &place, &checked).await?;
+    let summary = import::import(arguments, &target, &checked).await?;
     summary.print();
     Ok(summary.is_complete())
 }

@@ -46,26 +46,26 @@ impl Limiter {
     /// Waits for a permit of the store. `None` if the store's gate is closed: then this process's is too, and the call waits
     /// for that.
     async fn join(&self, store: &Store, mut permit: Permit, turn: &Turn) -> Result<Option<Permit>, SharedError> {
-        let mut place = Place { store, question: store.question(turn.limit.into()), is_held: false };
-        place.question.ticket = turn.shared_ticket.get();
+        let mut question = Question { store, ask: store.question(turn.limit.into()), may_be_granted: false };
+        question.ask.ticket = turn.shared_ticket.get();
         let mut pause = PAUSE;
         loop {
             let hold = Hold::start();
             let within = turn.deadline.saturating_duration_since(Instant::now());
-            place.question.within = within;
-            place.is_held = true; // the store may have granted it although no answer comes
-            let answer = renewing(&permit, store.ask(&place.question)).await;
-            place.question.again = true;
+            question.ask.within = within;
+            question.may_be_granted = true; // also if no answer comes
+            let answer = renewing(&permit, store.ask(&question.ask)).await;
+            question.ask.again = true;
             let wait = match answer {
                 Ok(Verdict::Go { ticket }) => {
                     turn.shared_ticket.set(ticket);
-                    permit.join(StorePermit::new(store.clone(), place.keep(), self.key().clone(), hold));
+                    permit.join(StorePermit::new(store.clone(), question.keep(), self.key().clone(), hold));
                     return Ok(Some(permit));
                 }
                 Ok(Verdict::Closed { wait, refusals, ticket }) => {
                     turn.shared_ticket.set(ticket);
                     close(self.key(), wait, refusals);
-                    place.keep(); // its place in the queue is for its next question
+                    question.keep(); // its place in the queue is for its next question
                     return Ok(None);
                 }
                 Ok(Verdict::Wait { wait, .. }) if wait >= within => {
@@ -73,8 +73,8 @@ impl Limiter {
                 }
                 Ok(Verdict::Wait { wait, ticket, .. }) => {
                     turn.shared_ticket.set(ticket);
-                    place.question.ticket = Some(ticket);
-                    (place.is_held, pause) = (false, PAUSE);
+                    question.ask.ticket = Some(ticket);
+                    (question.may_be_granted, pause) = (false, PAUSE);
                     wait.min(LOOK)
                 }
                 Ok(Verdict::Full) => return Err(SharedError::Acquire(AcquireError::QueueFull)),
@@ -103,31 +103,31 @@ async fn renewing<T>(permit: &Permit, future: impl Future<Output = T>) -> T {
     }
 }
 
-/// A call that asks the store. When it is dropped, it gives back what the store may have given.
-struct Place<'a> {
+/// What a call asks the store. When it is dropped, it gives back what the store may have given.
+struct Question<'a> {
     store: &'a Store,
-    question: Ask,
+    ask: Ask,
     /// True if the store may have granted a permit.
-    is_held: bool,
+    may_be_granted: bool,
 }
 
-impl Place<'_> {
+impl Question<'_> {
     /// The permit is somebody else's now, and the call no longer waits.
     fn keep(&mut self) -> Ask {
-        self.is_held = false;
-        let question = self.question.clone();
-        self.question.ticket = None;
-        question
+        self.may_be_granted = false;
+        let ask = self.ask.clone();
+        self.ask.ticket = None;
+        ask
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Question<'_> {
     fn drop(&mut self) {
-        let rate = self.question.rate;
-        if self.is_held {
-            self.store.tell(rate, Event::Released { id: self.question.id });
+        let rate = self.ask.rate;
+        if self.may_be_granted {
+            self.store.tell(rate, Event::Released { id: self.ask.id });
         }
-        if let Some(ticket) = self.question.ticket {
+        if let Some(ticket) = self.ask.ticket {
             self.store.tell(rate, Event::Withdrawn { ticket });
         }
     }

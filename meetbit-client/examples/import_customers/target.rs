@@ -18,14 +18,14 @@ const VARIABLES: [&str; 4] =
 /// A row waits this long for its turn, for a `Retry-After`, and for another process that has it under way.
 const TURN: Duration = Duration::from_secs(15 * 60);
 
-pub(crate) struct Place {
+pub(crate) struct Target {
     pub(crate) client: Client,
     pub(crate) journal: Journal,
     _sandbox: Option<Sandbox>,
     _files: Files,
 }
 
-impl Place {
+impl Target {
     pub(crate) async fn open(arguments: &Arguments) -> Result<Self, Problem> {
         let is_sandbox = VARIABLES.iter().all(|name| env::var_os(name).is_none_or(|value| value.is_empty()));
         let (sandbox, builder) = if is_sandbox { sandbox().await? } else { (None, ClientBuilder::from_env()?) };
