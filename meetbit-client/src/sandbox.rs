@@ -30,7 +30,8 @@
 //! - **Order of checks**: key, rate limits, path and method, permission, body. A request with a wrong key counts toward
 //!   the tenant's limit. `RateLimit-*` describes the limit with the fewest requests left.
 //! - **Penalties**: a request before `Retry-After` has passed doubles the wait; the third such request in a row suspends
-//!   the key. Keeping to the wait clears the record. The text `Access key suspended.` is the sandbox's.
+//!   the key. A `429` leaves 20 milliseconds late, so that requests that are on the wire at the same time are not early. Keeping
+//!   to the wait clears the record. The text `Access key suspended.` is the sandbox's.
 //! - **Texts** of 405, 409, of malformed JSON, of a path that the sandbox does not have, and of every success are the
 //!   sandbox's; those of validation are Laravel's.
 //! - **Read-only and unknown fields** in a request are ignored, as Laravel ignores them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,6 +26,8 @@ use super::wire::{Progress, Wire};
 /// The longest head, in bytes and in headers.
 const MAX_HEAD: usize = 64 * 1024;
 const MAX_HEADERS: usize = 128;
+/// A `429` leaves this much later, and binds its key from then on. Requests that are on the wire at the same time arrive before.
+const LATE_429: Duration = Duration::from_millis(20);
 /// How long the server reads on after the last reply.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -70,6 +72,9 @@ impl Service {
         let mut exchange = self.server.arrive(&head);
         match self.react(head, body, &mut exchange).await {
             Ok((reply, damage)) => {
+                if reply.status() == StatusCode::TOO_MANY_REQUESTS {
+                    sleep(LATE_429).await;
+                }
                 self.server.replying(&exchange, &reply);
                 self.progress.replying(damage);
                 Ok(reply.map(reqwest::Body::from)) // any `Body` of whole bytes will do; this one is in the tree

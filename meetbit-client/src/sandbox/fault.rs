@@ -169,8 +169,7 @@ impl Fault {
     /// with its own `Content-Length` or `Transfer-Encoding`, or with an informational status, is sent exactly as it is,
     /// right or wrong, and the connection is closed after it.
     ///
-    /// A `429` with a `Retry-After` in seconds binds the key: requests with it that arrive earlier are penalized, those that
-    /// were under way at the same time too, so let only one call meet it.
+    /// A `429` with a `Retry-After` in seconds binds the key: requests with it that arrive earlier are penalized.
     ///
     /// ```
     /// use meetbit_client::http::Response;

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use meetbit_client::sandbox::Sandbox;
+use meetbit_client::{Customers, Method, NewCustomer};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::socket::{Answer, Socket, get, keys, post, request, start};
 
@@ -115,6 +117,22 @@ async fn requests_that_were_on_their_way_before_the_429_went_out_are_not_punishe
     assert_eq!(get(&sandbox, "/users").await.header("retry-after"), Some("1"));
     assert_eq!(sandbox.penalties(), 0);
     assert_eq!(first.answer().await.status, 429);
+}
+
+/// The first calls are on the wire when one of them gets the `429`.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_at_once_survive_a_429_that_one_of_them_gets() {
+    for _ in 0..4 {
+        let sandbox = Sandbox::start().await.unwrap();
+        let too_many = http::Response::builder().status(429).header("retry-after", "1").body("").unwrap();
+        sandbox.on(Method::POST, "/customers").reply(too_many);
+        let client = sandbox.client();
+        let mut calls: JoinSet<_> = (0..7).map(|_| client.create_customer(&NewCustomer::new())).collect();
+        while let Some(result) = calls.join_next().await {
+            result.unwrap().unwrap();
+        }
+        assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
+    }
 }
 
 #[tokio::test]
