@@ -1,4 +1,4 @@
-//! Compares declared endpoints with an OpenAPI document, in a test of one line.
+//! Compares declared endpoints with an OpenAPI document, in a test of one line. Needs the feature `conformance`.
 //!
 //! ```
 //! use meetbit_client::{Api, Call, api, api_endpoint, conformance};

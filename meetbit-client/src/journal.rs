@@ -1,4 +1,4 @@
-//! At most once across crashes: a durable journal for calls.
+//! At most once across crashes: a durable journal for calls. Needs the feature `journal`.
 //!
 //! MeetBit has no idempotency key, so only the client can know what it has sent. [`Call::once`](crate::Call::once) sends a call
 //! at most once under a key of yours, also if the process is killed at any moment, or if several processes use the key at once.
@@ -79,6 +79,8 @@ impl Journal {
     }
 
     /// Connects to a PostgreSQL database, for processes on many machines. The table `meetbit_journal` is made if there is none.
+    ///
+    /// Needs the feature `journal-postgres`.
     ///
     /// The URL is as for `psql`: `postgres://user:password@host/database?sslmode=require`, or
     /// `postgres:///database?host=/run/postgresql` for a socket. TLS is possible with the features `rustls` and `native-tls`.
@@ -190,8 +192,8 @@ impl Journal {
     ///
     /// let corrected = NewCustomer::new().first_name("Ada").email("ada@example.com");
     /// journal.release("crm:42").await?;
-    /// let customer = client.create_customer(&corrected).once(&journal, "crm:42").await?;
-    /// # let _ = customer;
+    /// let call = client.create_customer(&corrected).once(&journal, "crm:42");
+    /// println!("customer {}", call.await?.id);
     /// # Ok(())
     /// # }
     /// ```

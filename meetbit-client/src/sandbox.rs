@@ -1,4 +1,4 @@
-//! An in-memory MeetBit server on a loopback port, for tests and first steps.
+//! An in-memory MeetBit server on a loopback port, for tests and first steps. Needs the feature `sandbox`.
 //!
 //! A [`Sandbox`] is a real HTTP/1.1 server. It checks keys, permissions, bodies and rate limits as MeetBit does, with the
 //! same texts and headers. It shares no validation code with the client, so it is a second opinion on what the client

@@ -1,4 +1,4 @@
-//! Webhooks: the events that MeetBit sends to your server.
+//! Webhooks: the events that MeetBit sends to your server. Needs the feature `webhooks`.
 //!
 //! MeetBit posts a JSON body with three headers. A [`Verifier`] checks that the request comes from MeetBit and is recent and
 //! unchanged, and returns a typed [`Event`]. A [`Deduplicator`] recognizes repeats.

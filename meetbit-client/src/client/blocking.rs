@@ -19,6 +19,8 @@ impl<T> Call<T> {
     /// Sends the call and blocks the thread until it is done, for code without an async runtime. It works on any thread that
     /// may block, inside `spawn_blocking` and `block_in_place` too. The call itself runs on a thread of the SDK.
     ///
+    /// Needs the feature `blocking`.
+    ///
     /// # Errors
     /// As [`send`](Self::send). Called from async code, it returns [`InvalidRequest`](crate::ErrorKind::InvalidRequest) without
     /// sending anything, because it would block the runtime's other tasks. Code under `tokio::task::unconstrained` cannot be

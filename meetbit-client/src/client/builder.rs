@@ -163,6 +163,8 @@ impl ClientBuilder {
     /// with [`RateLimited`](crate::ErrorKind::RateLimited) and the outcome [`NotSent`](crate::Outcome::NotSent).
     /// [`rate_limit_status`](Client::rate_limit_status) shows the state of this process only.
     ///
+    /// Needs the feature `shared-limit`.
+    ///
     /// # Examples
     /// ```no_run
     /// # fn example() -> Result<(), meetbit_client::Error> {

@@ -33,6 +33,8 @@ impl<T> Call<T> {
     ///
     /// Middleware must keep the extensions of a request. A layer that builds a new request sends it without a record.
     ///
+    /// Needs the feature `journal`.
+    ///
     /// # Examples
     /// ```no_run
     /// # async fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {

@@ -33,6 +33,8 @@ const ANSWER: Duration = Duration::from_millis(400);
 ///
 /// Do not use a network file system, because its locks may not work and each machine has a clock of its own.
 ///
+/// Needs the feature `shared-limit`.
+///
 /// # Failures
 /// A file that is corrupt, has another version, or cannot be written is a failure of the store, and nothing is sent:
 /// see [`ClientBuilder::shared_limit`](crate::ClientBuilder::shared_limit). To discard a corrupt file, delete it while no

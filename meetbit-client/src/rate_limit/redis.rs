@@ -40,6 +40,8 @@ const CENTURY: Moment = 100 * 365 * 24 * HOUR;
 
 /// One rate limit for the processes of many machines, in Redis. A `429` that one of them gets stops all of them.
 ///
+/// Needs the feature `redis`.
+///
 /// The state of a tenant is one key, `meetbit-limit:{HASH}`, of a few hundred bytes. It contains hashes of access key ids and
 /// servers, but no id and no secret. Each decision is one script, which is atomic. The clock is Redis's.
 ///

@@ -25,6 +25,8 @@ pub const HOLD: Duration = Duration::from_micros(crate::rate_limit::window::HOLD
 
 /// A place that keeps the state of the rate limit for several processes. [`FileLimit`](crate::FileLimit) is one.
 ///
+/// Needs the feature `shared-limit`.
+///
 /// A store keeps one [`State`] for each [`Ask::tenant`]. For each question and each report it loads the state, calls the
 /// function [`ask`] or [`tell`] and stores the state again. Nobody else may change the state meanwhile, so a store needs a
 /// lock or a compare-and-swap.

@@ -28,7 +28,7 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
         StatusCode::UNAUTHORIZED if is_access_denied(&text) => {
             Error::new(ErrorKind::PermissionDenied, denied(&context.permissions))
         }
-        StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, UNAUTHENTICATED),
+        StatusCode::UNAUTHORIZED => Error::new(ErrorKind::Unauthenticated, format!("{UNAUTHENTICATED}{}", said())),
         StatusCode::NOT_FOUND => Error::new(ErrorKind::NotFound, format!("{}{}", not_found(context.endpoint), said())),
         StatusCode::CONFLICT => {
             let message = format!("the object's current state does not allow this (409){}", said());
@@ -94,8 +94,12 @@ fn is_access_denied(text: &str) -> bool {
 
 fn denied(permissions: &[Permission]) -> String {
     let needed: Vec<_> = permissions.iter().map(|permission| format!("`{permission}`")).collect();
-    let needed = if needed.is_empty() { "a permission".to_owned() } else { needed.join(" and ") };
-    format!("the role of this access key lacks {needed}; grant it in the MeetBit Admin Panel, under Roles")
+    let lacking = match &needed[..] {
+        [] => "a permission; grant it".to_owned(),
+        [one] => format!("{one}; grant it"),
+        several => format!("at least one of {}; grant them", several.join(" and ")), // MeetBit does not say which
+    };
+    format!("the role of this access key lacks {lacking} in the MeetBit Admin Panel, under Roles")
 }
 
 fn redirect_target(context: &ErrorContext<'_>, headers: &HeaderMap) -> String {

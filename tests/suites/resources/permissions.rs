@@ -56,7 +56,7 @@ async fn a_refusal_names_what_this_very_call_needs() {
     let mut passive = new_user();
     (passive.activate, passive.is_silent) = (None, None);
     let cases: [(NewUser, &str); 3] = [
-        (new_user(), "lacks `users.create.*` and `users.lock.*`;"),
+        (new_user(), "lacks at least one of `users.create.*` and `users.lock.*`;"),
         (passive.clone().activate(false), "lacks `users.create.*`;"),
         (passive, "lacks `users.create.*`;"),
     ];

@@ -20,7 +20,11 @@ fn main() -> io::Result<()> {
         for case in &chosen {
             println!("{}: test", case.display());
         }
-        println!("{} of {} cases", chosen.len(), cases.len());
+        println!(
+            "{} of {} cases; a filter with a `/`, such as `path/`, fails if it names none",
+            chosen.len(),
+            cases.len()
+        );
         return Ok(());
     }
     let runner = trybuild::TestCases::new(); // it applies `trybuild=` itself

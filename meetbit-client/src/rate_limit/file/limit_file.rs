@@ -88,7 +88,10 @@ impl LimitFile {
         // It is opened each time, because a forked process would share a lock that is open.
         let file = owner_only(OpenOptions::new().create(true).truncate(false).write(true))
             .open(self.sibling(".lock"))
-            .map_err(failure)?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => self.failure("cannot be made, because its directory does not exist"),
+                _ => failure(error),
+            })?;
         let started = Instant::now();
         loop {
             // std's method of the same name needs a newer compiler.
