@@ -21,6 +21,7 @@ use std::env;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, USAGE};
+use crate::table::Table;
 use crate::target::Target;
 
 /// The import cannot start.
@@ -57,6 +58,7 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
             "rename the file first, because the import writes the rejected rows to `{name}` beside it"
         ));
     }
+    Table::open(&arguments.file, arguments.key.as_deref())?; // before the journal and the other files are made
     let target = Target::open(arguments).await?;
     if !arguments.dry_run {
         target.resolve(&arguments.resolved).await?;

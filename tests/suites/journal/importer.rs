@@ -37,6 +37,25 @@ fn bodies(sandbox: &Sandbox) -> Vec<serde_json::Value> {
     sandbox.requests().iter().map(|request| serde_json::from_slice(&request.body).unwrap()).collect()
 }
 
+/// The names of the files in a directory, in order.
+fn names(directory: &Directory) -> Vec<String> {
+    let entries = fs::read_dir(directory.path()).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The names of the files with rejected rows.
+fn with_rejected(directory: &Directory) -> Vec<String> {
+    names(directory).into_iter().filter(|name| name.contains(".rejected.")).collect()
+}
+
+async fn until(mut is_true: impl FnMut() -> bool) {
+    while !is_true() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sample_is_imported_into_a_sandbox() {
     let directory = Directory::new();
@@ -205,6 +224,17 @@ async fn what_is_wrong_with_the_file_is_said_before_anything_is_sent() {
     let ended = run(Some(&sandbox), &["--dry-run", &path]).await;
     assert!(ended.code == Some(1) && ended.text.contains("line 2: "), "{ended:?}");
     assert_eq!(sandbox.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_cannot_be_imported_leaves_no_files_beside_it() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let missing = directory.path().join("nosuch.csv").display().to_string();
+    let ended = run(Some(&sandbox), &[&missing]).await;
+    assert!(ended.code == Some(2) && ended.text.contains("nosuch.csv` cannot be read"), "{ended:?}");
+    assert!(names(&directory).is_empty(), "{:?}", names(&directory));
+    let ended = run(Some(&sandbox), &[&file(&directory, "first_nam\nAda\n")]).await;
+    assert_eq!((ended.code, names(&directory)), (Some(2), vec!["customers.csv".to_owned()]), "{ended:?}");
 }
 
 /// A row that is refused counts against the limit, and three in a row can suspend the key.
