@@ -28,7 +28,8 @@ address_line_2, address_city, address_region, address_region_code, address_count
 exit code: 0 if every row is imported, 1 if not, 2 if the import cannot start
 
 A row is in doubt if it was under way when an import was killed, or when its answer was lost. It is not sent again until you say
-what happened, because nobody else can know. Rejected rows are in `rejected.csv` beside the file, with the reasons.
+what happened, because nobody else can know. The rejected rows of `customers.csv` are in `customers.rejected.csv` beside it, with
+the reasons.
 
 environment:
   MEETBIT_DOMAIN             the tenant's primary domain, such as acme.example.com

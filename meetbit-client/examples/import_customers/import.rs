@@ -1,6 +1,5 @@
 //! Sends the rows.
 
-use std::path::PathBuf;
 use std::pin::pin;
 
 use meetbit_client::journal::Journal;
@@ -27,7 +26,8 @@ const EQUAL: u32 = 3;
 pub(crate) struct Summary {
     counts: Counts,
     rows: u64,
-    rejected: Option<PathBuf>,
+    /// Where the rejected rows are.
+    rejected: Option<String>,
     stopped: Option<String>,
 }
 
@@ -197,8 +197,8 @@ impl Summary {
 
     pub(crate) fn print(&self) {
         println!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text());
-        if let Some(path) = &self.rejected {
-            println!("the rejected rows and the reasons are in `{}`", path.display());
+        if let Some(rejected) = &self.rejected {
+            println!("{rejected}");
         }
         if self.counts.in_doubt > 0 {
             println!(

@@ -4,7 +4,7 @@ use std::{
     fmt::Write,
     fs,
     path::Path,
-    process::Command,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -114,7 +114,7 @@ async fn a_second_run_sends_only_what_was_rejected_and_corrected() {
     assert_eq!(sandbox.requests().len(), 2);
 }
 
-/// The wrong key stops the first run, and its row is not in `rejected.csv`.
+/// The wrong key stops the first run, and its row is not in `customers.rejected.csv`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_stopped_a_run_can_be_corrected() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
@@ -164,7 +164,7 @@ async fn rejected_rows_are_kept_with_their_columns_and_the_reason() {
     let ended = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert_eq!(ended.counts(), Counts { created: 1, rejected: 2, ..Counts::default() });
-    assert!(ended.text.contains("rejected.csv"), "{ended:?}");
+    assert!(ended.text.contains("customers.rejected.csv"), "{ended:?}");
     let kept = rejected(&directory).unwrap();
     let (ada, grace) = kept.split_once("\n2;Grace;bad-mail;").unwrap();
     let quoted = r#"crm_id;first_name;email;reason
@@ -180,9 +180,59 @@ async fn rejected_rows_are_kept_with_their_columns_and_the_reason() {
     let ended = run(Some(&sandbox), &again).await;
     assert_eq!((ended.code, ended.counts().created), (Some(0), 2), "{ended:?}");
     assert_eq!(bodies(&sandbox)[2]["first_name"], "Ada;\n\"Countess\"");
-    let own = directory.path().join("rejected.csv").display().to_string();
+    let own = directory.path().join("customers.rejected.csv").display().to_string();
     let ended = run(Some(&sandbox), &["--key", "crm_id", &own]).await;
     assert!(ended.code == Some(2) && ended.text.contains("rename the file"), "{ended:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_file_of_a_folder_has_its_own_rejected_rows() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    for name in ["a.csv", "b.csv", "a.txt"] {
+        let path = directory.path().join(name);
+        fs::write(&path, format!("{HEADER}{name},Ada,bad-mail\n")).unwrap();
+        let ended = run(Some(&sandbox), &["--key", "crm_id", &path.display().to_string()]).await;
+        assert_eq!(ended.counts(), Counts { rejected: 1, ..Counts::default() }, "{ended:?}");
+    }
+    assert_eq!(with_rejected(&directory), ["a.rejected.csv", "a.rejected.txt", "b.rejected.csv"]);
+    for (name, row) in [("a.rejected.csv", "a.csv,"), ("a.rejected.txt", "a.txt,"), ("b.rejected.csv", "b.csv,")] {
+        let text = fs::read_to_string(directory.path().join(name)).unwrap();
+        assert_eq!(text.lines().filter(|line| line.starts_with(row)).count(), 1, "{name}: {text}");
+    }
+}
+
+/// The rows are personal data, so a run that was killed does not leave them for ever. A run that is alive keeps its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_run_has_rejected_is_removed_by_the_next() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &format!("{HEADER}1,Ada,bad-mail\n2,Grace,grace@example.com\n"));
+    sandbox.fault(Fault::silence());
+    let mut silent = start(&sandbox, &["--key", "crm_id", &path]);
+    until(|| !sandbox.requests().is_empty()).await;
+    assert_eq!(with_rejected(&directory).len(), 1);
+    file(&directory, &format!("{HEADER}3,Mary,mary@example.com\n"));
+    assert_eq!(run(Some(&sandbox), &["--key", "crm_id", &path]).await.code, Some(0));
+    assert_eq!(with_rejected(&directory).len(), 1, "the first run is alive");
+    silent.kill().await.unwrap();
+    assert_eq!(with_rejected(&directory).len(), 1);
+    let mut relative = command(Some(&sandbox), &["--key", "crm_id", "customers.csv"]);
+    relative.current_dir(directory.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let last = ended(relative.spawn().unwrap()).await;
+    assert_eq!((last.code, with_rejected(&directory)), (Some(0), vec![]), "{last:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_stops_leaves_no_second_file_of_rejected_rows() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &format!("{HEADER}1,Ada,bad-mail\n"));
+    assert_eq!(run(Some(&sandbox), &["--key", "crm_id", &path]).await.code, Some(1));
+    let kept = rejected(&directory).unwrap();
+    file(&directory, &format!("{HEADER}2,Grace,bad-mail\n3,Mary,mary@example.com\n"));
+    sandbox.fault(Fault::status(401));
+    let stopped = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!(stopped.counts(), Counts { rejected: 1, not_sent: 1, ..Counts::default() }, "{stopped:?}");
+    assert!(stopped.text.contains("has the rejected rows of an earlier run"), "{stopped:?}");
+    assert_eq!((rejected(&directory), with_rejected(&directory).len()), (Some(kept), 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
