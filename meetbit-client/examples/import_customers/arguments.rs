@@ -21,7 +21,8 @@ address_line_2, address_city, address_region, address_region_code, address_count
   --per-second N      the limit of the access key, if it is not 5 requests a second; the tenant's is then twice that; or
                       `unlimited`, if there is none
   --answer-within N   an answer takes at most N seconds (15); what was under way at a kill is in doubt 5 seconds after that
-  --created KEY=ID    a row that was in doubt is the customer ID in MeetBit; the import says KEY
+  --created KEY=ID    a row that was in doubt is the customer ID in MeetBit; KEY is what the import has printed, or the value in
+                      the key column
   --not-created KEY   a row that was in doubt is not in MeetBit, so it is sent again
   --help              print this text
 
@@ -110,7 +111,7 @@ fn number(option: &str, text: &str) -> Result<u32, String> {
 /// The key and the id of a row that was created. A key may have an equals sign.
 fn created(text: &str) -> Result<(String, Option<i64>), String> {
     let parts = text.rsplit_once('=').and_then(|(key, id)| Some((key.to_owned(), Some(id.parse().ok()?))));
-    parts.ok_or_else(|| format!("`--created` needs KEY=ID, such as `customer:42=7`, and got `{text}`"))
+    parts.ok_or_else(|| format!("`--created` needs KEY=ID, such as `42=7`, and got `{text}`"))
 }
 
 /// Where the journal is if no option says it.

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use meetbit_client::journal::Journal;
+use meetbit_client::journal::{InDoubt, Journal};
 use meetbit_client::{Call, Customer, Customers, Error, ErrorKind, Outcome, Response};
 use tokio::signal;
 use tokio::task::{JoinError, JoinSet};
@@ -43,6 +43,7 @@ struct Import {
     /// The number of calls at once while rows are accepted.
     under_way: usize,
     counts: Counts,
+    journal: Journal,
     progress: Progress,
     rejected: Rejected,
     refusals: Refusals,
@@ -56,6 +57,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
     let mut import = Import {
         under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
+        journal: target.journal.clone(),
         progress: Progress::start(checked.rows),
         rejected: Rejected::new(&arguments.file, &table),
         refusals: Refusals::default(),
@@ -85,7 +87,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
         }
         tokio::select! {
             done = calls.join_next() => match done {
-                Some(done) => import.take(done)?,
+                Some(done) => import.take(done).await?,
                 None => break,
             },
             _ = &mut interrupt => {
@@ -116,7 +118,7 @@ impl Import {
         if is_accepted { self.under_way } else { 1 }
     }
 
-    fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
+    async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
         let Done { cells, line, key, result } = done.map_err(|error| error.to_string())?;
         match result {
             Ok(response) => {
@@ -124,13 +126,13 @@ impl Import {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, &error),
+            Err(error) => self.failed(&cells, line, &key, &error).await,
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
+    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
@@ -148,13 +150,27 @@ impl Import {
             }
         } else {
             self.counts.in_doubt += 1;
-            self.progress.say(&format!("line {line} (key `{key}`): {error}"));
+            let doubt = self.doubt(key, error).await;
+            self.progress.say(&format!("line {line} is in doubt{doubt}"));
         }
         if stops {
             self.stop(shown(error));
         } else if repeated {
             self.stop(format!("{EQUAL} rows in a row failed in the same way: {}", shown(error)));
         }
+    }
+
+    /// Why a row is in doubt, and what to do. The text of the error says what a program is to do.
+    async fn doubt(&self, key: &str, error: &Error) -> String {
+        let all = self.journal.in_doubt().await.unwrap_or_default();
+        let why = match all.into_iter().find(|doubt| doubt.key == key) {
+            Some(InDoubt { since, reason, .. }) => {
+                format!(" since {}: {reason}", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+            }
+            None => format!(": {}", shown(error)),
+        };
+        let todo = "look for it in MeetBit, then add one of these options to the command";
+        format!("{why}\n  {todo}: `--created \"{key}=ID\"` or `--not-created \"{key}\"`")
     }
 
     fn stop(&mut self, why: String) {

@@ -11,6 +11,7 @@ use meetbit_client::sandbox::Sandbox;
 use meetbit_client::{Client, ClientBuilder, Customer, Error, ErrorKind, FileLimit, RateLimit, RetryPolicy};
 
 use crate::arguments::Arguments;
+use crate::keys;
 
 const VARIABLES: [&str; 4] =
     ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET", "MEETBIT_BASE_URL"];
@@ -41,7 +42,7 @@ impl Target {
         Ok(Self { client: builder.build()?, journal, _sandbox: sandbox, _files: files })
     }
 
-    /// Tells the journal what happened to rows that were in doubt.
+    /// Tells the journal what happened to rows that were in doubt. A key is the whole key, or the value of the key column.
     /// A row that is not in doubt stays as it is, so that the same command can resume the import.
     pub(crate) async fn resolve(&self, resolved: &[(String, Option<i64>)]) -> Result<(), Problem> {
         for (key, id) in resolved {
@@ -49,12 +50,21 @@ impl Target {
                 Some(id) => Resolution::done(&Customer::new(*id))?,
                 None => Resolution::NotDone,
             };
-            match self.journal.resolve(key, resolution).await {
-                Err(error) if error.kind() == ErrorKind::InvalidRequest => eprintln!("{}", shown(&error)),
-                resolved => resolved?,
+            let is_resolved = self.resolve_key(key, resolution.clone()).await?
+                || self.resolve_key(&keys::of_cell(key), resolution).await?;
+            if !is_resolved {
+                eprintln!("`{key}` is not in doubt, so there is nothing to resolve");
             }
         }
         Ok(())
+    }
+
+    /// False if the key is not in doubt.
+    async fn resolve_key(&self, key: &str, resolution: Resolution) -> Result<bool, Problem> {
+        match self.journal.resolve(key, resolution).await {
+            Err(error) if error.kind() == ErrorKind::InvalidRequest => Ok(false),
+            resolved => Ok(resolved.map(|()| true)?),
+        }
     }
 }
 

@@ -151,6 +151,34 @@ async fn a_row_that_is_not_in_doubt_any_more_does_not_stop_the_command() {
     assert!(ended.text.contains("`customer:1`"), "{ended:?}");
 }
 
+/// The first run loses two answers, and the second says again what to do about the two rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_in_doubt_is_named_with_the_options_that_resolve_it() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &format!("{HEADER}C15,Ada,ada@example.com\nC16,Grace,grace@example.com\n"));
+    sandbox.fault(Fault::reset().after_acting());
+    sandbox.fault(Fault::reset());
+    for _ in 0..2 {
+        let ended = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+        assert_eq!((ended.code, ended.counts()), (Some(1), Counts { in_doubt: 2, ..Counts::default() }), "{ended:?}");
+        for (line, key) in [(2, "customer:C15"), (3, "customer:C16")] {
+            let since = format!("line {line} is in doubt since 20");
+            let options = format!("`--created \"{key}=ID\"` or `--not-created \"{key}\"`");
+            assert!(ended.text.contains(&since) && ended.text.contains(&options), "{ended:?}");
+        }
+        assert!(!ended.text.contains("Journal::resolve"), "{ended:?}");
+    }
+    assert_eq!(sandbox.requests().len(), 2);
+    // The value of the cell is enough.
+    let resolved = ["--key", "crm_id", "--created", "C15=7", "--not-created", "C16", &path];
+    let ended = run(Some(&sandbox), &resolved).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(ended.counts(), Counts { created: 1, already_there: 1, ..Counts::default() });
+    assert_eq!(bodies(&sandbox)[2]["first_name"], "Grace");
+    let again = run(Some(&sandbox), &resolved).await;
+    assert!(again.code == Some(0) && again.text.contains("`C16` is not in doubt"), "{again:?}");
+}
+
 /// One row is refused by MeetBit and one by the client. The file with both can be corrected and imported as it is.
 #[tokio::test(flavor = "multi_thread")]
 async fn rejected_rows_are_kept_with_their_columns_and_the_reason() {
