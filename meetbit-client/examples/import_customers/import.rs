@@ -94,7 +94,11 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
                 if import.stopped.is_some() {
                     break; // what is under way is dropped
                 }
-                import.stop("interrupted; calls that are under way may end, unless you interrupt again".to_owned());
+                import.stop(format!(
+                    "interrupted; rows that were taken are still imported: {}; interrupt again to stop at once, then some of \
+                     them may be in doubt",
+                    calls.len()
+                ));
                 interrupt.set(signal::ctrl_c());
             }
         }
