@@ -32,6 +32,10 @@ A row is in doubt if it was under way when an import was killed, or when its ans
 what happened, because nobody else can know. The rejected rows of `customers.csv` are in `customers.rejected.csv` beside it, with
 the reasons.
 
+The limit of the access key is kept in a file that belongs to the journal: its name is that of the journal, and `.limit.json`.
+Imports with one journal share the limit; imports with different journals do not share it, so if they run at once, give each a part
+of the limit with `--per-second`.
+
 environment:
   MEETBIT_DOMAIN             the tenant's primary domain, such as acme.example.com
   MEETBIT_ACCESS_KEY_ID      the access key

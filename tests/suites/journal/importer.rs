@@ -394,6 +394,12 @@ async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
     assert_eq!(sandbox.requests().len(), 30);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_help_says_whose_limit_is_shared() {
+    let help = run(None, &["--help"]).await;
+    assert!(help.text.contains("imports with different journals do not share it"), "{help:?}");
+}
+
 /// The call that is under way would end after its time limit, as a row in doubt.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_interrupt_does_not_wait_for_calls() {
