@@ -11,7 +11,8 @@ const ANSWER_WITHIN: u32 = 15;
 pub(crate) const USAGE: &str = "\
 usage: import_customers [options] FILE
 
-Creates a customer for each row of a CSV file, each at most once. The same command resumes an import that was interrupted.
+Creates a customer for each row of a CSV file, each at most once. The same command resumes an import that was interrupted, but
+not one into a sandbox.
 The first row names the columns: first_name, middle_name, last_name, email, contact_number, and address_line_1,
 address_line_2, address_city, address_region, address_region_code, address_country, address_country_code, address_postal_code.
 
@@ -41,7 +42,8 @@ environment:
   MEETBIT_ACCESS_KEY_ID      the access key
   MEETBIT_ACCESS_KEY_SECRET  its secret
   MEETBIT_BASE_URL           optional: replaces https://{domain}/api/public/v2.0
-If none of them is set, the customers are created in a sandbox on this machine.";
+If none of them is set, the customers are created in a sandbox on this machine. A sandbox ends with the program, and so
+does its journal: such an import cannot be resumed, and `--journal`, `--created` and `--not-created` have no effect.";
 
 pub(crate) enum Command {
     Help,

@@ -29,6 +29,7 @@ pub(crate) struct Summary {
     /// Where the rejected rows are.
     rejected: Option<String>,
     stopped: Option<String>,
+    is_sandbox: bool,
 }
 
 /// A row whose call has ended.
@@ -105,7 +106,8 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
     }
     import.progress.end();
     let rejected = import.rejected.end(import.stopped.is_none())?;
-    Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
+    let Import { counts, stopped, .. } = import;
+    Ok(Summary { counts, rows: checked.rows, rejected, stopped, is_sandbox: target.is_sandbox() })
 }
 
 /// Sends a row. It may have been corrected since it was refused, so what was refused gives its key back first.
@@ -220,12 +222,22 @@ impl Summary {
         if let Some(rejected) = &self.rejected {
             println!("{rejected}");
         }
+        let is_cut = self.stopped.is_some() || self.counts.not_sent > 0;
+        if self.is_sandbox {
+            if is_cut {
+                println!(
+                    "the import is not complete; the sandbox has ended, so nothing can be resumed; set MEETBIT_* to import \
+                     into a tenant"
+                );
+            }
+            return;
+        }
         if self.counts.in_doubt > 0 {
             println!(
                 "look in MeetBit for the rows in doubt, and say what you find with `--created` or `--not-created`"
             );
         }
-        if self.stopped.is_some() || self.counts.not_sent > 0 {
+        if is_cut {
             println!("the import is not complete; the same command resumes it");
         }
     }

@@ -1,5 +1,8 @@
 //! Imports customers from a CSV file, each at most once: the import can be killed at any moment, and the same command resumes it.
 //!
+//! Without the variables `MEETBIT_*` it imports into a sandbox. The sandbox and its journal end with the program, so such an import
+//! cannot be resumed, and `--journal` has no effect.
+//!
 //! ```sh
 //! cargo run -p meetbit-client --features journal,sandbox --example import_customers -- \
 //!     meetbit-client/examples/import_customers/customers.csv

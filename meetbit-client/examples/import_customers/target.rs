@@ -22,7 +22,7 @@ const TURN: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Target {
     pub(crate) client: Client,
     pub(crate) journal: Journal,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
     _files: Files,
 }
 
@@ -39,7 +39,12 @@ impl Target {
         } else {
             (builder.shared_limit(FileLimit::open(&files.limit)?), Journal::open(&files.journal).await?)
         };
-        Ok(Self { client: builder.build()?, journal, _sandbox: sandbox, _files: files })
+        Ok(Self { client: builder.build()?, journal, sandbox, _files: files })
+    }
+
+    /// True if nothing of the import outlasts the program.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
     }
 
     /// Tells the journal what happened to rows that were in doubt. A key is the whole key, or the value of the key column.
@@ -69,7 +74,10 @@ impl Target {
 }
 
 async fn sandbox() -> Result<(Option<Sandbox>, ClientBuilder), Problem> {
-    eprintln!("No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends.");
+    eprintln!(
+        "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends, so this import \
+         cannot be resumed, and `--journal` has no effect."
+    );
     let sandbox = Sandbox::start().await?;
     let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
     let builder = builder.credentials(sandbox.credentials());

@@ -68,6 +68,31 @@ async fn the_sample_is_imported_into_a_sandbox() {
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "a sandbox leaves no files beside the sample");
 }
 
+/// The sandbox and the journal end with the program, so the usual advice would be wrong.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_into_a_sandbox_that_is_interrupted_says_that_it_cannot_be_resumed() {
+    let directory = Directory::new();
+    let mut command = command(None, &["--per-second", "1", &file(&directory, &many(50))]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let status = format!("/proc/{}/status", child.id().unwrap());
+    until(|| catches_interrupt(&fs::read_to_string(&status).unwrap())).await;
+    signal(&child, "-INT");
+    let ended = ended(child).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.text.contains("the sandbox has ended, so nothing can be resumed; set MEETBIT_*"), "{ended:?}");
+    assert!(!ended.text.contains("the same command resumes it"), "{ended:?}");
+    let help = run(None, &["--help"]).await;
+    assert!(help.text.contains("A sandbox ends with the program"), "{help:?}");
+}
+
+/// True if the process has a handler of SIGINT.
+#[cfg(target_os = "linux")]
+fn catches_interrupt(status: &str) -> bool {
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
+}
+
 /// Separators, a byte order mark, line breaks of Windows, quoted ones, empty cells, and names of columns as people write them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_of_each_form_is_read_alike() {
