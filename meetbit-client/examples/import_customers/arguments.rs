@@ -11,7 +11,8 @@ const ANSWER_WITHIN: u32 = 15;
 pub(crate) const USAGE: &str = "\
 usage: import_customers [options] FILE
 
-Creates a customer for each row of a CSV file, each at most once. The same command resumes an import that was interrupted.
+Creates a customer for each row of a CSV file, each at most once. The same command resumes an import that was interrupted, but
+not one into a sandbox.
 The first row names the columns: first_name, middle_name, last_name, email, contact_number, and address_line_1,
 address_line_2, address_city, address_region, address_region_code, address_country, address_country_code, address_postal_code.
 
@@ -21,21 +22,28 @@ address_line_2, address_city, address_region, address_region_code, address_count
   --per-second N      the limit of the access key, if it is not 5 requests a second; the tenant's is then twice that; or
                       `unlimited`, if there is none
   --answer-within N   an answer takes at most N seconds (15); what was under way at a kill is in doubt 5 seconds after that
-  --created KEY=ID    a row that was in doubt is the customer ID in MeetBit; the import says KEY
+  --created KEY=ID    a row that was in doubt is the customer ID in MeetBit; KEY is what the import has printed, or the value in
+                      the key column
   --not-created KEY   a row that was in doubt is not in MeetBit, so it is sent again
   --help              print this text
 
 exit code: 0 if every row is imported, 1 if not, 2 if the import cannot start
 
 A row is in doubt if it was under way when an import was killed, or when its answer was lost. It is not sent again until you say
-what happened, because nobody else can know. Rejected rows are in `rejected.csv` beside the file, with the reasons.
+what happened, because nobody else can know. The rejected rows of `customers.csv` are in `customers.rejected.csv` beside it, with
+the reasons.
+
+The limit of the access key is kept in a file that belongs to the journal: its name is that of the journal, and `.limit.json`.
+Imports with one journal share the limit; imports with different journals do not share it, so if they run at once, give each a part
+of the limit with `--per-second`.
 
 environment:
   MEETBIT_DOMAIN             the tenant's primary domain, such as acme.example.com
   MEETBIT_ACCESS_KEY_ID      the access key
   MEETBIT_ACCESS_KEY_SECRET  its secret
   MEETBIT_BASE_URL           optional: replaces https://{domain}/api/public/v2.0
-If none of them is set, the customers are created in a sandbox on this machine.";
+If none of them is set, the customers are created in a sandbox on this machine. A sandbox ends with the program, and so
+does its journal: such an import cannot be resumed, and `--journal`, `--created` and `--not-created` have no effect.";
 
 pub(crate) enum Command {
     Help,
@@ -109,7 +117,7 @@ fn number(option: &str, text: &str) -> Result<u32, String> {
 /// The key and the id of a row that was created. A key may have an equals sign.
 fn created(text: &str) -> Result<(String, Option<i64>), String> {
     let parts = text.rsplit_once('=').and_then(|(key, id)| Some((key.to_owned(), Some(id.parse().ok()?))));
-    parts.ok_or_else(|| format!("`--created` needs KEY=ID, such as `customer:42=7`, and got `{text}`"))
+    parts.ok_or_else(|| format!("`--created` needs KEY=ID, such as `42=7`, and got `{text}`"))
 }
 
 /// Where the journal is if no option says it.

@@ -47,8 +47,7 @@ impl Columns {
             }
             let field = FIELDS.iter().find(|(field, _)| field == name);
             if field.is_none() && key != Some(at) && name != REASON {
-                let nearest = nearest(name);
-                return Err(format!("the column `{name}` is unknown; did you mean `{nearest}`?"));
+                return Err(unknown(name));
             }
             setters.push(field.map(|(_, set)| *set));
         }
@@ -82,9 +81,18 @@ fn normal(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-', '.'], "_")
 }
 
-/// The known name with the fewest changes.
-fn nearest(name: &str) -> &'static str {
-    FIELDS.iter().map(|(field, _)| *field).min_by_key(|field| distance(name, field)).unwrap_or_default()
+/// Suggests the known name with the fewest changes, if at most a third of the letters differ.
+fn unknown(name: &str) -> String {
+    let known = FIELDS.map(|(field, _)| field);
+    let nearest = known.into_iter().min_by_key(|field| distance(name, field));
+    match nearest.filter(|field| 3 * distance(name, field) <= field.len()) {
+        Some(nearest) => format!("the column `{name}` is unknown; did you mean `{nearest}`?"),
+        None => format!(
+            "the column `{name}` is unknown; if it identifies the rows, give `--key {name}`; otherwise remove it, or give it \
+             the name of a known column; the known columns are `{}`",
+            known.join("`, `")
+        ),
+    }
 }
 
 /// The number of letters to add, drop or replace.

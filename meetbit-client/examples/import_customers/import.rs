@@ -1,9 +1,8 @@
 //! Sends the rows.
 
-use std::path::PathBuf;
 use std::pin::pin;
 
-use meetbit_client::journal::Journal;
+use meetbit_client::journal::{InDoubt, Journal};
 use meetbit_client::{Call, Customer, Customers, Error, ErrorKind, Outcome, Response};
 use tokio::signal;
 use tokio::task::{JoinError, JoinSet};
@@ -27,8 +26,10 @@ const EQUAL: u32 = 3;
 pub(crate) struct Summary {
     counts: Counts,
     rows: u64,
-    rejected: Option<PathBuf>,
+    /// Where the rejected rows are.
+    rejected: Option<String>,
     stopped: Option<String>,
+    is_sandbox: bool,
 }
 
 /// A row whose call has ended.
@@ -43,6 +44,7 @@ struct Import {
     /// The number of calls at once while rows are accepted.
     under_way: usize,
     counts: Counts,
+    journal: Journal,
     progress: Progress,
     rejected: Rejected,
     refusals: Refusals,
@@ -56,6 +58,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
     let mut import = Import {
         under_way: arguments.per_second.map_or(UNDER_WAY_UNLIMITED, |limit| (limit as usize).saturating_mul(UNDER_WAY)),
         counts: Counts::default(),
+        journal: target.journal.clone(),
         progress: Progress::start(checked.rows),
         rejected: Rejected::new(&arguments.file, &table),
         refusals: Refusals::default(),
@@ -85,21 +88,26 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
         }
         tokio::select! {
             done = calls.join_next() => match done {
-                Some(done) => import.take(done)?,
+                Some(done) => import.take(done).await?,
                 None => break,
             },
             _ = &mut interrupt => {
                 if import.stopped.is_some() {
                     break; // what is under way is dropped
                 }
-                import.stop("interrupted; calls that are under way may end, unless you interrupt again".to_owned());
+                import.stop(format!(
+                    "interrupted; rows that were taken are still imported: {}; interrupt again to stop at once, then some of \
+                     them may be in doubt",
+                    calls.len()
+                ));
                 interrupt.set(signal::ctrl_c());
             }
         }
     }
     import.progress.end();
     let rejected = import.rejected.end(import.stopped.is_none())?;
-    Ok(Summary { counts: import.counts, rows: checked.rows, rejected, stopped: import.stopped })
+    let Import { counts, stopped, .. } = import;
+    Ok(Summary { counts, rows: checked.rows, rejected, stopped, is_sandbox: target.is_sandbox() })
 }
 
 /// Sends a row. It may have been corrected since it was refused, so what was refused gives its key back first.
@@ -116,7 +124,7 @@ impl Import {
         if is_accepted { self.under_way } else { 1 }
     }
 
-    fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
+    async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
         let Done { cells, line, key, result } = done.map_err(|error| error.to_string())?;
         match result {
             Ok(response) => {
@@ -124,13 +132,13 @@ impl Import {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, &error),
+            Err(error) => self.failed(&cells, line, &key, &error).await,
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
+    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
@@ -148,13 +156,27 @@ impl Import {
             }
         } else {
             self.counts.in_doubt += 1;
-            self.progress.say(&format!("line {line} (key `{key}`): {error}"));
+            let doubt = self.doubt(key, error).await;
+            self.progress.say(&format!("line {line} is in doubt{doubt}"));
         }
         if stops {
             self.stop(shown(error));
         } else if repeated {
             self.stop(format!("{EQUAL} rows in a row failed in the same way: {}", shown(error)));
         }
+    }
+
+    /// Why a row is in doubt, and what to do. The text of the error says what a program is to do.
+    async fn doubt(&self, key: &str, error: &Error) -> String {
+        let all = self.journal.in_doubt().await.unwrap_or_default();
+        let why = match all.into_iter().find(|doubt| doubt.key == key) {
+            Some(InDoubt { since, reason, .. }) => {
+                format!(" since {}: {reason}", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
+            }
+            None => format!(": {}", shown(error)),
+        };
+        let todo = "look for it in MeetBit, then add one of these options to the command";
+        format!("{why}\n  {todo}: `--created \"{key}=ID\"` or `--not-created \"{key}\"`")
     }
 
     fn stop(&mut self, why: String) {
@@ -197,15 +219,25 @@ impl Summary {
 
     pub(crate) fn print(&self) {
         println!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text());
-        if let Some(path) = &self.rejected {
-            println!("the rejected rows and the reasons are in `{}`", path.display());
+        if let Some(rejected) = &self.rejected {
+            println!("{rejected}");
+        }
+        let is_cut = self.stopped.is_some() || self.counts.not_sent > 0;
+        if self.is_sandbox {
+            if is_cut {
+                println!(
+                    "the import is not complete; the sandbox has ended, so nothing can be resumed; set MEETBIT_* to import \
+                     into a tenant"
+                );
+            }
+            return;
         }
         if self.counts.in_doubt > 0 {
             println!(
                 "look in MeetBit for the rows in doubt, and say what you find with `--created` or `--not-created`"
             );
         }
-        if self.stopped.is_some() || self.counts.not_sent > 0 {
+        if is_cut {
             println!("the import is not complete; the same command resumes it");
         }
     }

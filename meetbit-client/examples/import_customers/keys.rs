@@ -26,6 +26,11 @@ fn key(cells: &csv::StringRecord, at: usize) -> Option<&str> {
     cells.get(at).map(str::trim).filter(|key| !key.is_empty())
 }
 
+/// The key of the row with this value in the key column.
+pub(crate) fn of_cell(cell: &str) -> String {
+    format!("customer:{cell}")
+}
+
 /// Gives each row its key. Rows that are equal are counted, so each of them is a customer.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
@@ -41,7 +46,7 @@ impl Keys {
 
     pub(crate) fn next(&mut self, columns: &Columns, cells: &csv::StringRecord, hash: Hash) -> String {
         if let Some(key) = columns.key.and_then(|at| key(cells, at)) {
-            return format!("customer:{key}");
+            return of_cell(key);
         }
         match self.seen.get_mut(&hash) {
             None => format!("row:{hash:032x}"),

@@ -1,5 +1,8 @@
 //! Imports customers from a CSV file, each at most once: the import can be killed at any moment, and the same command resumes it.
 //!
+//! Without the variables `MEETBIT_*` it imports into a sandbox. The sandbox and its journal end with the program, so such an import
+//! cannot be resumed, and `--journal` has no effect.
+//!
 //! ```sh
 //! cargo run -p meetbit-client --features journal,sandbox --example import_customers -- \
 //!     meetbit-client/examples/import_customers/customers.csv
@@ -21,6 +24,7 @@ use std::env;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, USAGE};
+use crate::table::Table;
 use crate::target::Target;
 
 /// The import cannot start.
@@ -51,12 +55,11 @@ async fn main() -> ExitCode {
 
 /// True if every row is imported.
 async fn run(arguments: &Arguments) -> Result<bool, String> {
-    if arguments.file.file_name() == Some(rejected::NAME.as_ref()) {
-        let name = rejected::NAME;
-        return Err(format!(
-            "rename the file first, because the import writes the rejected rows to `{name}` beside it"
-        ));
+    if rejected::is_rejected(&arguments.file) {
+        let why = "an import of the file that its rows are from replaces it";
+        return Err(format!("rename the file first, because {why}"));
     }
+    Table::open(&arguments.file, arguments.key.as_deref())?; // before the journal and the other files are made
     let target = Target::open(arguments).await?;
     if !arguments.dry_run {
         target.resolve(&arguments.resolved).await?;

@@ -1,18 +1,22 @@
 //! The file with the rows that MeetBit, or the client before it, has refused.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process;
+
+use fs4::FileExt;
 
 use crate::columns::REASON;
 use crate::table::Table;
-
-pub(crate) const NAME: &str = "rejected.csv";
+use crate::target::with_suffix;
 
 /// The rejected rows of one run. They replace those of an earlier run when it ends, so that several imports of one file do not
 /// write into one file at once.
 pub(crate) struct Rejected {
     path: PathBuf,
+    /// Where the rows are until the run ends. No two runs use one name.
+    partial: PathBuf,
     header: csv::StringRecord,
     /// The place of a column with reasons that the file had before.
     reason: Option<usize>,
@@ -23,23 +27,25 @@ pub(crate) struct Rejected {
 
 impl Rejected {
     pub(crate) fn new(file: &Path, table: &Table) -> Self {
+        let path = beside(file);
+        remove_left(&path);
+        let partial = with_suffix(&path, &format!(".{:016x}.tmp", fastrand::u64(..)));
         let reason = table.header.iter().position(|name| name.trim().eq_ignore_ascii_case(REASON));
         let (header, delimiter) = (table.header.clone(), table.delimiter);
-        Self { path: file.with_file_name(NAME), header, reason, delimiter, writer: None }
+        Self { path, partial, header, reason, delimiter, writer: None }
     }
 
     pub(crate) fn add(&mut self, cells: &csv::StringRecord, reason: &str) -> Result<(), String> {
         let written = self.write(cells, reason);
-        written.map_err(|error| format!("`{}` cannot be written: {error}", self.partial().display()))
+        written.map_err(|error| format!("`{}` cannot be written: {error}", self.partial.display()))
     }
 
     fn write(&mut self, cells: &csv::StringRecord, reason: &str) -> csv::Result<()> {
-        let partial = self.partial();
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let writer = csv::WriterBuilder::new().delimiter(self.delimiter).from_path(partial)?;
-                let writer = none.insert(writer);
+                let file = create_locked(&self.partial)?;
+                let writer = none.insert(csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(file));
                 writer.write_record(with(&self.header, self.reason, REASON))?;
                 writer
             }
@@ -48,26 +54,71 @@ impl Rejected {
         Ok(writer.flush()?)
     }
 
-    /// Ends the file, and returns its path if there is a rejected row. The rows of an earlier run are replaced only if this run
-    /// has tried every row.
-    pub(crate) fn end(self, is_whole: bool) -> Result<Option<PathBuf>, String> {
+    /// Ends the file, and says where the rows are if there is a rejected row. The rows of an earlier run are replaced only if
+    /// this run has tried every row.
+    pub(crate) fn end(self, is_whole: bool) -> Result<Option<String>, String> {
+        let path = self.path.display();
         if self.writer.is_none() {
             if is_whole {
                 let _may_not_exist = fs::remove_file(&self.path);
             }
             return Ok(None);
         }
+        let failed = |error: io::Error| format!("`{path}` cannot be written: {error}");
         if !is_whole && self.path.exists() {
-            return Ok(Some(self.partial()));
+            fs::remove_file(&self.partial).map_err(failed)?;
+            return Ok(Some(format!(
+                "`{path}` still has the rejected rows of an earlier run; those of this run are not kept, because the next run \
+                 tries them again"
+            )));
         }
-        let ended = fs::rename(self.partial(), &self.path);
-        ended.map_err(|error| format!("`{}` cannot be written: {error}", self.path.display()))?;
-        Ok(Some(self.path))
+        fs::rename(&self.partial, &self.path).map_err(failed)?;
+        Ok(Some(format!("the rejected rows and the reasons are in `{path}`")))
     }
+}
 
-    /// Where the rows are until the run ends.
-    fn partial(&self) -> PathBuf {
-        self.path.with_extension(format!("{}.csv", process::id()))
+/// `customers.rejected.csv` for `customers.csv`.
+fn beside(file: &Path) -> PathBuf {
+    match file.extension() {
+        Some(extension) => file.with_extension(format!("rejected.{}", extension.to_string_lossy())),
+        None => file.with_extension("rejected"),
+    }
+}
+
+/// True if the name is one that [`beside`] gives.
+pub(crate) fn is_rejected(file: &Path) -> bool {
+    let ends = |part: Option<&OsStr>| part.is_some_and(|part| Path::new(part).extension() == Some("rejected".as_ref()));
+    ends(file.file_name()) || ends(file.file_stem())
+}
+
+/// Removes the files of runs that were killed, because the rows are personal data.
+///
+/// This removes no file of a run that is alive: such a run holds the lock of its file, and the system releases the lock when the
+/// process ends, however it ends. The names are random, so no other run can have made a file of the same name meanwhile.
+fn remove_left(path: &Path) {
+    let prefix = with_suffix(Path::new(path.file_name().unwrap_or_default()), ".");
+    let directory = Path::new(".").join(path.parent().unwrap_or(path)); // the parent of `customers.csv` is empty
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = PathBuf::from(entry.file_name());
+        let is_partial =
+            name.extension() == Some("tmp".as_ref()) && name.to_string_lossy().starts_with(&*prefix.to_string_lossy());
+        let Some(file) = is_partial.then(|| File::open(entry.path()).ok()).flatten() else { continue };
+        if FileExt::try_lock(&file).is_ok() {
+            let _may_be_removed_already = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// Makes a file, and locks it until it is closed.
+fn create_locked(path: &Path) -> io::Result<File> {
+    loop {
+        let file = File::create_new(path)?;
+        FileExt::lock(&file)?;
+        // Another run may have removed it before it was locked.
+        if path.exists() {
+            return Ok(file);
+        }
     }
 }
 

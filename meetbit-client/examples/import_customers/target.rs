@@ -11,6 +11,7 @@ use meetbit_client::sandbox::Sandbox;
 use meetbit_client::{Client, ClientBuilder, Customer, Error, ErrorKind, FileLimit, RateLimit, RetryPolicy};
 
 use crate::arguments::Arguments;
+use crate::keys;
 
 const VARIABLES: [&str; 4] =
     ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET", "MEETBIT_BASE_URL"];
@@ -21,7 +22,7 @@ const TURN: Duration = Duration::from_secs(15 * 60);
 pub(crate) struct Target {
     pub(crate) client: Client,
     pub(crate) journal: Journal,
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
     _files: Files,
 }
 
@@ -38,10 +39,15 @@ impl Target {
         } else {
             (builder.shared_limit(FileLimit::open(&files.limit)?), Journal::open(&files.journal).await?)
         };
-        Ok(Self { client: builder.build()?, journal, _sandbox: sandbox, _files: files })
+        Ok(Self { client: builder.build()?, journal, sandbox, _files: files })
     }
 
-    /// Tells the journal what happened to rows that were in doubt.
+    /// True if nothing of the import outlasts the program.
+    pub(crate) fn is_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// Tells the journal what happened to rows that were in doubt. A key is the whole key, or the value of the key column.
     /// A row that is not in doubt stays as it is, so that the same command can resume the import.
     pub(crate) async fn resolve(&self, resolved: &[(String, Option<i64>)]) -> Result<(), Problem> {
         for (key, id) in resolved {
@@ -49,17 +55,29 @@ impl Target {
                 Some(id) => Resolution::done(&Customer::new(*id))?,
                 None => Resolution::NotDone,
             };
-            match self.journal.resolve(key, resolution).await {
-                Err(error) if error.kind() == ErrorKind::InvalidRequest => eprintln!("{}", shown(&error)),
-                resolved => resolved?,
+            let is_resolved = self.resolve_key(key, resolution.clone()).await?
+                || self.resolve_key(&keys::of_cell(key), resolution).await?;
+            if !is_resolved {
+                eprintln!("`{key}` is not in doubt, so there is nothing to resolve");
             }
         }
         Ok(())
     }
+
+    /// False if the key is not in doubt.
+    async fn resolve_key(&self, key: &str, resolution: Resolution) -> Result<bool, Problem> {
+        match self.journal.resolve(key, resolution).await {
+            Err(error) if error.kind() == ErrorKind::InvalidRequest => Ok(false),
+            resolved => Ok(resolved.map(|()| true)?),
+        }
+    }
 }
 
 async fn sandbox() -> Result<(Option<Sandbox>, ClientBuilder), Problem> {
-    eprintln!("No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends.");
+    eprintln!(
+        "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends, so this import \
+         cannot be resumed, and `--journal` has no effect."
+    );
     let sandbox = Sandbox::start().await?;
     let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
     let builder = builder.credentials(sandbox.credentials());
@@ -97,7 +115,7 @@ impl Drop for Files {
     }
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

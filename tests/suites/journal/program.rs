@@ -107,8 +107,8 @@ impl Ended {
 
     /// The keys of the rows of which it says that they are in doubt.
     pub(crate) fn in_doubt(&self) -> BTreeSet<String> {
-        let lines = self.text.lines().filter(|line| line.contains("is in doubt since"));
-        lines.map(|line| line.split('`').nth(1).unwrap().to_owned()).collect()
+        let options = self.text.split("`--not-created \"").skip(1);
+        options.map(|option| option.split_once("\"`").unwrap().0.to_owned()).collect()
     }
 }
 
@@ -121,5 +121,5 @@ pub(crate) fn file(directory: &Directory, text: &str) -> String {
 
 /// The file with the rejected rows, if there is one.
 pub(crate) fn rejected(directory: &Directory) -> Option<String> {
-    fs::read_to_string(directory.path().join("rejected.csv")).ok()
+    fs::read_to_string(directory.path().join("customers.rejected.csv")).ok()
 }
