@@ -30,8 +30,8 @@ address_line_2, address_city, address_region, address_region_code, address_count
 exit code: 0 if every row is imported, 1 if not, 2 if the import cannot start
 
 A row is in doubt if it was under way when an import was killed, or when its answer was lost. It is not sent again until you say
-what happened, because nobody else can know. The rejected rows of `customers.csv` are in `customers.rejected.csv` beside it, with
-the reasons.
+what happened, because nobody else can know. The rejected rows are in `rejected.csv` beside the file, with the reasons. The next
+import of a file in the same folder replaces it.
 
 The limit of the access key is kept in a file that belongs to the journal: its name is that of the journal, and `.limit.json`.
 Imports with one journal share the limit; imports with different journals do not share it, so if they run at once, give each a part

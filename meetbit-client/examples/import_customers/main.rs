@@ -55,9 +55,11 @@ async fn main() -> ExitCode {
 
 /// True if every row is imported.
 async fn run(arguments: &Arguments) -> Result<bool, String> {
-    if rejected::is_rejected(&arguments.file) {
-        let why = "an import of the file that its rows are from replaces it";
-        return Err(format!("rename the file first, because {why}"));
+    if arguments.file.file_name() == Some(rejected::NAME.as_ref()) {
+        let name = rejected::NAME;
+        return Err(format!(
+            "rename the file first, because the import writes the rejected rows to `{name}` beside it"
+        ));
     }
     Table::open(&arguments.file, arguments.key.as_deref())?; // before the journal and the other files are made
     let target = Target::open(arguments).await?;

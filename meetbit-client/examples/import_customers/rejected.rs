@@ -1,6 +1,5 @@
 //! The file with the rows that MeetBit, or the client before it, has refused.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +9,9 @@ use fs4::FileExt;
 use crate::columns::REASON;
 use crate::table::Table;
 use crate::target::with_suffix;
+
+/// The name of the file, beside the CSV file.
+pub(crate) const NAME: &str = "rejected.csv";
 
 /// The rejected rows of one run. They replace those of an earlier run when it ends, so that several imports of one file do not
 /// write into one file at once.
@@ -27,7 +29,7 @@ pub(crate) struct Rejected {
 
 impl Rejected {
     pub(crate) fn new(file: &Path, table: &Table) -> Self {
-        let path = beside(file);
+        let path = file.with_file_name(NAME);
         remove_left(&path);
         let partial = with_suffix(&path, &format!(".{:016x}.tmp", fastrand::u64(..)));
         let reason = table.header.iter().position(|name| name.trim().eq_ignore_ascii_case(REASON));
@@ -75,20 +77,6 @@ impl Rejected {
         fs::rename(&self.partial, &self.path).map_err(failed)?;
         Ok(Some(format!("the rejected rows and the reasons are in `{path}`")))
     }
-}
-
-/// `customers.rejected.csv` for `customers.csv`.
-fn beside(file: &Path) -> PathBuf {
-    match file.extension() {
-        Some(extension) => file.with_extension(format!("rejected.{}", extension.to_string_lossy())),
-        None => file.with_extension("rejected"),
-    }
-}
-
-/// True if the name is one that [`beside`] gives.
-pub(crate) fn is_rejected(file: &Path) -> bool {
-    let ends = |part: Option<&OsStr>| part.is_some_and(|part| Path::new(part).extension() == Some("rejected".as_ref()));
-    ends(file.file_name()) || ends(file.file_stem())
 }
 
 /// Removes the files of runs that were killed, because the rows are personal data.

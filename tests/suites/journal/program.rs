@@ -121,5 +121,5 @@ pub(crate) fn file(directory: &Directory, text: &str) -> String {
 
 /// The file with the rejected rows, if there is one.
 pub(crate) fn rejected(directory: &Directory) -> Option<String> {
-    fs::read_to_string(directory.path().join("customers.rejected.csv")).ok()
+    fs::read_to_string(directory.path().join("rejected.csv")).ok()
 }
