@@ -66,7 +66,7 @@ impl Window {
     /// Drops what no longer counts. An unanswered request that still counts gets a new `earliest_end`, because its answer
     /// can only come from now on.
     pub(crate) fn expire(&mut self, now: Moment) {
-        while let Some(slot) = self.slots.front().copied().filter(|slot| slot.earliest_end <= now) {
+        while let Some(slot) = self.slots.front().filter(|slot| slot.earliest_end <= now).copied() {
             self.slots.pop_front();
             if slot.end > now {
                 self.insert(slot.unanswered(now));
