@@ -176,8 +176,7 @@ impl State {
         }
         let Some(slot) = state.window.get(id) else { return false };
         if !slot.has_departed {
-            self.set(key, slot.departed(now, ASSUMED_DELIVERY + limit.period));
-            self.note_full(now, key, limit);
+            self.count(now, key, limit, slot.departed(now, ASSUMED_DELIVERY + limit.period));
         }
         true
     }
@@ -309,22 +308,22 @@ impl State {
         self.queue.remove(ticket);
         self.queue.end_turn(ask.key);
         if ask.limit.is_counted() {
-            self.set(ask.key, Slot::held(ask.id, now, ask.limit.after_answer()));
-            self.note_full(now, ask.key, ask.limit);
+            self.count(now, ask.key, ask.limit, Slot::held(ask.id, now, ask.limit.after_answer()));
         }
     }
 
     fn answered(&mut self, now: Moment, key: &str, limit: RateLimit, id: u64, after: Moment, feedback: Feedback) {
-        let slot = self.keys[key].window.get(id);
+        let state = self.keys.get_mut(key).expect("`expire` has made it");
+        let slot = state.window.get(id);
         let sent = slot.filter(|slot| slot.has_departed).map_or(now.saturating_sub(after), |slot| slot.since);
-        if let Some(slot) = slot {
-            self.set(key, slot.answered(now));
+        if let Some(slot) = slot.map(|slot| slot.answered(now)) {
+            self.window.set(slot);
+            state.window.set(slot);
         }
         let headers = feedback.headers;
         // `Remaining` is about the tenant's limit if the stated limit is larger than the key's.
         let is_tenants = headers.limit.is_some_and(|stated| stated as usize > limit.key);
         self.shortest_round_trip = Some(self.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
-        let state = self.keys.get_mut(key).expect("`expire` has made it");
         if let Some(stated) = headers.limit {
             state.server_limit = Some(ServerLimit { limit: stated as usize, until: now + MINUTE });
         }
@@ -343,10 +342,12 @@ impl State {
         }
     }
 
-    /// Remembers the moment if the limit of the key or of the tenant is used up.
-    fn note_full(&mut self, now: Moment, key: &str, limit: RateLimit) {
+    /// Counts a request, and remembers the moment if the limit of the key or of the tenant is used up.
+    fn count(&mut self, now: Moment, key: &str, limit: RateLimit, slot: Slot) {
+        self.window.set(slot);
         self.window.note_full(limit.tenant, now);
         let state = self.key_mut(key);
+        state.window.set(slot);
         state.window.note_full(state.limit(limit, now), now);
     }
 

@@ -66,7 +66,7 @@ impl Window {
     /// Drops what no longer counts. An unanswered request that still counts gets a new `earliest_end`, because its answer
     /// can only come from now on.
     pub(crate) fn expire(&mut self, now: Moment) {
-        while let Some(slot) = self.slots.front().copied().filter(|slot| slot.earliest_end <= now) {
+        while let Some(slot) = self.slots.front().filter(|slot| slot.earliest_end <= now).copied() {
             self.slots.pop_front();
             if slot.end > now {
                 self.insert(slot.unanswered(now));
@@ -80,8 +80,14 @@ impl Window {
 
     /// Adds a request, or replaces the one with its id.
     pub(crate) fn set(&mut self, slot: Slot) {
-        self.remove(slot.id);
-        self.insert(slot);
+        match self.position(slot.id) {
+            Some(index) if self.is_sorted_with(index, slot) => self.slots[index] = slot,
+            Some(index) => {
+                self.slots.remove(index);
+                self.insert(slot);
+            }
+            None => self.insert(slot),
+        }
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
@@ -90,10 +96,16 @@ impl Window {
         }
     }
 
+    /// True if the list stays sorted with this request in the place of another.
+    fn is_sorted_with(&self, index: usize, slot: Slot) -> bool {
+        let before = index.checked_sub(1).is_none_or(|before| self.slots[before].earliest_end <= slot.earliest_end);
+        before && self.slots.get(index + 1).is_none_or(|after| slot.earliest_end < after.earliest_end)
+    }
+
     fn insert(&mut self, slot: Slot) {
         self.last_id = self.last_id.max(slot.id);
-        let index = self.slots.partition_point(|other| other.earliest_end <= slot.earliest_end);
-        self.slots.insert(index, slot);
+        let before = self.slots.iter().rposition(|other| other.earliest_end <= slot.earliest_end);
+        self.slots.insert(before.map_or(0, |before| before + 1), slot);
     }
 
     fn position(&self, id: u64) -> Option<usize> {

@@ -83,8 +83,9 @@ impl Transport {
         match &self.0 {
             Inner::Http(http) => http.send(outgoing, observer).await,
             Inner::Service(service) => {
-                let request = outgoing.request().map_err(TransportError::url)?;
-                Box::pin(service.send(request, observer)).await
+                let url = outgoing.parsed_url().map_err(TransportError::url)?;
+                let request = || outgoing.request_and_host(&url).0;
+                Box::pin(service.send(&request, observer)).await
             }
             Inner::Layered(layered) => {
                 let sent = layered.start(outgoing, observer)?.await;
@@ -128,9 +129,12 @@ struct UserService {
     limits: Limits,
 }
 
+/// Makes a request, which may be sent more than once.
+type MakeRequest<'a> = &'a (dyn Fn() -> http::Request<Bytes> + Sync);
+
 impl UserService {
-    async fn send(&self, request: http::Request<Bytes>, observer: &AttemptObserver) -> Sent {
-        let exchange = ServiceExchange { service: &self.service, request: &request, observer };
+    async fn send(&self, request: MakeRequest<'_>, observer: &AttemptObserver) -> Sent {
+        let exchange = ServiceExchange { service: &self.service, request, observer };
         limited::send(&self.limits.limiter, observer, &exchange).await
     }
 }
@@ -138,7 +142,7 @@ impl UserService {
 /// One request on its way to a user's service.
 struct ServiceExchange<'a> {
     service: &'a BoxService,
-    request: &'a http::Request<Bytes>,
+    request: MakeRequest<'a>,
     observer: &'a AttemptObserver,
 }
 
@@ -149,7 +153,7 @@ impl Exchange for ServiceExchange<'_> {
         if !permit.depart() {
             return Err(TransportError::timeout()); // `limited` sends it back into the queue
         }
-        let response = ready.call(self.request.clone()).await.map_err(TransportError::middleware)?;
+        let response = ready.call((self.request)()).await.map_err(TransportError::middleware)?;
         self.observer.on_response_head(&permit, response.status(), response.headers());
         Ok(response)
     }
@@ -195,7 +199,7 @@ impl Service<http::Request<Bytes>> for Transport {
             Inner::Service(service) => {
                 let service = service.clone();
                 let observer = Carried::observer(request.extensions(), &service.limits);
-                Box::pin(async move { observed(service.send(request, &observer).await) })
+                Box::pin(async move { observed(service.send(&|| request.clone(), &observer).await) })
             }
             Inner::Layered(layered) => layered.service.call(request),
         }
