@@ -67,7 +67,8 @@ impl Journal {
     /// Opens a SQLite file, or makes it. Its directory must exist, and this user must be able to write in it.
     ///
     /// Processes of one machine may share the file. Only its owner can read it. Do not use a network file system, because its
-    /// locks may not work.
+    /// locks may not work. After the file, or one of its siblings with the suffixes `-wal` and `-shm`, is deleted, moved or replaced,
+    /// nothing is sent with this journal, because other processes do not see what it records.
     ///
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, or

@@ -2,7 +2,8 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
@@ -12,8 +13,11 @@ use tokio::task::coop::consume_budget;
 use crate::client::call::Call;
 use crate::error::Error;
 
-/// Runs all blocking calls, so that their connections are reused.
-static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+/// Runs all blocking calls of a process, so that their connections are reused. A forked process has a copy of it without its
+/// thread, so the process makes its own.
+static RUNTIME: Mutex<Option<(ProcessId, &'static Runtime)>> = Mutex::new(None);
+
+type ProcessId = u32;
 
 impl<T> Call<T> {
     /// Sends the call and blocks the thread until it is done, for code without an async runtime. It works on any thread that
@@ -50,7 +54,8 @@ impl<T> Call<T> {
 }
 
 fn runtime() -> Result<&'static Runtime, Error> {
-    if let Some(runtime) = RUNTIME.get() {
+    let process = process::id();
+    if let Some((_, runtime)) = known().filter(|(owner, _)| *owner == process) {
         return Ok(runtime);
     }
     let built = Builder::new_multi_thread().worker_threads(1).thread_name("meetbit").enable_all().build();
@@ -58,7 +63,15 @@ fn runtime() -> Result<&'static Runtime, Error> {
         let message = "the system has no thread left to send a blocking call on";
         Error::invalid_request(message).with(|e| e.source(Arc::new(error)))
     })?;
-    Ok(RUNTIME.get_or_init(|| built))
+    let mut known = known();
+    match *known {
+        Some((owner, runtime)) if owner == process => Ok(runtime), // another thread was faster
+        _ => Ok(known.insert((process, Box::leak(Box::new(built)))).1),
+    }
+}
+
+fn known() -> MutexGuard<'static, Option<(ProcessId, &'static Runtime)>> {
+    RUNTIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// True inside the poll of a task. tokio has no public question for it, but only there it limits how often a task goes on

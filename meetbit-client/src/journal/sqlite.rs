@@ -1,5 +1,6 @@
 //! The store in a SQLite file.
 
+use std::fmt::Display;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Opening waits this long for the file's lock.
 const OPENING: Duration = Duration::from_secs(10);
 
+const TABLES: &str = "SELECT count(*) FROM sqlite_schema";
+
 const TABLE: &str = "
     CREATE TABLE meetbit_journal (
         key TEXT PRIMARY KEY NOT NULL,
@@ -42,6 +45,7 @@ const TABLE: &str = "
 pub(crate) struct SqliteFile {
     path: PathBuf,
     connection: SqliteConnection,
+    files: Files,
 }
 
 impl SqliteFile {
@@ -52,7 +56,10 @@ impl SqliteFile {
         let started = Instant::now();
         loop {
             match Self::connect(&path).await {
-                Ok(connection) => return Ok(Self { path, connection }),
+                Ok(connection) => {
+                    let files = Files::at(&path);
+                    return Ok(Self { path, connection, files });
+                }
                 Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(PAUSE).await,
                 Err(error) => return Err(failed(explain(&error))),
             }
@@ -73,6 +80,7 @@ impl SqliteFile {
         // The file is a journal, so it may be changed.
         hide(path).map_err(sqlx::Error::Io)?;
         connection.run("PRAGMA journal_mode = WAL").await?;
+        number(&mut connection, TABLES).await?; // SQLite makes its other files when it reads
         Ok(connection)
     }
 }
@@ -84,18 +92,55 @@ impl Database for SqliteFile {
             // SQLite has rolled back by itself after some errors, and then has nothing to roll back.
             let _already_done = self.connection.run("ROLLBACK").await;
         }
-        result.map_err(|error| Failure {
-            retry_after: is_locked(&error).then_some(PAUSE),
-            error: format!("`{}` {}", self.path.display(), explain(&error)).into(),
-        })
+        let failed = |what: &dyn Display, retry_after| Failure {
+            retry_after,
+            error: format!("`{}` {what}", self.path.display()).into(),
+        };
+        let answers = result.map_err(|error| failed(&explain(&error), is_locked(&error).then_some(PAUSE)))?;
+        if self.files == Files::at(&self.path) { Ok(answers) } else { Err(failed(&MOVED, None)) }
     }
+}
+
+const MOVED: &str = "was deleted, moved or replaced, or its `-wal` or `-shm` file was: end the programs that use it, put the \
+                     files back, and open it again";
+
+/// The files of a journal. SQLite goes on with its own after one of them is deleted or replaced, and other processes use others,
+/// so that they would send what this one has sent.
+#[derive(PartialEq, Eq)]
+struct Files([Option<FileId>; 3]);
+
+/// Device and number of a file.
+type FileId = (u64, u64);
+
+impl Files {
+    /// The files that a process finds that opens the journal now.
+    fn at(path: &Path) -> Self {
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // as SQLite does
+        Self(["", "-wal", "-shm"].map(|suffix| {
+            let mut path = path.clone().into_os_string();
+            path.push(suffix);
+            id(path.as_ref())
+        }))
+    }
+}
+
+#[cfg(unix)]
+fn id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+/// Other systems do not let a file be deleted that SQLite has open.
+#[cfg(not(unix))]
+fn id(_: &Path) -> Option<FileId> {
+    None
 }
 
 /// Makes the table in an empty file, and refuses a file of another program or a newer version.
 async fn prepare(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let application = number(connection, "PRAGMA application_id").await?;
     let version = number(connection, "PRAGMA user_version").await?;
-    let tables = number(connection, "SELECT count(*) FROM sqlite_schema").await?;
+    let tables = number(connection, TABLES).await?;
     match (application, version) {
         (APPLICATION, VERSION) => Ok(()),
         (APPLICATION, newer) if newer > VERSION => {

@@ -15,6 +15,9 @@ pub(crate) async fn read(response: &mut reqwest::Response, max: usize) -> Result
     if encoding == Encoding::Identity && length == Some(first.len() as u64) {
         return if first.len() > max { Err(BodyError::TooLarge) } else { Ok(first) };
     }
+    if is_transfer_coded(response.headers()) {
+        return Err(BodyError::Encoding);
+    }
     let sink = Sink::new(encoding, length, max);
     Box::pin(read_into(sink, first, response)).await
 }
@@ -34,6 +37,9 @@ const TEXT: usize = 64 * 1024;
 /// Reads the text of an error as far as it arrives until then, because a text that breaks off or is too long still helps.
 pub(crate) async fn read_text(response: &mut reqwest::Response, until: Instant) -> Bytes {
     let Ok(encoding) = Encoding::of(response.headers()) else { return Bytes::new() };
+    if is_transfer_coded(response.headers()) {
+        return Bytes::new();
+    }
     let mut sink = Sink::new(encoding, None, TEXT);
     while let Ok(Ok(Some(chunk))) = timeout_at(until, response.chunk()).await {
         if sink.write(&chunk).await.is_err() {
@@ -41,6 +47,17 @@ pub(crate) async fn read_text(response: &mut reqwest::Response, until: Instant) 
         }
     }
     sink.into_read()
+}
+
+/// True if the body has a transfer coding other than chunks, which are all that hyper removes.
+fn is_transfer_coded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    codings.any(|coding| !(coding.is_empty() || coding.eq_ignore_ascii_case(b"chunked") || is_identity(coding)))
+}
+
+fn is_identity(coding: &[u8]) -> bool {
+    coding.eq_ignore_ascii_case(b"identity")
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +71,7 @@ impl Encoding {
         let mut values = headers.get_all(header::CONTENT_ENCODING).iter();
         match (values.next().map(http::HeaderValue::as_bytes), values.next()) {
             (None, _) => Ok(Self::Identity),
-            (Some(name), None) if name.eq_ignore_ascii_case(b"identity") => Ok(Self::Identity),
+            (Some(name), None) if is_identity(name) => Ok(Self::Identity),
             (Some(name), None) if name.eq_ignore_ascii_case(b"gzip") || name.eq_ignore_ascii_case(b"x-gzip") => {
                 Ok(Self::Gzip)
             }

@@ -1,6 +1,8 @@
 //! `Call::wait`, for programs without an async runtime.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
+use std::process::Command;
+
 use meetbit_client::{Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, RetryPolicy};
 use meetbit_tests::server::raw_server::RawServer;
 use meetbit_tests::server::replies;
@@ -126,4 +128,13 @@ async fn an_error_comes_out_of_a_wait_inside_spawn_blocking() {
     let call = client.create_customer(&NewCustomer::new()).retry(RetryPolicy::never());
     let error = tokio::task::spawn_blocking(move || call.wait()).await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Connect, Outcome::NotSent));
+}
+
+/// A forked process has the memory of the runtime that blocking calls run on, and none of its threads.
+#[test]
+fn promise_11_a_call_is_waited_for_in_a_forked_process() {
+    let server = RawServer::start(Plan::respond(|_| replies::customer()));
+    let status = Command::new(env!("CARGO_BIN_EXE_forked_process")).arg(server.url()).status().unwrap();
+    assert!(status.success(), "{status}");
+    assert_eq!(server.finish().requests.len(), 3);
 }

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    future::IntoFuture,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
@@ -9,7 +10,9 @@ use std::{
 };
 
 use meetbit_client::{
-    Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, journal::Journal, sandbox::Sandbox,
+    Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit,
+    journal::Journal,
+    sandbox::{Fault, Sandbox},
 };
 use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptions};
 
@@ -223,7 +226,7 @@ async fn promise_28_a_reply_that_cannot_be_recorded_is_in_the_error_and_in_doubt
 #[tokio::test]
 async fn promise_28_a_refusal_that_cannot_be_recorded_keeps_its_kind() {
     let (sandbox, client) = sandbox().await;
-    sandbox.fault(meetbit_client::sandbox::Fault::status(403));
+    sandbox.fault(Fault::status(403));
     let error = client.create_customer(&ada()).once(&failing(1), "crm:42").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::UnexpectedStatus, Outcome::Rejected));
     assert!(error.to_string().contains("the disk is on fire"), "{error}");
@@ -293,7 +296,7 @@ async fn promise_16_the_secret_is_never_stored() {
     sandbox.reply(reply);
     let customer = NewCustomer::new().first_name(secret);
     client.create_customer(&customer).once(&journal, "crm:1").await.unwrap_err(); // the reply is no customer
-    sandbox.fault(meetbit_client::sandbox::Fault::reset());
+    sandbox.fault(Fault::reset());
     client.create_customer(&customer).once(&journal, "crm:2").await.unwrap_err();
     assert_eq!(journal.in_doubt().await.unwrap().len(), 1);
     assert_absent(secret, &directory);
@@ -314,7 +317,7 @@ async fn promise_16_no_secret_of_a_key_that_rotates_is_stored() {
     let journal = Journal::open(directory.file()).await.unwrap();
     let customer = NewCustomer::new().first_name(secrets.join(" and "));
     let create = |key: &'static str| client.create_customer(&customer).once(&journal, key);
-    sandbox.fault(meetbit_client::sandbox::Fault::reset());
+    sandbox.fault(Fault::reset());
     create("crm:1").await.unwrap_err();
     let echo = format!(r#"{{"data":{{"id":7,"first_name":"{}"}}}}"#, secrets.join(" and "));
     sandbox.reply(meetbit_client::http::Response::builder().header("X-Echo", secrets.concat()).body(echo).unwrap());
@@ -351,4 +354,82 @@ async fn promise_28_opening_a_file_again_keeps_the_lock_on_it() {
     let again = Journal::open(directory.file()).await.unwrap();
     assert!(is_locked(), "the lock is gone");
     drop((journal, again));
+}
+
+/// What somebody does with the file of a journal.
+#[cfg(unix)]
+type Change = fn(&Path);
+
+/// SQLite goes on writing to a file that has no name any more, and another process would make a new one and send all again.
+#[cfg(unix)]
+#[tokio::test]
+async fn promise_28_nothing_is_sent_after_a_file_of_the_journal_is_deleted_or_replaced() {
+    let changes: [(&str, Change); 8] = [
+        ("deleted", |file| fs::remove_file(file).unwrap()),
+        ("moved", |file| fs::rename(file, sibling(file, ".old")).unwrap()),
+        ("moved with its directory", |file| {
+            let directory = file.parent().unwrap();
+            fs::rename(directory, sibling(directory, ".old")).unwrap();
+            fs::rename(sibling(directory, ".old"), sibling(directory, ".older")).unwrap();
+            fs::create_dir(directory).unwrap();
+        }),
+        ("replaced by a copy", |file| {
+            fs::copy(file, sibling(file, ".copy")).unwrap();
+            fs::rename(sibling(file, ".copy"), file).unwrap();
+        }),
+        ("replaced by a directory", |file| {
+            fs::remove_file(file).unwrap();
+            fs::create_dir(file).unwrap();
+        }),
+        ("replaced by a link", |file| {
+            fs::rename(file, sibling(file, ".old")).unwrap();
+            std::os::unix::fs::symlink(sibling(file, ".old"), file).unwrap();
+        }),
+        ("without its log", |file| fs::remove_file(sibling(file, "-wal")).unwrap()),
+        ("without its index", |file| fs::remove_file(sibling(file, "-shm")).unwrap()),
+    ];
+    for (what, change) in changes {
+        let (sandbox, client) = sandbox().await;
+        let directory = Directory::new();
+        let journal = Journal::open(directory.file()).await.unwrap();
+        client.create_customer(&ada()).once(&journal, "crm:1").await.unwrap();
+        change(&directory.file());
+        for key in ["crm:1", "crm:2"] {
+            let error = client.create_customer(&ada()).once(&journal, key).await.unwrap_err();
+            assert_eq!((error.kind(), error.outcome()), (ErrorKind::Journal, Outcome::NotSent), "{what}: {error}");
+            assert!(error.to_string().contains("was deleted, moved or replaced"), "{what}: {error}");
+        }
+        assert_eq!(sandbox.requests().len(), 1, "{what}");
+        let _removed = fs::remove_dir_all(sibling(directory.path(), ".older"));
+    }
+}
+
+/// The reply of a create whose journal is deleted meanwhile is reported as done and in doubt.
+#[cfg(unix)]
+#[tokio::test]
+async fn promise_28_a_reply_that_comes_after_the_journal_is_deleted_is_in_the_error() {
+    let (sandbox, client) = sandbox().await;
+    let directory = Directory::new();
+    let journal = Journal::open(directory.file()).await.unwrap();
+    sandbox.fault(Fault::delay(Duration::from_millis(300)).after_acting());
+    let call = tokio::spawn(client.create_customer(&ada()).once(&journal, "crm:1").into_future());
+    tokio::time::timeout(Duration::from_secs(10), async {
+        while sandbox.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await
+    .unwrap();
+    fs::remove_file(directory.file()).unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Journal, Outcome::Done), "{error}");
+    let again = client.create_customer(&ada()).once(&journal, "crm:1").await.unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::Journal, "{again}");
+    assert_eq!(sandbox.requests().len(), 1);
+}
+
+fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::{fs, path::Path, time::Instant};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::Command,
+    time::Instant,
+};
 
 use meetbit_client::{Client, ErrorKind, FileLimit, Outcome, RateLimit};
 use meetbit_tests::{
@@ -37,6 +42,33 @@ async fn promise_27_nothing_is_sent_while_the_file_cannot_be_used() {
         assert!(started.elapsed() < 2 * SECOND, "{:?}", started.elapsed());
         let error = FileLimit::open(directory.file()).unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains("limit.json"), "{error}");
+        assert_eq!(server.finish().requests.len(), 0);
+    }
+}
+
+/// Replaces a file.
+#[cfg(target_os = "linux")]
+type Damage<'a> = &'a dyn Fn(&Path);
+
+/// Reading it could take forever, or all memory.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn promise_27_a_path_that_is_no_file_of_a_limit_is_an_error_at_once() {
+    let pipe = |path: &Path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let replace = |path: &Path, by: &dyn Fn(&Path)| fs::remove_file(path).map(|()| by(path)).unwrap();
+    let endless = |path: &Path| std::os::unix::fs::symlink("/dev/zero", path).unwrap();
+    let huge = |path: &Path| File::create(path).unwrap().set_len(1 << 32).unwrap();
+    let damages: [(&str, Damage<'_>); 4] =
+        [("limit.json", &pipe), ("limit.json", &endless), ("limit.json", &huge), ("limit.json.lock", &pipe)];
+    for (number, (name, by)) in damages.into_iter().enumerate() {
+        let (server, directory) = (server(), Directory::new());
+        let client = client(&server, FileLimit::open(directory.file()).unwrap());
+        replace(&directory.0.join(name), by);
+        let error = FileLimit::open(directory.file()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("is no file"), "{number}: {error}");
+        let error = create(&client, &marker(0)).await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::NotSent), "{number}");
+        assert!(error.to_string().contains("is no file"), "{number}: {error}");
         assert_eq!(server.finish().requests.len(), 0);
     }
 }

@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
-use meetbit_client::{Client, Credentials, Customer, Error, ErrorKind, Outcome};
+
+use meetbit_client::{Client, Credentials, Customer, Error, ErrorKind, Method, Outcome};
 use meetbit_tests::{
     client::{SECRET, THING, Thing, Things, builder, client, create},
     probe::lateness::Lateness,
@@ -289,6 +290,31 @@ async fn promise_13_what_is_encoded_otherwise_is_an_error() {
     let both =
         answered(replies::reply(200, &[("content-encoding", "gzip"), ("content-encoding", "gzip")], &whole)).await;
     assert_eq!(both.unwrap_err().kind(), Decode);
+}
+
+/// A transfer coding was not asked for either, and hyper removes only chunks.
+#[tokio::test]
+async fn promise_13_a_transfer_coding_other_than_chunks_is_an_error() {
+    let script = |coding: &str, body: &[u8]| {
+        let head = replies::head(200, &[("transfer-encoding", coding)]);
+        let chunk = [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat();
+        let framed = if coding.to_ascii_lowercase().ends_with("chunked") { chunk } else { body.to_vec() };
+        Script::new().read_request().write([head.into_bytes(), framed].concat()).close()
+    };
+    let (plain, whole) = (replies::CUSTOMER.as_bytes(), gzip(replies::CUSTOMER.as_bytes()));
+    for coding in ["gzip, chunked", "gzip,Chunked", "br, chunked", "gzip", "chunked, gzip", "xchunked"] {
+        let script = script(coding, &whole);
+        let server = RawServer::start(Plan::each(move |_| script.clone()));
+        let error = client(&server).call::<()>(Method::POST, "/files").into_bytes().await.unwrap_err();
+        assert_eq!((error.kind(), error.outcome()), (Decode, Done), "{coding}");
+        assert!(error.to_string().contains("a content encoding that was not asked for"), "{error}");
+    }
+    for coding in ["chunked", "Chunked", "identity", "identity, chunked", ", chunked"] {
+        let script = script(coding, plain);
+        let server = RawServer::start(Plan::each(move |_| script.clone()));
+        let reply = client(&server).call::<()>(Method::POST, "/files").into_bytes().await;
+        assert_eq!(reply.unwrap(), plain, "{coding}");
+    }
 }
 
 #[tokio::test]

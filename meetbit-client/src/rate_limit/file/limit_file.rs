@@ -20,6 +20,9 @@ use crate::rate_limit::state::ASSUMED_DELIVERY;
 /// The lock of the file must be free within this time. It is less than what a client waits for an answer.
 const LOCK: Duration = Duration::from_millis(300);
 
+/// A larger file could not be read in the time that an answer may take.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
 /// The file. Its methods block.
 pub(super) struct LimitFile {
     pub(super) path: PathBuf,
@@ -85,6 +88,9 @@ impl LimitFile {
     /// Waits for the lock. It is free again when the result is dropped or the process ends.
     pub(super) fn lock(&self) -> Result<File, FileFailure> {
         let failure = |error| self.io_failure("cannot be locked", error);
+        if fs::metadata(self.sibling(".lock")).is_ok_and(|metadata| !metadata.is_file()) {
+            return Err(self.failure("cannot be locked: its lock is no file")); // opening a pipe could take forever
+        }
         // It is opened each time, because a forked process would share a lock that is open.
         let file = owner_only(OpenOptions::new().create(true).truncate(false).write(true))
             .open(self.sibling(".lock"))
@@ -109,6 +115,9 @@ impl LimitFile {
 
     /// `None` if there is no file.
     pub(super) fn read(&self) -> Result<Option<Copies>, FileFailure> {
+        if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > LARGEST) {
+            return Err(self.failure("is no file of a rate limit"));
+        }
         match fs::read(&self.path) {
             Ok(text) => Copies::parse(&text).map(Some).map_err(|problem| self.failure(problem.to_string())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
