@@ -68,7 +68,8 @@ impl Journal {
     ///
     /// Processes of one machine may share the file. Only its owner can read it. Do not use a network file system, because its
     /// locks may not work. After the file, or one of its siblings with the suffixes `-wal` and `-shm`, is deleted, moved or replaced,
-    /// nothing is sent with this journal, because other processes do not see what it records.
+    /// nothing is sent with this journal, because other processes do not see what it records. A forked process must open a
+    /// journal of its own.
     ///
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, or

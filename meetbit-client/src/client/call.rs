@@ -54,8 +54,8 @@ use crate::response::retry_after::RateLimitHeaders;
 /// The calls share the rate limit, so 20 creates take about 4 seconds with MeetBit's default of 5 requests a second.
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
 ///
-/// A clone is a call of its own that has not been sent. A call that has been polled is under way, so its time limit, headers
-/// and query do not change any more.
+/// A clone is a call of its own that has not been sent. A call that has been polled is under way, so its time limit, headers,
+/// query and journal do not change any more.
 ///
 /// The compiler's error "no field `id` on type `Call<..>`" means that a call is not awaited.
 ///
