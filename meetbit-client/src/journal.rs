@@ -68,8 +68,8 @@ impl Journal {
     ///
     /// Processes of one machine may share the file. Only its owner can read it. Do not use a network file system, because its
     /// locks may not work. After the file, or one of its siblings with the suffixes `-wal` and `-shm`, is deleted, moved or replaced,
-    /// nothing is sent with this journal, because other processes do not see what it records. A forked process must open a
-    /// journal of its own.
+    /// no further call is sent with this journal, because other processes do not see what it records. Open a journal after a fork:
+    /// a process that forks must not have one open.
     ///
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, or
@@ -204,7 +204,9 @@ impl Journal {
     /// [`Journal`](crate::ErrorKind::Journal), if the journal cannot be read or written.
     pub async fn release(&self, key: &str) -> Result<bool, Error> {
         match self.load(key).await? {
-            Some((tag, Record { state: State::Rejected | State::NotSent, .. })) => self.swap(key, tag, None).await,
+            Some((tag, Record { state: State::Rejected | State::NotSent, .. })) => {
+                Ok(self.swap(key, tag, None).await? || self.load(key).await?.is_none())
+            }
             _ => Ok(false),
         }
     }

@@ -1,5 +1,6 @@
 //! Sends the rows.
 
+use std::collections::HashMap;
 use std::pin::pin;
 
 use meetbit_client::journal::{InDoubt, Journal};
@@ -40,6 +41,13 @@ struct Done {
     result: Result<Response<Customer>, Error>,
 }
 
+/// A row of which nobody knows whether it is a customer.
+struct Doubt {
+    line: u64,
+    key: String,
+    error: String,
+}
+
 struct Import {
     /// The number of calls at once while rows are accepted.
     under_way: usize,
@@ -48,6 +56,7 @@ struct Import {
     progress: Progress,
     rejected: Rejected,
     refusals: Refusals,
+    doubts: Vec<Doubt>,
     /// Why no more rows are taken.
     stopped: Option<String>,
 }
@@ -62,6 +71,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
         progress: Progress::start(checked.rows),
         rejected: Rejected::new(&arguments.file, &table),
         refusals: Refusals::default(),
+        doubts: Vec::new(),
         stopped: None,
     };
     let mut calls = JoinSet::new();
@@ -88,7 +98,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
         }
         tokio::select! {
             done = calls.join_next() => match done {
-                Some(done) => import.take(done).await?,
+                Some(done) => import.take(done)?,
                 None => break,
             },
             _ = &mut interrupt => {
@@ -104,6 +114,7 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
             }
         }
     }
+    import.explain_doubts().await;
     import.progress.end();
     let rejected = import.rejected.end(import.stopped.is_none())?;
     let Import { counts, stopped, .. } = import;
@@ -124,7 +135,7 @@ impl Import {
         if is_accepted { self.under_way } else { 1 }
     }
 
-    async fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
+    fn take(&mut self, done: Result<Done, JoinError>) -> Result<(), String> {
         let Done { cells, line, key, result } = done.map_err(|error| error.to_string())?;
         match result {
             Ok(response) => {
@@ -132,13 +143,13 @@ impl Import {
                 let count = if response.replayed { &mut self.counts.already_there } else { &mut self.counts.created };
                 *count += 1;
             }
-            Err(error) => self.failed(&cells, line, &key, &error).await,
+            Err(error) => self.failed(&cells, line, &key, &error),
         }
         self.progress.show(&self.counts);
         Ok(())
     }
 
-    async fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
+    fn failed(&mut self, cells: &csv::StringRecord, line: u64, key: &str, error: &Error) {
         let is_refused = matches!(error.outcome(), Outcome::Rejected)
             || matches!(error.kind(), ErrorKind::Validation | ErrorKind::InvalidRequest);
         let stops =
@@ -156,8 +167,7 @@ impl Import {
             }
         } else {
             self.counts.in_doubt += 1;
-            let doubt = self.doubt(key, error).await;
-            self.progress.say(&format!("line {line} is in doubt{doubt}"));
+            self.doubts.push(Doubt { line, key: key.to_owned(), error: shown(error) });
         }
         if stops {
             self.stop(shown(error));
@@ -166,17 +176,22 @@ impl Import {
         }
     }
 
-    /// Why a row is in doubt, and what to do. The text of the error says what a program is to do.
-    async fn doubt(&self, key: &str, error: &Error) -> String {
-        let all = self.journal.in_doubt().await.unwrap_or_default();
-        let why = match all.into_iter().find(|doubt| doubt.key == key) {
-            Some(InDoubt { since, reason, .. }) => {
-                format!(" since {}: {reason}", since.strftime("%Y-%m-%d %H:%M:%S UTC"))
-            }
-            None => format!(": {}", shown(error)),
-        };
-        let todo = "look for it in MeetBit, then add one of these options to the command";
-        format!("{why}\n  {todo}: `--created \"{key}=ID\"` or `--not-created \"{key}\"`")
+    /// Says why rows are in doubt, and what to do. The text of the error says what a program is to do.
+    async fn explain_doubts(&self) {
+        if self.doubts.is_empty() {
+            return;
+        }
+        let recorded = self.journal.in_doubt().await.unwrap_or_default();
+        let recorded: HashMap<&str, &InDoubt> = recorded.iter().map(|doubt| (&*doubt.key, doubt)).collect();
+        for Doubt { line, key, error } in &self.doubts {
+            let why = match recorded.get(&**key) {
+                Some(doubt) => format!(" since {}: {}", doubt.since.strftime("%Y-%m-%d %H:%M:%S UTC"), doubt.reason),
+                None => format!(": {error}"),
+            };
+            let todo = "look for it in MeetBit, then add one of these options to the command";
+            let options = format!("`--created \"{key}=ID\"` or `--not-created \"{key}\"`");
+            self.progress.say(&format!("line {line} is in doubt{why}\n  {todo}: {options}"));
+        }
     }
 
     fn stop(&mut self, why: String) {

@@ -1,5 +1,6 @@
 //! The file with the rows that MeetBit, or the client before it, has refused.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ pub(crate) const NAME: &str = "rejected.csv";
 /// write into one file at once.
 pub(crate) struct Rejected {
     path: PathBuf,
-    /// Where the rows are until the run ends. No two runs use one name.
+    /// Where the rows are until the run ends.
     partial: PathBuf,
     header: csv::StringRecord,
     /// The place of a column with reasons that the file had before.
@@ -31,9 +32,9 @@ impl Rejected {
     pub(crate) fn new(file: &Path, table: &Table) -> Self {
         let path = file.with_file_name(NAME);
         remove_left(&path);
-        let partial = with_suffix(&path, &format!(".{:016x}.tmp", fastrand::u64(..)));
         let reason = table.header.iter().position(|name| name.trim().eq_ignore_ascii_case(REASON));
         let (header, delimiter) = (table.header.clone(), table.delimiter);
+        let partial = path.clone();
         Self { path, partial, header, reason, delimiter, writer: None }
     }
 
@@ -46,7 +47,8 @@ impl Rejected {
         let writer = match &mut self.writer {
             Some(writer) => writer,
             none => {
-                let file = create_locked(&self.partial)?;
+                let (partial, file) = create_locked(&self.path)?;
+                self.partial = partial;
                 let writer = none.insert(csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(file));
                 writer.write_record(with(&self.header, self.reason, REASON))?;
                 writer
@@ -82,30 +84,34 @@ impl Rejected {
 /// Removes the files of runs that were killed, because the rows are personal data.
 ///
 /// This removes no file of a run that is alive: such a run holds the lock of its file, and the system releases the lock when the
-/// process ends, however it ends. The names are random, so no other run can have made a file of the same name meanwhile.
+/// process ends, however it ends. No name is used twice.
 fn remove_left(path: &Path) {
-    let prefix = with_suffix(Path::new(path.file_name().unwrap_or_default()), ".");
     let directory = Path::new(".").join(path.parent().unwrap_or(path)); // the parent of `customers.csv` is empty
     let Ok(entries) = fs::read_dir(directory) else { return };
-    for entry in entries.flatten() {
-        let name = PathBuf::from(entry.file_name());
-        let is_partial =
-            name.extension() == Some("tmp".as_ref()) && name.to_string_lossy().starts_with(&*prefix.to_string_lossy());
-        let Some(file) = is_partial.then(|| File::open(entry.path()).ok()).flatten() else { continue };
-        if FileExt::try_lock(&file).is_ok() {
+    for entry in entries.flatten().filter(|entry| is_partial(&entry.file_name(), path)) {
+        let file = entry.metadata().is_ok_and(|metadata| metadata.is_file()).then(|| File::open(entry.path()).ok());
+        if file.flatten().is_some_and(|file| FileExt::try_lock(&file).is_ok()) {
             let _may_be_removed_already = fs::remove_file(entry.path());
         }
     }
 }
 
-/// Makes a file, and locks it until it is closed.
-fn create_locked(path: &Path) -> io::Result<File> {
+/// True if [`create_locked`] makes such names.
+fn is_partial(name: &OsStr, path: &Path) -> bool {
+    let (name, whole) = (name.to_string_lossy(), path.file_name().unwrap_or_default().to_string_lossy());
+    let random = name.strip_prefix(&*whole).and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".tmp"));
+    random.is_some_and(|random| random.len() == 16 && random.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+/// Makes a file of a new name beside `path`, and locks it until it is closed.
+fn create_locked(path: &Path) -> io::Result<(PathBuf, File)> {
     loop {
-        let file = File::create_new(path)?;
+        let partial = with_suffix(path, &format!(".{:016x}.tmp", fastrand::u64(..)));
+        let file = File::create_new(&partial)?;
         FileExt::lock(&file)?;
         // Another run may have removed it before it was locked.
-        if path.exists() {
-            return Ok(file);
+        if partial.exists() {
+            return Ok((partial, file));
         }
     }
 }

@@ -49,7 +49,7 @@ impl<T> Call<T> {
             ));
         }
         let _context = runtime()?.enter();
-        block_on(self)
+        block_on(self.unless_started("`wait` cannot take it over from its runtime: await it"))
     }
 }
 

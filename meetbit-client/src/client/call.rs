@@ -14,15 +14,15 @@ use crate::client::prepared::Prepared;
 use crate::client::retry::RetryPolicy;
 use crate::client::task::CallTask;
 use crate::endpoint::Endpoint;
-use crate::error::Error;
 use crate::error::redact::Redactor;
+use crate::error::{Error, Outcome};
 use crate::permission::Permission;
 use crate::request::headers;
 use crate::response::decode::{Decode, Reply};
 use crate::response::envelope::Decoded;
 use crate::response::retry_after::RateLimitHeaders;
 
-/// A finished request that has not been sent: a value to inspect, to spawn, to collect or to hand to a queue.
+/// A finished request, which is not sent before it is awaited: a value to inspect, to spawn, to collect or to hand to a queue.
 ///
 /// `call.await` sends it and returns the value; [`send`](Self::send) returns status, message and headers as well. If the
 /// request cannot be sent (a body that does not serialize, a hostile path argument), the call keeps the error and returns
@@ -54,8 +54,8 @@ use crate::response::retry_after::RateLimitHeaders;
 /// The calls share the rate limit, so 20 creates take about 4 seconds with MeetBit's default of 5 requests a second.
 /// [`Client::rate_limit_status`](crate::Client::rate_limit_status) shows how many wait.
 ///
-/// A clone is a call of its own that has not been sent. A call that has been polled is under way, so its time limit, headers,
-/// query and journal do not change any more.
+/// A clone is a call of its own that has not been sent. A call that has been polled is under way: its settings do not change any
+/// more, and `once`, `pages` and `wait` abort it and fail. To poll a call again after its end panics, as for every future.
 ///
 /// The compiler's error "no field `id` on type `Call<..>`" means that a call is not awaited.
 ///
@@ -186,6 +186,18 @@ impl<T> Call<T> {
     /// Appends to the query: a scalar or sequence under `name`, or the fields of a struct or map under their own names.
     pub fn query(self, name: &str, value: impl Serialize) -> Self {
         self.change(|call| call.parts.push_query(name, &value))
+    }
+
+    /// The same call; or one that fails, if this one is under way. It is aborted then, and nobody knows what becomes of it.
+    pub(crate) fn unless_started(self, what: &str) -> Self {
+        match &self.0 {
+            State::Task(task, _) if task.is_started() => {
+                let error = Error::invalid_request(format!("the call was under way already, so {what}"));
+                let endpoint = task.call().parts.endpoint;
+                Self::ready(Err(error.with(|e| e.outcome(Outcome::Unknown).endpoint(endpoint))))
+            }
+            _ => self,
+        }
     }
 
     pub(crate) fn change(mut self, change: impl FnOnce(&mut Prepared)) -> Self {
@@ -364,7 +376,7 @@ pub(crate) fn with_redactor<R>(reply: &Reply, call: &Prepared, use_it: impl FnOn
 
 fn taken<T>(result: &Mutex<Option<Result<T, Error>>>) -> Result<T, Error> {
     let taken = result.lock().unwrap_or_else(PoisonError::into_inner).take();
-    taken.unwrap_or_else(|| Err(Error::invalid_request("a clone of this ready call has already taken its result")))
+    taken.unwrap_or_else(|| Err(Error::invalid_request("the result of this ready call has been taken already")))
 }
 
 impl<T> Response<T> {

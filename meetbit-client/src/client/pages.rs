@@ -74,7 +74,7 @@ impl<T> Call<Vec<T>> {
     /// ```
     pub fn pages(self, size: u32) -> Pages<T> {
         Pages {
-            call: self,
+            call: self.unless_started("it cannot be asked for page by page"),
             size: size.max(1),
             number: 1,
             size_name: Cow::Borrowed("page_size"),

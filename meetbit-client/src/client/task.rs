@@ -35,9 +35,13 @@ impl CallTask {
         &self.call
     }
 
+    pub(crate) fn is_started(&self) -> bool {
+        self.task.is_some()
+    }
+
     /// Changes a call that has not been started.
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Prepared)) {
-        if self.task.is_none() {
+        if !self.is_started() {
             change(Arc::make_mut(&mut self.call));
         }
     }

@@ -49,12 +49,13 @@ impl<T> Call<T> {
     /// # }
     /// ```
     pub fn once(self, journal: &Journal, key: impl Into<String>) -> Self {
+        let this = self.unless_started("it cannot have a key of a journal");
         let name: Box<str> = key.into().into();
         if name.len() > MOST || name.contains('\0') {
             let message = format!("a key of a journal has at most {MOST} bytes, and none of them is zero");
-            return self.change(|call| call.parts.record_error(Error::invalid_request(message)));
+            return this.change(|call| call.parts.record_error(Error::invalid_request(message)));
         }
         let key = Key { records: journal.0.clone(), name };
-        self.change(|call| call.once = Some(Arc::new(key)))
+        this.change(|call| call.once = Some(Arc::new(key)))
     }
 }

@@ -57,7 +57,7 @@ impl SqliteFile {
         loop {
             match Self::connect(&path).await {
                 Ok(connection) => {
-                    let files = Files::at(&path);
+                    let Some(files) = Files::at(&path) else { return Err(failed(NO_LOG.into())) };
                     return Ok(Self { path, connection, files });
                 }
                 Err(error) if is_locked(&error) && started.elapsed() < OPENING => sleep(PAUSE).await,
@@ -96,10 +96,15 @@ impl Database for SqliteFile {
             retry_after,
             error: format!("`{}` {what}", self.path.display()).into(),
         };
-        let answers = result.map_err(|error| failed(&explain(&error), is_locked(&error).then_some(PAUSE)))?;
-        if self.files == Files::at(&self.path) { Ok(answers) } else { Err(failed(&MOVED, None)) }
+        if Files::at(&self.path).as_ref() != Some(&self.files) {
+            return Err(failed(&MOVED, None));
+        }
+        result.map_err(|error| failed(&explain(&error), is_locked(&error).then_some(PAUSE)))
     }
 }
+
+const NO_LOG: &str =
+    "has no `-wal` and `-shm` beside it: SQLite cannot make them there, or they were deleted at this moment";
 
 const MOVED: &str = "was deleted, moved or replaced, or its `-wal` or `-shm` file was: end the programs that use it, put the \
                      files back, and open it again";
@@ -107,33 +112,30 @@ const MOVED: &str = "was deleted, moved or replaced, or its `-wal` or `-shm` fil
 /// The files of a journal. SQLite goes on with its own after one of them is deleted or replaced, and other processes use others,
 /// so that they would send what this one has sent.
 #[derive(PartialEq, Eq)]
-struct Files([Option<FileId>; 3]);
+struct Files([FileId; 3]);
 
 /// Device and number of a file.
 type FileId = (u64, u64);
 
 impl Files {
-    /// The files that a process finds that opens the journal now.
-    fn at(path: &Path) -> Self {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()); // as SQLite does
-        Self(["", "-wal", "-shm"].map(|suffix| {
+    /// The files that a process finds that opens the journal now. `None` if one is missing.
+    #[cfg(unix)]
+    fn at(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        let path = fs::canonicalize(path).ok()?; // as SQLite does
+        let id = |suffix| {
             let mut path = path.clone().into_os_string();
             path.push(suffix);
-            id(path.as_ref())
-        }))
+            fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+        };
+        Some(Self([id("")?, id("-wal")?, id("-shm")?]))
     }
-}
 
-#[cfg(unix)]
-fn id(path: &Path) -> Option<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// Other systems do not let a file be deleted that SQLite has open.
-#[cfg(not(unix))]
-fn id(_: &Path) -> Option<FileId> {
-    None
+    /// Other systems do not let a file be deleted that SQLite has open.
+    #[cfg(not(unix))]
+    fn at(_: &Path) -> Option<Self> {
+        Some(Self([(0, 0); 3]))
+    }
 }
 
 /// Makes the table in an empty file, and refuses a file of another program or a newer version.

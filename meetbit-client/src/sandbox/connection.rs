@@ -72,9 +72,7 @@ impl Service {
         let mut exchange = self.server.arrive(&head);
         match self.react(head, body, &mut exchange).await {
             Ok((reply, damage)) => {
-                if reply.status() == StatusCode::TOO_MANY_REQUESTS {
-                    sleep(LATE_429).await;
-                }
+                late_if_429(&reply).await;
                 self.server.replying(&exchange, &reply);
                 self.progress.replying(damage);
                 Ok(reply.map(reqwest::Body::from)) // any `Body` of whole bytes will do; this one is in the tree
@@ -129,15 +127,16 @@ impl Service {
                 if after_acting {
                     act();
                 }
-                self.instead(instead, request, exchange)
+                self.instead(instead, request, exchange).await
             }
         }
     }
 
-    fn instead(&self, instead: Instead, request: &Request, exchange: &Exchange) -> Action {
+    async fn instead(&self, instead: Instead, request: &Request, exchange: &Exchange) -> Action {
         Err(match instead {
             Instead::Reply(reply) if reply::is_for_hyper(&reply) => return Ok((reply, None)),
             Instead::Reply(reply) => {
+                late_if_429(&reply).await;
                 self.server.replying(exchange, &reply);
                 Takeover::Bytes(reply::render(&reply, request.head.method != Method::HEAD).into())
             }
@@ -179,4 +178,10 @@ impl Service {
 /// Replaces hyper's own reply to a malformed request, which lacks the headers that every reply of MeetBit has.
 fn refusal(error: &hyper::Error) -> Refusal {
     if error.is_parse_too_large() { request::HEAD_TOO_LARGE } else { Refusal::bad_request("The request is malformed.") }
+}
+
+async fn late_if_429(reply: &Reply) {
+    if reply.status() == StatusCode::TOO_MANY_REQUESTS {
+        sleep(LATE_429).await;
+    }
 }

@@ -94,9 +94,10 @@ impl TransportError {
         let server = error.url().map_or_else(|| "the server".to_owned(), authority);
         let proxy = if is_before_the_tunnel(error) { "the proxy for " } else { "" };
         let (temporary, message) = match ConnectFailure::of(error) {
-            ConnectFailure::Tls => {
-                (false, format!("the certificate or TLS version of {server} is not accepted, or it speaks no TLS"))
-            }
+            ConnectFailure::Tls => (
+                false,
+                format!("the certificate or TLS version of {server} is not accepted, or the server speaks no TLS"),
+            ),
             ConnectFailure::ProxyAuthentication => {
                 (false, format!("the proxy refused to connect to {server}: it requires authentication (407)"))
             }

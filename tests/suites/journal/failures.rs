@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    future::IntoFuture,
     path::{Path, PathBuf},
     process::Command,
     sync::atomic::{AtomicUsize, Ordering},
@@ -411,8 +410,8 @@ async fn promise_28_a_reply_that_comes_after_the_journal_is_deleted_is_in_the_er
     let (sandbox, client) = sandbox().await;
     let directory = Directory::new();
     let journal = Journal::open(directory.file()).await.unwrap();
-    sandbox.fault(Fault::delay(Duration::from_millis(300)).after_acting());
-    let call = tokio::spawn(client.create_customer(&ada()).once(&journal, "crm:1").into_future());
+    sandbox.fault(Fault::delay(Duration::from_secs(2)).after_acting());
+    let call = tokio::spawn(client.create_customer(&ada()).once(&journal, "crm:1"));
     tokio::time::timeout(Duration::from_secs(10), async {
         while sandbox.requests().is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;

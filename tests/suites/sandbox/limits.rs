@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use meetbit_client::sandbox::Sandbox;
-use meetbit_client::{Customers, Method, NewCustomer};
 use serde_json::json;
-use tokio::task::JoinSet;
 
 use crate::socket::{Answer, Socket, get, keys, post, request, start};
 
@@ -119,19 +117,32 @@ async fn requests_that_were_on_their_way_before_the_429_went_out_are_not_punishe
     assert_eq!(first.answer().await.status, 429);
 }
 
-/// The first calls are on the wire when one of them gets the `429`.
-#[tokio::test(flavor = "multi_thread")]
-async fn calls_at_once_survive_a_429_that_one_of_them_gets() {
-    for _ in 0..4 {
-        let sandbox = Sandbox::start().await.unwrap();
-        let too_many = http::Response::builder().status(429).header("retry-after", "1").body("").unwrap();
-        sandbox.on(Method::POST, "/customers").reply(too_many);
-        let client = sandbox.client();
-        let mut calls: JoinSet<_> = (0..7).map(|_| client.create_customer(&NewCustomer::new())).collect();
-        while let Some(result) = calls.join_next().await {
-            result.unwrap().unwrap();
-        }
-        assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
+/// A `429` leaves late, so a request that is sent together with the one that gets it is no early one. Both kinds of reply to a
+/// fault are tried. On a busy machine the second request may come too late for that; then it is tried again.
+#[tokio::test]
+async fn requests_that_are_sent_at_once_survive_a_429_that_one_of_them_gets() {
+    let too_many = || http::Response::builder().status(429).header("retry-after", "1");
+    for reply in [too_many().body(""), too_many().header("content-length", "0").body("")].map(Result::unwrap) {
+        let together = async {
+            loop {
+                let sandbox = start(Sandbox::builder()).await;
+                sandbox.reply(reply.clone());
+                let mut sockets = [Socket::connect(&sandbox).await, Socket::connect(&sandbox).await];
+                for socket in &mut sockets {
+                    socket.send(request(&sandbox, "GET", "/users", None)).await;
+                }
+                let mut statuses = Vec::new();
+                for socket in &mut sockets {
+                    statuses.push(socket.answer().await.status);
+                }
+                let times: Vec<_> = sandbox.requests().iter().map(|request| request.at).collect();
+                if times[1].duration_since(times[0]) < Duration::from_millis(15) {
+                    break (statuses, sandbox.penalties());
+                }
+            }
+        };
+        let (statuses, penalties) = tokio::time::timeout(Duration::from_mins(1), together).await.unwrap();
+        assert_eq!((&statuses[..], penalties), (&[429, 200][..], 0));
     }
 }
 
