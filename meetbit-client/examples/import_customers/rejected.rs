@@ -18,14 +18,18 @@ pub(crate) const NAME: &str = "rejected.csv";
 /// write into one file at once.
 pub(crate) struct Rejected {
     path: PathBuf,
-    /// Where the rows are until the run ends.
-    partial: PathBuf,
     header: csv::StringRecord,
     /// The place of a column with reasons that the file had before.
     reason: Option<usize>,
     delimiter: u8,
-    /// `None` before the first rejected row.
-    writer: Option<csv::Writer<File>>,
+    /// Where the rows are until the run ends. `None` before the first one.
+    partial: Option<Partial>,
+}
+
+/// A file that this run has locked.
+struct Partial {
+    path: PathBuf,
+    writer: csv::Writer<File>,
 }
 
 impl Rejected {
@@ -34,24 +38,22 @@ impl Rejected {
         remove_left(&path);
         let reason = table.header.iter().position(|name| name.trim().eq_ignore_ascii_case(REASON));
         let (header, delimiter) = (table.header.clone(), table.delimiter);
-        let partial = path.clone();
-        Self { path, partial, header, reason, delimiter, writer: None }
+        Self { path, header, reason, delimiter, partial: None }
     }
 
     pub(crate) fn add(&mut self, cells: &csv::StringRecord, reason: &str) -> Result<(), String> {
         let written = self.write(cells, reason);
-        written.map_err(|error| format!("`{}` cannot be written: {error}", self.partial.display()))
+        written.map_err(|error| format!("`{}` cannot be written: {error}", self.path.display()))
     }
 
     fn write(&mut self, cells: &csv::StringRecord, reason: &str) -> csv::Result<()> {
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
+        let Partial { writer, .. } = match &mut self.partial {
+            Some(partial) => partial,
             none => {
-                let (partial, file) = create_locked(&self.path)?;
-                self.partial = partial;
-                let writer = none.insert(csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(file));
+                let (path, file) = create_locked(&self.path)?;
+                let mut writer = csv::WriterBuilder::new().delimiter(self.delimiter).from_writer(file);
                 writer.write_record(with(&self.header, self.reason, REASON))?;
-                writer
+                none.insert(Partial { path, writer })
             }
         };
         writer.write_record(with(cells, self.reason, reason))?;
@@ -62,21 +64,21 @@ impl Rejected {
     /// this run has tried every row.
     pub(crate) fn end(self, is_whole: bool) -> Result<Option<String>, String> {
         let path = self.path.display();
-        if self.writer.is_none() {
+        let Some(partial) = &self.partial else {
             if is_whole {
                 let _may_not_exist = fs::remove_file(&self.path);
             }
             return Ok(None);
-        }
+        };
         let failed = |error: io::Error| format!("`{path}` cannot be written: {error}");
         if !is_whole && self.path.exists() {
-            fs::remove_file(&self.partial).map_err(failed)?;
+            fs::remove_file(&partial.path).map_err(failed)?;
             return Ok(Some(format!(
                 "`{path}` still has the rejected rows of an earlier run; those of this run are not kept, because the next run \
                  tries them again"
             )));
         }
-        fs::rename(&self.partial, &self.path).map_err(failed)?;
+        fs::rename(&partial.path, &self.path).map_err(failed)?;
         Ok(Some(format!("the rejected rows and the reasons are in `{path}`")))
     }
 }

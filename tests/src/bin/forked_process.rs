@@ -16,7 +16,7 @@ fn main() {
     match fork().expect("the system has room for a process") {
         Fork::Child => {
             thread::spawn(|| {
-                thread::sleep(Duration::from_secs(20));
+                thread::sleep(Duration::from_secs(20)); // twice the time of the call
                 process::abort(); // the call hangs
             });
             wait("child");
