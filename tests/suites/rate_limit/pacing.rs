@@ -300,20 +300,27 @@ fn assert_used(requests: usize, delay: Duration) {
 }
 
 /// How long plain requests to this server take during a soak, on average, and how late a plain timer is before each. This is
-/// the control for the rate that a busy machine can reach: a place is used again after a timer and an answer.
+/// the control for the rate that a busy machine can reach: a place is used again after a timer and an answer. Eight at a time,
+/// since a busy machine is late by spells, and one after the other are too few for an average.
 async fn delay(url: String) -> Duration {
-    const PAUSE: Duration = Duration::from_millis(100);
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let started = Instant::now();
-    let (mut sum, mut count) = (Duration::ZERO, 0);
-    while started.elapsed() < soak_time() {
+    let end = Instant::now() + soak_time();
+    let probes: JoinSet<_> = (0..8).map(|_| delays(client.clone(), url.clone(), end)).collect();
+    let delays = probes.join_all().await.concat();
+    delays.iter().sum::<Duration>() / u32::try_from(delays.len()).unwrap()
+}
+
+/// The delays that one of [`delay`]'s probes sees until this moment.
+async fn delays(client: reqwest::Client, url: String, end: Instant) -> Vec<Duration> {
+    const PAUSE: Duration = Duration::from_millis(100);
+    let mut delays = Vec::new();
+    while Instant::now() < end {
         let due = Instant::now() + PAUSE;
         sleep(PAUSE).await;
         client.get(&url).send().await.unwrap().bytes().await.unwrap();
-        sum += due.elapsed();
-        count += 1;
+        delays.push(due.elapsed());
     }
-    sum / count
+    delays
 }
 
 /// Keeps 64 callers waiting, 32 for each of these two clients.
