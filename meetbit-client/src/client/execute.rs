@@ -51,7 +51,9 @@ pub(crate) async fn execute(
             return Err(without_permit(error, last, attempts));
         }
         attempts += 1;
-        let error = error.with(|e| e.attempts(attempts));
+        let may_have_acted = last.as_ref().is_some_and(|last| last.outcome() == Outcome::Unknown);
+        let changes = !call.parts.endpoint.method().is_safe();
+        let error = as_far_as_known(error.with(|e| e.attempts(attempts)), changes && may_have_acted);
         let (wait, needs_budget) = match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
             RetryDecision::Requeue => (beyond_the_gate(&call, &key, &error), false),
@@ -89,13 +91,13 @@ async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserve
         Err(failure) => {
             let tried = observer.has_permit() || !failure.without_permit;
             let error = error_head(call, key, observer, b"").unwrap_or_else(|| failed(call, observer, failure));
-            return Err(Failed { error: as_far_as_known(error, observer), tried });
+            return Err(Failed { error: as_far_as_known(error, observer.may_have_acted()), tried });
         }
     };
     if !head.status.is_success() {
         let timeout = || failed(call, observer, TransportError::timeout());
         let error = error_head(call, key, observer, &body).unwrap_or_else(timeout);
-        return Err(Failed { error: as_far_as_known(error, observer), tried: true });
+        return Err(Failed { error: as_far_as_known(error, observer.may_have_acted()), tried: true });
     }
     if body.len() > client.max_response_size {
         return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
@@ -113,10 +115,10 @@ async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserve
     })
 }
 
-/// Middleware may have sent several requests. If an earlier one may have been processed, the outcome of the last says too much.
-fn as_far_as_known(error: Error, observer: &AttemptObserver) -> Error {
+/// A call may send several requests. If one of the others may have been processed, the outcome of the last is too certain.
+fn as_far_as_known(error: Error, may_have_acted: bool) -> Error {
     let is_certain = matches!(error.outcome(), Outcome::NotSent | Outcome::Rejected);
-    if is_certain && observer.may_have_acted() { error.with(|e| e.outcome(Outcome::Unknown)) } else { error }
+    if is_certain && may_have_acted { error.with(|e| e.outcome(Outcome::Unknown)) } else { error }
 }
 
 /// The error for an error status, once the head of such a reply has been read.

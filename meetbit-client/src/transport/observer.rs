@@ -40,8 +40,8 @@ struct Observed {
     has_permit: bool,
     /// The head of the last reply. A further request of the attempt resets it.
     head: Option<Head>,
-    /// A request departed, and its reply is not a rejection, so the server may have acted.
-    may_have_acted: bool,
+    /// The number of requests that the server may have processed: they departed or still can, and were not rejected.
+    unsettled: usize,
 }
 
 /// Watches one request until it ends, even if middleware or the caller drops it. A request that has not departed by then never
@@ -53,9 +53,8 @@ pub(crate) struct Watch<'a> {
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        if !self.permit.cancel() && !self.permit.is_rejected() {
-            self.observer.observed().may_have_acted = true;
-        } else {
+        if self.permit.cancel() || self.permit.is_rejected() {
+            self.observer.observed().unsettled -= 1;
             #[cfg(feature = "journal")]
             if let Some(intent) = &self.observer.intent {
                 intent.settled();
@@ -120,12 +119,14 @@ impl AttemptObserver {
 
     /// Watches a request that takes this permit.
     pub(crate) fn watch(&self, permit: Arc<Permit>) -> Watch<'_> {
+        self.observed().unsettled += 1;
         Watch { observer: self, permit }
     }
 
-    /// True if a request of this attempt departed and was not rejected with a `4xx`. Middleware may have sent several.
+    /// True if the server may have processed a request of this attempt. Middleware may have sent several, and may have kept
+    /// one that is still under way.
     pub(crate) fn may_have_acted(&self) -> bool {
-        self.observed().may_have_acted
+        self.observed().unsettled > 0
     }
 
     /// True if a permit was granted, so that the attempt counts.

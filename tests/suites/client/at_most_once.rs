@@ -28,7 +28,7 @@ use meetbit_tests::{
         unreachable::{Refusing, Unanswering},
     },
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{io::AsyncReadExt, net::TcpListener, sync::Semaphore, task::JoinSet};
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
@@ -197,6 +197,42 @@ async fn promise_1_idempotent_calls_are_repeated_after_temporary_failures_alone(
     let client = builder(&server.url()).retry(brisk()).build().unwrap();
     assert_eq!(client.get_thing("1").await.unwrap_err().attempts(), 3);
     assert_eq!(server.finish().requests.len(), 3);
+}
+
+#[tokio::test]
+async fn promise_1_the_outcome_of_a_call_is_that_of_all_its_attempts() {
+    for (failed, rejected) in [(500, 404), (502, 400), (503, 422), (504, 409)] {
+        let server = || {
+            RawServer::start(Plan::each(move |_| {
+                let failed = || replies::reply(failed, &[], "");
+                let script = Script::new().read_request().write(failed()).read_request().write(failed());
+                script.read_request().write(replies::reply(rejected, &[], "{}"))
+            }))
+        };
+        let client = |server: &RawServer| builder(&server.url()).retry(brisk()).build().unwrap();
+        let changing = server();
+        let error = client(&changing).search_things(&Thing::default()).await.unwrap_err();
+        assert_eq!((error.outcome(), error.attempts()), (Outcome::Unknown, 3), "{error}");
+        // A safe request asks for no change, so its last answer says everything.
+        let reading = server();
+        let error = client(&reading).get_thing("1").await.unwrap_err();
+        assert_eq!((error.outcome(), error.attempts()), (Outcome::Rejected, 3), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn promise_1_a_connection_that_is_refused_later_proves_nothing_about_an_earlier_attempt() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        assert_ne!(stream.read(&mut [0; 4096]).await.unwrap(), 0); // and no answer
+    });
+    let client = builder(&url).retry(brisk()).build().unwrap();
+    let error = client.search_things(&Thing::default()).await.unwrap_err();
+    server.await.unwrap();
+    assert_eq!((error.kind(), error.outcome(), error.attempts()), (ErrorKind::Connect, Outcome::Unknown, 3), "{error}");
 }
 
 /// The error of a create and of an idempotent call to this TLS server, which must see one handshake for each.

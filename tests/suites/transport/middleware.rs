@@ -152,6 +152,31 @@ async fn promise_1_a_layer_that_repeats_a_request_never_makes_the_client_repeat_
 }
 
 #[tokio::test]
+async fn promise_1_a_request_that_a_layer_keeps_leaves_the_outcome_unknown() {
+    let departed = Arc::new(Notify::new());
+    let departs = departed.clone();
+    let service = service_fn(move |_: Request<Bytes>| {
+        departs.notify_one();
+        pending::<Result<Response<Bytes>, BoxError>>()
+    });
+    let detached = layer_fn(move |inner: Transport| {
+        let departed = departed.clone();
+        service_fn(move |request: Request<Bytes>| {
+            let (kept, departed) = (tokio::spawn(inner.clone().oneshot(request)), departed.clone());
+            async move {
+                departed.notified().await;
+                drop(kept); // it goes on
+                Ok::<_, BoxError>(Response::builder().status(404).body(Bytes::new()).unwrap())
+            }
+        })
+    });
+    let client = Client::builder("acme.example.com").credentials(Credentials::new("id", "secret")).service(service);
+    let client = client.layer(detached).build().unwrap();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::NotFound, Outcome::Unknown), "{error}");
+}
+
+#[tokio::test]
 #[should_panic(expected = "after completion")]
 async fn promise_1_a_future_that_is_polled_after_its_end_sends_nothing_again() {
     let server = RawServer::start(Plan::respond(|_| replies::customer()));
