@@ -3,32 +3,27 @@
 mod contents;
 mod copies;
 mod limit_file;
+mod questions;
 
 use std::error::Error as StdError;
 use std::path::{self, Path};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::Mutex as AsyncMutex;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
-
 use crate::error::Error;
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::file::limit_file::{FileFailure, LimitFile};
+use crate::rate_limit::file::limit_file::LimitFile;
+use crate::rate_limit::file::questions::Questions;
 use crate::rate_limit::share::{self, Share};
 use crate::rate_limit::shared::{Ask, BoxFuture, Report, SharedLimit, Verdict};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A question to the file may take this long. A disk that hangs is a failure.
-const ANSWER: Duration = Duration::from_millis(400);
-
 /// One rate limit for all processes of a machine, in a file: for cron jobs, command-line tools, prefork servers and several
 /// services. A `Retry-After` outlasts the process that received it, and a restart of the machine.
 ///
-/// The file is text and contains hashes of access key ids and servers, but no id and no secret. Only the owner can read it, so
-/// all processes must run as the same user. A sibling file with the suffix `.lock` serves as the lock. Both stay small:
+/// The file is text and contains hashes of access key ids and servers, but no id and no secret. On Unix only the owner can read it, so
+/// all processes must run as the same user; on Windows it has the permissions of its directory. A sibling file with the suffix `.lock` serves as the lock. Both stay small:
 /// state that no longer matters is dropped.
 ///
 /// Do not use a network file system, because its locks may not work and each machine has a clock of its own.
@@ -45,9 +40,7 @@ const ANSWER: Duration = Duration::from_millis(400);
 /// forward, waits end earlier by as much, because nothing in the file shows that.
 #[derive(Clone, Debug)]
 pub struct FileLimit {
-    file: Arc<LimitFile>,
-    /// One question of this process at a time, in order of arrival, so that a disk that hangs occupies one thread.
-    turn: Arc<AsyncMutex<()>>,
+    questions: Arc<Questions>,
     share: Option<Arc<Share>>,
 }
 
@@ -68,7 +61,7 @@ impl FileLimit {
             let message = failure.to_string();
             Error::config(message).with(|e| e.source(Arc::new(failure)))
         })?;
-        Ok(Self { file: Arc::new(file), turn: Arc::default(), share: None })
+        Ok(Self { questions: Arc::new(Questions::new(file)), share: None })
     }
 
     /// Sends with this limit, which only this process keeps, while the file cannot be used. Without this setting nothing is
@@ -82,30 +75,13 @@ impl FileLimit {
         self.share = Some(Arc::new(Share::new(share)));
         self
     }
-
-    /// Does something with the file on a thread that may block.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&LimitFile) -> Result<T, FileFailure> + Send + 'static,
-    ) -> Result<T, FileFailure> {
-        let answer = timeout(ANSWER, async {
-            let turn = self.turn.clone().lock_owned().await;
-            let file = self.file.clone();
-            let done = spawn_blocking(move || {
-                let _turn = turn;
-                work(&file)
-            });
-            done.await.unwrap_or_else(|_| Err(self.file.failure("cannot be used, because the runtime ends")))
-        });
-        answer.await.unwrap_or_else(|_| Err(self.file.failure("cannot be read and written in time")))
-    }
 }
 
 impl SharedLimit for FileLimit {
     fn ask<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Verdict, BoxError>> {
         Box::pin(async move {
             let of_file = share::without_its_ticket(ask);
-            let answer = self.run(move |file| file.ask(&of_file)).await;
+            let answer = self.questions.ask(move |file| file.ask(&of_file)).await;
             share::or_share(self.share.as_deref(), ask, answer)
         })
     }
@@ -116,7 +92,7 @@ impl SharedLimit for FileLimit {
                 share.tell(report);
             }
             let (report, told_at) = (report.clone(), Instant::now());
-            self.run(move |file| file.tell(&report, told_at)).await.map_err(BoxError::from)
+            self.questions.ask(move |file| file.tell(&report, told_at)).await.map_err(BoxError::from)
         })
     }
 }

@@ -15,6 +15,8 @@ use meetbit_tests::{
     server::{ledger::marker, raw_server::RawServer},
 };
 
+use tokio::{runtime::Builder, task::JoinSet};
+
 use crate::processes::{Directory, SECOND, server};
 
 /// A client for this server with this file.
@@ -43,6 +45,22 @@ async fn promise_27_nothing_is_sent_while_the_file_cannot_be_used() {
         let error = FileLimit::open(directory.file()).unwrap_err();
         assert!(error.kind() == ErrorKind::Config && error.to_string().contains("limit.json"), "{error}");
         assert_eq!(server.finish().requests.len(), 0);
+    }
+}
+
+/// The reports of a runtime's last calls wait for the file when it is not driven any more.
+#[test]
+fn promise_24_a_runtime_that_is_not_driven_keeps_no_other_from_the_file() {
+    let (server, directory) = (server(), Directory::new());
+    let limit = FileLimit::open(directory.file()).unwrap();
+    let client = || builder(&server.url()).rate_limit(RateLimit::per_second(50)).shared_limit(limit.clone()).build();
+    let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
+    let (idle, other) = (runtime(), runtime());
+    let (of_idle, of_other) = (client().unwrap(), client().unwrap());
+    for _ in 0..5 {
+        let calls = || async { (0..8).map(|n| create(&of_idle, &marker(n))).collect::<JoinSet<_>>().join_all().await };
+        assert!(idle.block_on(calls()).iter().all(Result::is_ok));
+        other.block_on(create(&of_other, &marker(99)).timeout(5 * SECOND).send()).unwrap();
     }
 }
 

@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A file with a clock that the test sets. The file is removed with it.
 struct Clocked {
-    file: Arc<LimitFile>,
+    file: LimitFile,
     clock: Arc<AtomicU64>,
     directory: PathBuf,
     last_id: u64,
@@ -28,7 +28,7 @@ impl Clocked {
         let clock = Arc::new(AtomicU64::new(1_000_000_000));
         let shared = clock.clone();
         let now = move || Duration::from_micros(shared.load(Ordering::Relaxed));
-        let FileLimit { file, .. } = FileLimit::with_clock(&directory.join("limit.json"), now).unwrap();
+        let file = LimitFile::open(directory.join("limit.json"), Box::new(now)).unwrap();
         Self { file, clock, directory, last_id: 0 }
     }
 
@@ -308,7 +308,7 @@ fn promise_27_a_process_that_starts_after_the_file_was_deleted_waits() {
     fs::remove_file(&clocked.file.path).unwrap();
     let clock = clocked.clock.clone();
     let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
-    let FileLimit { file, .. } = FileLimit::with_clock(&clocked.file.path, now).unwrap();
+    let file = LimitFile::open(clocked.file.path.clone(), Box::new(now)).unwrap();
     assert!(file.ask(&clocked.question()).is_err());
     clocked.advance(3 * SECOND);
     assert!(matches!(file.ask(&clocked.question()).unwrap(), Verdict::Go { .. }));
