@@ -94,7 +94,8 @@ impl Error {
         self.0.status
     }
 
-    /// How long to wait before the next request, for [`ErrorKind::RateLimited`]. It counts from the creation of the error.
+    /// How long to wait before the next request, if it is known: for [`ErrorKind::RateLimited`] with a full queue or a failed store
+    /// it is not, and a reply such as a `503` can state it too. It counts from the creation of the error.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -181,7 +182,7 @@ impl Error {
         self.0.data.as_ref()?.field(name)
     }
 
-    /// The number of requests that were sent.
+    /// The number of attempts, including those that could not connect.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
@@ -291,7 +292,7 @@ impl fmt::Display for Error {
         }
         let repeatable = inner.endpoint.is_none_or(Endpoint::is_idempotent);
         match inner.outcome {
-            Outcome::Unknown if inner.kind == ErrorKind::InDoubt => Ok(()), // its text says what to do
+            _ if inner.kind == ErrorKind::InDoubt => Ok(()), // its text says what to do
             Outcome::Unknown if !repeatable => {
                 f.write_str("; it may have been processed: check before sending it again")
             }

@@ -131,7 +131,7 @@
 //! # Traces
 //! With the feature `tracing`, each call is a span `meetbit` of the level INFO. Its events record each step of the call. The
 //! target of all of them is `meetbit_client`, so the filter `meetbit_client=warn` shows only what went wrong. No field contains
-//! a secret, a body or text from the server.
+//! a secret, a body or text from MeetBit.
 //!
 //! | event | level | fields | meaning |
 //! |---|---|---|---|
@@ -140,6 +140,8 @@
 //! | `retry` | WARN | `call`, `attempt` (the one that failed), `reason` (an [`ErrorKind`]), `http.response.status_code`, `wait_ms` | the request is sent again after the wait |
 //! | `waited for the rate limit` | INFO | `waited_ms`, `reason` | the request had to wait for the limit of its key (`Key`) or tenant (`Tenant`), for earlier calls (`Queue`), or until the gate opened (`Gate`) |
 //! | `gate closed` | WARN | `wait_ms` | MeetBit answered `429`, or stated that the limit is used up: nothing is sent with this key before the wait is over |
+//! | `the shared rate limit fails; this process sends with its share` | WARN | `failure` (the store's error) | see `without_store` of [`FileLimit`] and [`RedisLimit`] |
+//! | `the shared rate limit works again` | WARN | | the store is used again |
 //!
 //! `call` and the span's `otel.name` are the name of the method. The span also has `otel.kind`, `http.request.method`,
 //! `url.template`, `server.address` and `server.port`; when the call ends, it gets `http.response.status_code`,

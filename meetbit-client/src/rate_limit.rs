@@ -6,8 +6,8 @@
 //! [`State`], which is plain data.
 
 // The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
-// each tenant, behind a lock. Only `limiter` waits, and with a store that several processes share, `shared_limiter`, `store`,
-// `redis` and `file`, which uses a `share` while it fails. The room may import `response` and `error`.
+// each tenant, behind a lock. Only `limiter` waits. With a store that several processes share, `shared_limiter`, `store`,
+// `redis` and `file` wait too; while the store fails, a `share` decides. The room may import `response` and `error`.
 
 pub(crate) mod config;
 #[cfg(all(feature = "sandbox", feature = "shared-limit"))]

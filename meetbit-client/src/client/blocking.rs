@@ -74,8 +74,8 @@ fn known() -> MutexGuard<'static, Option<(ProcessId, &'static Runtime)>> {
     RUNTIME.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// True inside the poll of a task. tokio has no public question for it, but only there it limits how often a task goes on
-/// without a pause, and a pause ends this call.
+/// True inside the poll of a task. tokio has no public API for this. Only inside the poll of a task is the cooperative
+/// budget limited, so a budget that runs out means async code.
 fn is_async_code() -> bool {
     const MORE_THAN_THE_LIMIT: usize = 1000;
     let mut context = Context::from_waker(Waker::noop());

@@ -188,11 +188,11 @@ impl<T> Call<T> {
         self.change(|call| call.parts.push_query(name, &value))
     }
 
-    /// The same call; or one that fails, if this one is under way. It is aborted then, and nobody knows what becomes of it.
+    /// Returns the call if it has not started. Otherwise aborts it, and returns a call that fails with the outcome `Unknown`.
     pub(crate) fn unless_started(self, what: &str) -> Self {
         match &self.0 {
             State::Task(task, _) if task.is_started() => {
-                let error = Error::invalid_request(format!("the call was under way already, so {what}"));
+                let error = Error::invalid_request(format!("the call has already started, so {what}"));
                 let endpoint = task.call().parts.endpoint;
                 Self::ready(Err(error.with(|e| e.outcome(Outcome::Unknown).endpoint(endpoint))))
             }
@@ -278,7 +278,7 @@ pub struct Response<T> {
     pub headers: HeaderMap,
     /// The `RateLimit-*` headers among them.
     pub rate_limit: RateLimitHeaders,
-    /// The number of requests that were sent; 0 for a ready call.
+    /// The number of attempts, including those that could not connect; 0 for a ready call.
     pub attempts: u32,
     /// The body as the server sent it, after decompression. It is empty for a ready call. Nothing is redacted in it, so `Debug`
     /// shows only its length.

@@ -28,8 +28,8 @@ impl Client {
     /// operation that a program calls in more than one place, declare an endpoint: its arguments are then checked by rustc.
     ///
     /// `path` is a template, as in [`api_endpoint`](crate::api_endpoint): values go into `{placeholders}`, never into its text,
-    /// so that a value cannot name another operation. It is `'static`, because the client keeps one [`Endpoint`](crate::Endpoint)
-    /// for each method and template until the program ends.
+    /// so that a value cannot name another operation. It is `'static`, because the process keeps one [`Endpoint`](crate::Endpoint)
+    /// for each method, template and set of permissions until the program ends.
     ///
     /// ```
     /// # fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
@@ -50,6 +50,8 @@ impl Client {
     /// ```
     pub fn call<T: DeserializeOwned + 'static>(&self, method: Method, path: &'static str) -> CallBuilder<T> {
         let checked = check_method(&method).and_then(|()| path::check_template(path));
+        // What is refused has one endpoint, so that methods from a user's input do not pile up.
+        let method = if checked.is_ok() { method } else { Method::GET };
         let parts = RequestParts::new(Endpoint::undeclared(method, path, &[], false));
         let call = Prepared::new(self.clone(), parts);
         let builder = CallBuilder { call: Arc::new(call), decode: if_unit(decode::empty).unwrap_or(decode::envelope) };

@@ -22,6 +22,9 @@ use crate::transport::error::{TransportError, seconds};
 use crate::transport::intent::Intent;
 use crate::transport::observer::{AttemptObserver, ErrorHead};
 
+/// The wait after a `429` that states none, if the limiter does not know of it because middleware has made it.
+const UNSTATED_WAIT: Duration = Duration::from_secs(1);
+
 /// Sends a call until it succeeds or must not be sent again. `intent` is durable before each request departs.
 pub(crate) async fn execute(
     call: Arc<Prepared>,
@@ -133,7 +136,7 @@ fn error_head(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body
     };
     let error = status::error(&context, status, &headers, body).with(|e| e.temporary(is_temporary(status)));
     Some(match (error.kind(), retry_after) {
-        (ErrorKind::RateLimited, asked) => rate_limited(call, key, error, asked.unwrap_or_default()),
+        (ErrorKind::RateLimited, asked) => rate_limited(call, key, error, asked.unwrap_or(UNSTATED_WAIT)),
         (_, Some(wait)) => error.with(|e| e.retry_after(wait)),
         (_, None) => error,
     })

@@ -82,7 +82,7 @@ fn values(document: Document<'_>, parameter: &Parameter<'_>, texts: &[String], n
     let place = format!("the {noun} `{}`", parameter.name);
     let count = texts.len();
     if count > 1 && !schema.all_types(document).contains(&"array") {
-        return vec![Finding::new(schema.pointer(), format!("{place} is sent {count} times, and no list"))];
+        return vec![Finding::new(schema.pointer(), format!("{place} is sent {count} times but is not a list"))];
     }
     if let (Some(separator), "query", true) = (parameter.separator, parameter.location, count > 1) {
         let text =

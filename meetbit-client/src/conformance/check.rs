@@ -116,7 +116,7 @@ impl<'a> Check<'a> {
                 could_choose = false;
                 self.find(pointer, place, &format!("fits none of the {} alternatives", schemas.len()));
             } else if is_one && open.len() > 1 && closed() > 1 {
-                self.find(pointer, place, &format!("fits {} of the alternatives, and not one", closed()));
+                self.find(pointer, place, &format!("fits {} of the alternatives, but exactly one must fit", closed()));
             }
             let chosen: Vec<_> = open.into_iter().cloned().collect();
             for alternative in chosen {
@@ -180,7 +180,7 @@ fn own_problems(schema: &Value, value: &Value) -> Vec<Problem> {
     }
     let types = schema.get("type").map(names).unwrap_or_default();
     if !types.is_empty() && !types.iter().any(|name| is_type(name, value)) {
-        return vec![("", format!("is {}, and `{}` in the document", kind(value), types.join("` or `")))];
+        return vec![("", format!("is {}, but the document says `{}`", kind(value), types.join("` or `")))];
     }
     if schema["enum"].as_array().is_some_and(|list| !list.contains(value)) {
         return vec![("/enum", format!("is {value}, which the document does not list"))];

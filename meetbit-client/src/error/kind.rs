@@ -2,7 +2,8 @@
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// The client's configuration is wrong; nothing was sent.
+    /// The client's configuration is wrong. Nothing was sent, unless [rotating credentials](crate::Credentials::rotating) fail before
+    /// a further attempt.
     Config,
     /// The request cannot be made: a body that does not serialize, a hostile path argument, an illegal header.
     InvalidRequest,
@@ -17,8 +18,8 @@ pub enum ErrorKind {
     NotFound,
     /// The object's current state does not allow the change.
     Conflict,
-    /// The rate limit or a `Retry-After` requires a wait that is longer than this call may take, or the queue is full. Wait for
-    /// [`Error::retry_after`](crate::Error::retry_after). If the time limit of the call ends first while it waits for its turn,
+    /// The rate limit or a `Retry-After` requires a wait that is longer than this call may take, the queue is full, or the store of a
+    /// shared limit has failed. Wait for [`Error::retry_after`](crate::Error::retry_after), if it is known. If the time limit of the call ends first while it waits for its turn,
     /// the error is [`Timeout`](Self::Timeout) with the outcome `NotSent`.
     RateLimited,
     /// The server, or a proxy before it, failed.
@@ -30,8 +31,8 @@ pub enum ErrorKind {
     Decode,
     /// The reply is larger than the client accepts.
     TooLarge,
-    /// A time limit has passed. Check [`Error::outcome`](crate::Error::outcome): it is `NotSent` if the rate limit left no time
-    /// to send the request, and `Unknown` if the reply is missing.
+    /// A time limit has passed. Check [`Error::outcome`](crate::Error::outcome): it is `NotSent` if no connection could be made in
+    /// time or the rate limit left no time to send the request, and `Unknown` if the reply is missing.
     Timeout,
     /// No connection could be made.
     Connect,

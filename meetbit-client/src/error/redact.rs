@@ -31,8 +31,8 @@ impl<'a> Redactor<'a> {
 
     /// The text without the secret.
     ///
-    /// The work is linear in the length of the text. A text that costs more, because nearly each character of it may begin the
-    /// secret in several spellings, is not compared to its end: the rest of it is replaced.
+    /// The work is linear in the length of the text. If a text costs more, because nearly each character of it may begin the
+    /// secret in several spellings, the rest of it is replaced without being compared.
     pub(crate) fn redacted(self, text: &str) -> Cow<'_, str> {
         let spellings = Spelling::all(self.secret, text.len());
         let mut work = Work::new(text);

@@ -45,7 +45,7 @@ impl StdError for StoreFailure {
 pub(crate) fn in_doubt(key: &str, since: Timestamp, reason: &str, outcome: Outcome) -> Error {
     let since = since.strftime("%Y-%m-%dT%H:%M:%SZ");
     let message = format!(
-        "nothing was sent, because `{key}` is in doubt since {since}: {reason}; look whether it was done, then call \
+        "nothing was sent, because `{key}` has been in doubt since {since}: {reason}; find out whether it was done, then call \
          `Journal::resolve`"
     );
     Error::new(ErrorKind::InDoubt, message).with(|e| e.outcome(outcome))
@@ -61,6 +61,6 @@ pub(crate) fn other_request(key: &str, endpoint: &str) -> Error {
 
 /// The error of a call that waited for another call with its key until its own time was over.
 pub(crate) fn still_under_way(key: &str) -> Error {
-    let message = format!("another call with the key `{key}` is still under way; this call has sent nothing");
+    let message = format!("another call with the key `{key}` is still under way, and its outcome is not known yet");
     Error::new(ErrorKind::Timeout, message)
 }

@@ -71,6 +71,9 @@ impl SqliteFile {
             .filename(path)
             .busy_timeout(LOCK)
             .synchronous(SqliteSynchronous::Full)
+            // On macOS only `F_FULLFSYNC` outlasts a loss of power. Other systems ignore both.
+            .pragma("fullfsync", "ON")
+            .pragma("checkpoint_fullfsync", "ON")
             .pragma("secure_delete", "ON") // what is deleted is personal data
             .disable_statement_logging();
         let mut connection = options.connect().await?;

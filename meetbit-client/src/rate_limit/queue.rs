@@ -11,7 +11,7 @@ use crate::rate_limit::moment::Moment;
 /// run. It keeps its ticket, so it has its turn when it comes.
 pub(crate) const PATIENCE: Moment = 250_000;
 
-/// A key makes up for this number of rounds in which it had no contender.
+/// A key that had no contender can catch up on at most this many rounds.
 pub(crate) const ARREARS: u64 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

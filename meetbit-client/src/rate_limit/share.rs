@@ -86,7 +86,7 @@ impl Share {
     fn enter(&self, failure: &dyn StdError) {
         if !self.is_used.swap(true, Ordering::Relaxed) {
             #[cfg(feature = "tracing")]
-            tracing::warn!(%failure, "the shared rate limit fails; this process sends with its share");
+            tracing::warn!(target: "meetbit_client", %failure, "the shared rate limit fails; this process sends with its share");
             let _ = failure;
         }
     }
@@ -94,7 +94,7 @@ impl Share {
     fn leave(&self) {
         if self.is_used.swap(false, Ordering::Relaxed) {
             #[cfg(feature = "tracing")]
-            tracing::warn!("the shared rate limit works again");
+            tracing::warn!(target: "meetbit_client", "the shared rate limit works again");
         }
     }
 }

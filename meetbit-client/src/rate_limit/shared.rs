@@ -18,7 +18,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// What the methods of [`SharedLimit`] return.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A permit that a store has granted: a request that has not departed by then must [`ask`](SharedLimit::ask) again.
+/// How long a store's permit is valid. A request that departs later must [`ask`](SharedLimit::ask) again.
 ///
 /// The span counts from the moment at which the question was asked.
 pub const HOLD: Duration = Duration::from_micros(crate::rate_limit::window::HOLD);

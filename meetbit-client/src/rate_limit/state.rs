@@ -30,10 +30,10 @@ use crate::rate_limit::window::HOLD;
 use crate::rate_limit::window::{Slot, Window};
 use crate::response::retry_after::RateLimitHeaders;
 
-/// A waiter asks at least this often, so that those who cannot ask any more are noticed together.
+/// A waiter asks at least this often, so that waiters that have stopped asking are noticed.
 pub(crate) const LOOK: Moment = SECOND;
-/// Of the waiters before a call no more than this (or the free places) are counted, so that the effort does not grow with
-/// the queue. The wait is then shorter than it could be.
+/// At most this many waiters ahead of a call are counted, or as many as there are free places, so that the effort does not
+/// grow with the queue. The wait is then shorter than it could be.
 pub(crate) const FORESIGHT: usize = 100;
 /// An unanswered request has arrived this long after its departure.
 pub(crate) const ASSUMED_DELIVERY: Moment = SECOND;

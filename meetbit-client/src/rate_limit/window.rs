@@ -128,8 +128,8 @@ impl Window {
         self.slots.iter().map(|slot| slot.end).max().unwrap_or_default()
     }
 
-    /// A moment before which a request with `limit` cannot go that `ahead` others precede, if all of them are sent; `None` if
-    /// it can go now. The others have a limit of at most `most`, and each counts for `life` or longer.
+    /// A lower bound for the moment at which a request with `limit` can go if `ahead` others go first; `None` if it can go now.
+    /// The others have a limit of at most `most`, and each counts for `life` or longer.
     ///
     /// Each end lets one request go, and at most `most` requests end in any span of `life`.
     pub(crate) fn free_at(&self, limit: usize, most: usize, ahead: usize, now: Moment, life: Moment) -> Option<Moment> {

@@ -61,7 +61,7 @@ impl<'c, D, const OPTIONAL: bool, const KEY: bool> Strict<'c, D, OPTIONAL, KEY> 
     }
 }
 
-/// The text of a value that is to be no string. A long string is an error here already.
+/// The text of a value whose type is not a string. A long string is an error here already.
 #[cold]
 fn not_long<'de, D, V>(json: D, context: &Context, visitor: &V) -> Result<&'de str, D::Error>
 where

@@ -137,7 +137,10 @@ impl SandboxBuilder {
     }
 
     async fn try_start(self) -> io::Result<Sandbox> {
-        let limit = RateLimit::per_second(self.key_per_second).tenant(self.tenant_per_second);
+        let limit = match (self.key_per_second, self.tenant_per_second) {
+            (u32::MAX, u32::MAX) => RateLimit::unlimited(),
+            (key, tenant) => RateLimit::per_second(key).tenant(tenant),
+        };
         let (port, server) = self.build()?;
         let server = Arc::new(server);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
@@ -155,7 +158,7 @@ impl SandboxBuilder {
             let text = format!("permission `{permission}` is not of the form `resource.verb.scope`");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        let first_wait = self.retry_after.as_secs() + u64::from(self.retry_after.subsec_nanos() > 0);
+        let first_wait = self.retry_after.as_secs().saturating_add(u64::from(self.retry_after.subsec_nanos() > 0));
         let limits = Limits::new(keys.len(), self.key_per_second, self.tenant_per_second, first_wait.max(1));
         let server = Server::new(keys, limits);
         for fault in self.faults {

@@ -96,7 +96,7 @@ impl TransportError {
         let (temporary, message) = match ConnectFailure::of(error) {
             ConnectFailure::Tls => (
                 false,
-                format!("the certificate or TLS version of {server} is not accepted, or the server speaks no TLS"),
+                format!("the certificate or TLS version of {server} is not accepted, or the server does not speak TLS"),
             ),
             ConnectFailure::ProxyAuthentication => {
                 (false, format!("the proxy refused to connect to {server}: it requires authentication (407)"))

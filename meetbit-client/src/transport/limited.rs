@@ -49,7 +49,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
                     intent.requeue().await;
                 }
             }
-            // The request and this call race for one decision, and the first wins. A request that is not sent by then never departs.
+            // `cancel` and `depart` race. If `cancel` wins, the request never departs.
             Err(error) if permit.cancel() => return Err(error.not_sent()),
             result => return result,
         }

@@ -36,8 +36,10 @@ async fn promise_1_a_connection_error_names_host_and_port() {
 async fn promise_2_a_tls_error_names_host_and_port() {
     let server = RawServer::start_tls(Plan::each(|_| Script::new()), Authority::new().trusted());
     let error = failed(&builder(&server.url()).retry(brisk()).build().unwrap()).await;
-    let expected =
-        format!("the certificate or TLS version of {} is not accepted, or the server speaks no TLS", server.address());
+    let expected = format!(
+        "the certificate or TLS version of {} is not accepted, or the server does not speak TLS",
+        server.address()
+    );
     assert!(error.to_string().contains(&expected), "{error}");
     assert_eq!((error.attempts(), server.finish().connections.len()), (1, 1));
 }

@@ -106,7 +106,7 @@ fn each_of_thirty_changes_is_reported_once_with_pointer_and_method() {
         (
             "/paths/~1books/get/parameters/4/schema/type",
             json!("string"),
-            "#/paths/~1books/get/parameters/4/schema: `list_books`: the query parameter `tags` is sent 2 times, and no list",
+            "#/paths/~1books/get/parameters/4/schema: `list_books`: the query parameter `tags` is sent 2 times but is not a list",
         ),
         (
             "/paths/~1books/get/parameters/5/required",
@@ -131,7 +131,7 @@ fn each_of_thirty_changes_is_reported_once_with_pointer_and_method() {
         (
             "/paths/~1books/post/parameters/0/schema/type",
             json!("integer"),
-            "#/paths/~1books/post/parameters/0/schema: `create_book`: the header `X-Dry-Run` is a string, and `integer` in the document",
+            "#/paths/~1books/post/parameters/0/schema: `create_book`: the header `X-Dry-Run` is a string, but the document says `integer`",
         ),
         (
             "/paths/~1books/post/requestBody",

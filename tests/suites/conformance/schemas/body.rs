@@ -13,13 +13,13 @@ fn each_kind_of_difference_of_a_body_is_reported_once() {
             "/properties/title/type",
             json!("integer"),
             "",
-            "`title` of the body is a string, and `integer` in the document",
+            "`title` of the body is a string, but the document says `integer`",
         ),
         (
             "/properties/title/type",
             json!(["integer", "null"]),
             "",
-            "`title` of the body is a string, and `integer` or `null` in the document",
+            "`title` of the body is a string, but the document says `integer` or `null`",
         ),
         ("/properties/title/maxLength", json!(6), "/maxLength", "`title` of the body has 7 characters, more than 6"),
         ("/properties/title/minLength", json!(8), "/minLength", "`title` of the body has 7 characters, fewer than 8"),
@@ -52,7 +52,7 @@ fn each_kind_of_difference_of_a_body_is_reported_once() {
             "/properties/labels/items/type",
             json!("boolean"),
             "",
-            "`labels[0]` of the body is a string, and `boolean` in the document",
+            "`labels[0]` of the body is a string, but the document says `boolean`",
         ),
         (
             "/properties/note/type",
@@ -64,7 +64,7 @@ fn each_kind_of_difference_of_a_body_is_reported_once() {
             "/properties/extra/additionalProperties/type",
             json!("string"),
             "",
-            "`extra.x` of the body is a number, and `string` in the document",
+            "`extra.x` of the body is a number, but the document says `string`",
         ),
         (
             "/properties/extra/maxProperties",
@@ -125,7 +125,7 @@ fn parts_of_the_body_are_followed_through_references_and_choices() {
         (
             "/components/schemas/Room",
             json!({"type": "object", "properties": {"type": {}, "name": {}}}),
-            "#/components/schemas/Task/properties/target/oneOf: `create_task`: `target` of the body fits 2 of the alternatives, and not one",
+            "#/components/schemas/Task/properties/target/oneOf: `create_task`: `target` of the body fits 2 of the alternatives, but exactly one must fit",
         ),
     ];
     for (pointer, value, expected) in cases {

@@ -76,7 +76,7 @@ fn each_kind_of_difference_of_a_form_is_reported_once() {
             "/properties/title/type",
             json!("boolean"),
             "/properties/title",
-            "`title` of the body is a string, and `boolean` in the document",
+            "`title` of the body is a string, but the document says `boolean`",
         ),
         (
             "/properties/stars/anyOf/0/maximum",
@@ -112,7 +112,7 @@ fn each_kind_of_difference_of_a_form_is_reported_once() {
             "/properties/kinds",
             json!({"type": "string"}),
             "/properties/kinds",
-            "`kinds` of the body is an array, and `string` in the document",
+            "`kinds` of the body is an array, but the document says `string`",
         ),
         ("/properties/price", Value::Null, "", "`price` of the body is not in the document"),
         (

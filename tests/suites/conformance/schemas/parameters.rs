@@ -18,7 +18,7 @@ fn each_kind_of_difference_of_path_query_and_headers_is_reported_once() {
         (
             format!("{create}/parameters/0/schema/type"),
             json!("boolean"),
-            "/parameters/0/schema: `create_task`: the path parameter `list_id` is a string, and `boolean` in the document",
+            "/parameters/0/schema: `create_task`: the path parameter `list_id` is a string, but the document says `boolean`",
         ),
         (
             format!("{create}/parameters/1/schema/maxLength"),
@@ -38,7 +38,7 @@ fn each_kind_of_difference_of_path_query_and_headers_is_reported_once() {
         (
             format!("{list}/parameters/1/schema"),
             json!({"type": "string"}),
-            "/parameters/1/schema: `list_tasks`: the query parameter `kinds` is sent 2 times, and no list",
+            "/parameters/1/schema: `list_tasks`: the query parameter `kinds` is sent 2 times but is not a list",
         ),
         (
             "/components/schemas/Kind/enum".to_owned(),
