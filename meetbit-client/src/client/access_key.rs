@@ -9,8 +9,9 @@ use crate::error::Error;
 use crate::rate_limit::limiter::Limiter;
 use crate::request::headers::{KEY_ID, KEY_SECRET};
 
-/// A client keeps the limiters and secrets of this many of its latest keys, so that two keys that alternate do not make new ones.
-const KEPT_KEYS: usize = 16;
+/// A client keeps the secrets of this many of its latest keys.
+#[cfg(feature = "journal")]
+const KEPT_SECRETS: usize = 16;
 
 /// An access key in the forms in which a client uses it.
 pub(crate) struct AccessKey {
@@ -28,10 +29,9 @@ pub(crate) enum AccessKeys {
     Rotating { source: Source, rotation: Mutex<Rotation> },
 }
 
-/// The key that was used last, and the limiters of its predecessors, the latest last.
+/// The key that was used last.
 pub(crate) struct Rotation {
     current: Arc<AccessKey>,
-    limiters: Vec<(HeaderValue, Limiter)>,
     /// The secrets of its predecessors, the latest last.
     #[cfg(feature = "journal")]
     secrets: Vec<HeaderValue>,
@@ -77,7 +77,6 @@ impl AccessKeys {
             Some(source) => {
                 let rotation = Rotation {
                     current: first,
-                    limiters: Vec::new(),
                     #[cfg(feature = "journal")]
                     secrets: Vec::new(),
                 };
@@ -125,7 +124,10 @@ impl AccessKeys {
 impl Rotation {
     fn next(&mut self, name: &str, id: &HeaderValue, secret: &HeaderValue) -> Arc<AccessKey> {
         if !self.current.has(id, secret) {
-            let limiter = self.limiter(name, id);
+            // A new secret for the same id is the same key.
+            let is_other = self.current.headers.get(KEY_ID) != Some(id);
+            let limiter = &self.current.limiter;
+            let limiter = if is_other { limiter.of_key(name) } else { limiter.clone() };
             #[cfg(feature = "journal")]
             self.keep_secret();
             self.current = Arc::new(self.current.replaced(id, secret, limiter));
@@ -139,24 +141,9 @@ impl Rotation {
         let secret = &self.current.secret;
         self.secrets.retain(|known| known != secret);
         self.secrets.push(secret.clone());
-        if self.secrets.len() > KEPT_KEYS {
+        if self.secrets.len() > KEPT_SECRETS {
             self.secrets.remove(0);
         }
-    }
-
-    /// The limiter of a key. A new secret for the same id is the same key.
-    fn limiter(&mut self, name: &str, id: &HeaderValue) -> Limiter {
-        let current = &self.current;
-        let Some(last) = current.headers.get(KEY_ID).filter(|last| *last != id) else {
-            return current.limiter.clone();
-        };
-        self.limiters.push((last.clone(), current.limiter.clone()));
-        let known = self.limiters.iter().position(|(known, _)| known == id);
-        let limiter = known.map(|at| self.limiters.remove(at).1);
-        if self.limiters.len() > KEPT_KEYS {
-            self.limiters.remove(0);
-        }
-        limiter.unwrap_or_else(|| current.limiter.of_key(name))
     }
 }
 

@@ -206,7 +206,7 @@ fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
 }
 
 fn not_json(text: &str, error: &serde_json::Error) -> DecodeError {
-    let place = place(&json_path::find(text, error.line(), error.column()).path);
+    let place = place(&json_path::find(text, error.line(), error.column()));
     DecodeError::new(if error.is_eof() {
         format!("the JSON ends too early, at {place}")
     } else {

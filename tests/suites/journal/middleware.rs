@@ -11,7 +11,7 @@ use std::{
 use meetbit_client::{
     Bytes, Client, Credentials, Customers, ErrorKind, NewCustomer, Outcome, RateLimit, Transport,
     http::{Request, Response},
-    journal::Journal,
+    journal::{Entry, Journal},
     sandbox::Sandbox,
 };
 use meetbit_tests::client::Things;
@@ -42,6 +42,7 @@ async fn promise_28_a_page_of_a_proxy_with_200_is_in_doubt() {
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Decode, Outcome::Done));
     let error = client.create_customer(&ada()).once(&journal, "crm:42").await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::InDoubt, Outcome::Done), "{error}");
+    assert!(error.to_string().ends_with("then call `Journal::resolve`"), "{error}");
     assert_eq!(count.load(Ordering::Relaxed), 1);
 }
 
@@ -123,6 +124,12 @@ async fn promise_28_a_request_that_a_layer_keeps_leaves_its_key_in_doubt() {
     answer.notify_one();
     assert_eq!(once().await.unwrap_err().kind(), ErrorKind::InDoubt);
     assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn promise_16_the_record_of_an_entry_is_not_shown() {
+    let entry = Entry { tag: 1, finished: true, changed: 2, record: b"ada@example.com".to_vec() };
+    assert_eq!(format!("{entry:?}"), "Entry { tag: 1, finished: true, changed: 2, record: 15 bytes }");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meetbit_client::http::header::HOST;
 use meetbit_client::http::{HeaderValue, Request, Response};
@@ -126,6 +126,20 @@ async fn a_429_counts_as_an_attempt_though_middleware_tries_again_at_once() {
     let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::Rejected), "{error}");
     assert_eq!((error.attempts(), server.finish().requests.len()), (2, 3));
+}
+
+#[tokio::test]
+async fn promise_8_a_429_without_a_wait_that_a_layer_makes_asks_for_a_second() {
+    let shedding = layer_fn(|_: Transport| {
+        service_fn(|_: Request<Bytes>| async {
+            Ok::<_, BoxError>(Response::builder().status(429).body(Bytes::new()).unwrap())
+        })
+    });
+    let client = builder("http://127.0.0.1:1").layer(shedding).build().unwrap();
+    let started = Instant::now();
+    let error = client.create_customer(&NewCustomer::new()).await.unwrap_err();
+    assert_eq!((error.retry_after(), error.attempts()), (Some(Duration::from_secs(1)), 3), "{error}");
+    assert!(started.elapsed() >= Duration::from_secs(2));
 }
 
 #[tokio::test]
