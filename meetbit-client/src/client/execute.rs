@@ -40,7 +40,7 @@ pub(crate) async fn execute(
     loop {
         let key = match client.keys.current() {
             Ok(key) => key,
-            Err(error) => return Err(without_permit(error.with(|e| e.endpoint(call.parts.endpoint)), last, attempts)),
+            Err(error) => return Err(not_tried(error.with(|e| e.endpoint(call.parts.endpoint)), last, attempts)),
         };
         let observer = AttemptObserver::new(turn, client.limits.attempt_timeout, key.rotating_limiter());
         #[cfg(feature = "journal")]
@@ -51,7 +51,7 @@ pub(crate) async fn execute(
             Err(failed) => failed,
         };
         if !tried {
-            return Err(without_permit(error, last, attempts));
+            return Err(not_tried(error, last, attempts));
         }
         attempts += 1;
         let may_have_acted = last.as_ref().is_some_and(|last| last.outcome() == Outcome::Unknown);
@@ -174,8 +174,8 @@ fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) 
     })
 }
 
-/// The error of a call that got no permit. After an attempt, it keeps the status and the outcome of that attempt.
-fn without_permit(error: Error, last: Option<Error>, attempts: u32) -> Error {
+/// The error of a call whose next request was not tried. After an attempt, it keeps the status and the outcome of that attempt.
+fn not_tried(error: Error, last: Option<Error>, attempts: u32) -> Error {
     let error = error.with(|e| e.attempts(attempts));
     match last {
         Some(last) => error.with(|e| e.outcome(last.outcome()).status(last.status())),
