@@ -516,7 +516,8 @@ async fn a_status_without_a_standard_name_is_shown_as_its_number() {
         let error = answered(replies::reply(status, TEXT, "Gone.")).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
-    for (status, says) in [(418, "the server answered 418 I'm a teapot"), (503, "failed with 503 Service Unavailable")] {
+    for (status, says) in [(418, "the server answered 418 I'm a teapot"), (503, "failed with 503 Service Unavailable")]
+    {
         let error = answered(replies::reply(status, TEXT, "")).await.unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
