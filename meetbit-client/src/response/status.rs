@@ -79,7 +79,8 @@ fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
 }
 
 fn invalid(text: &str, redactor: Redactor<'_>) -> Error {
-    let validation = ValidationError::from_body(text, |text| redactor.shown(text, KEPT));
+    let text = redactor.redacted(text); // as it is written, too: JSON that is not valid may read as another text
+    let validation = ValidationError::from_body(&text, |text| redactor.shown(text, KEPT));
     let said = validation.to_string();
     let colon = if said.is_empty() { "" } else { ": " };
     let message = format!("MeetBit rejected the request as invalid (400){colon}{said}");
