@@ -196,6 +196,25 @@ async fn promise_16_other_spellings_of_the_secret_are_not_quoted_either() {
     }
 }
 
+/// A server that writes the secret into JSON without escapes makes a text in which a backslash of the secret is no escape, or one
+/// of another character.
+#[tokio::test]
+async fn promise_16_a_secret_that_breaks_the_json_around_it_is_not_quoted_either() {
+    for secret in
+        [r"PLANTED\quoted-s3cret", r"PLANTED\never-s3cret", r#"PLANTED"quoted-s3cret"#, r"PLANTED\ud800-s3cret"]
+    {
+        for body in [
+            format!(r#"{{"message":"the key {secret} is wrong"}}"#),
+            format!(r#"{{"message":"a","errors":{{"{secret}":["{secret}"]}}}}"#),
+        ] {
+            let server = RawServer::start(Plan::respond(move |_| replies::reply(400, &[], &body)));
+            let client = builder(&server.url()).credentials(Credentials::new("id", secret)).build().unwrap();
+            let said = words(&create(&client, "x").await.unwrap_err());
+            assert!(!said.contains("s3cret"), "{secret}: {said}");
+        }
+    }
+}
+
 /// Without a bound on the work, each of these texts takes minutes.
 #[tokio::test]
 async fn promise_13_long_runs_of_escapes_are_redacted_in_linear_time() {

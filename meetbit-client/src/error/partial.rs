@@ -197,18 +197,23 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The character that is escaped. A backslash that escapes nothing is itself.
     fn escape(&mut self) -> Option<char> {
-        let c = self.text[self.at..].chars().next()?;
-        self.at += c.len_utf8();
-        Some(match c {
-            'n' => '\n',
-            't' => '\t',
-            'r' => '\r',
-            'b' => '\u{8}',
-            'f' => '\u{c}',
-            'u' => self.code_point()?,
-            other => other,
-        })
+        let c = match self.peek()? {
+            b'n' => '\n',
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'u' => {
+                self.at += 1;
+                return self.code_point();
+            }
+            byte @ (b'"' | b'\\' | b'/') => char::from(byte),
+            _ => return Some('\\'),
+        };
+        self.at += 1;
+        Some(c)
     }
 
     /// A lone surrogate is the replacement character.
@@ -336,6 +341,7 @@ mod tests {
             ("\u{feff} {\"a\" : \"x\" } ", "a.=x ", true),
             (r#"{"a":"\ud800x\ud83d\ude00\n\/","b":1e999}"#, "a.=\u{fffd}x😀\n/ b.1e999 ", true),
             (r#"{"a":"\ud800A","b":"\ud800"}"#, "a.=\u{fffd}A b.=\u{fffd} ", true),
+            (r#"{"a":"x\yz\'\"\\"}"#, r#"a.=x\yz\'"\ "#, true),
             (r#"{"a":12"#, "", false),
             (r#"{"a":12,"b":"xy"#, "a.12 b.~xy ", false),
             (r#"{"a":12,"b":"xy\u12"#, "a.12 b.~xy ", false),

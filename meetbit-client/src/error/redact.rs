@@ -12,6 +12,9 @@ pub(crate) const KEPT: usize = 8 * 1024;
 /// JSON doubles the backslashes, and 31 are five levels.
 const MAX_RUN: usize = 31;
 
+/// The largest number of `amp;` that HTML in HTML can have behind an ampersand.
+const MAX_AMP: usize = 7;
+
 /// The longest spelling of a character of the secret: `%25..2525XX`.
 const LONGEST: usize = 1 + 2 * MAX_RUN + 2;
 
@@ -196,7 +199,13 @@ fn is_rest_of_escape(text: &[u8]) -> bool {
         [] => true,
         [b'%', rest @ ..] => rest.len() < 2,
         [b'\\', rest @ ..] => rest.len() < 5 && !rest.contains(&b'"'),
-        [b'&', rest @ ..] => rest.len() < 6 && !rest.contains(&b';'),
+        [b'&', rest @ ..] => {
+            let mut name = rest;
+            while let Some(inside) = name.strip_prefix(b"amp;") {
+                name = inside;
+            }
+            name.len() < 7 && !name.contains(&b';')
+        }
         _ => false,
     }
 }
@@ -231,8 +240,11 @@ impl Meaning {
                 json_escape(&rest[repeats..]).map(|(character, length)| (character, at + 1 + repeats + length))
             }
             b'&' => {
-                let length = rest.iter().take(10).position(|byte| *byte == b';');
-                length.and_then(|length| Some((entity(&rest[..length])?, at + length + 2)))
+                // `&amp;` is an ampersand that is encoded again
+                (repeats, width) = (rest.chunks_exact(4).take(MAX_AMP).take_while(|four| *four == b"amp;").count(), 4);
+                let name = &rest[4 * repeats..];
+                let length = name.iter().take(10).position(|byte| *byte == b';');
+                length.and_then(|length| Some((entity(&name[..length])?, at + 4 * repeats + length + 2)))
             }
             _ => None,
         };
@@ -299,6 +311,15 @@ fn entity(name: &[u8]) -> Option<u8> {
         "commat" => b'@',
         "dollar" => b'$',
         "percnt" => b'%',
+        "lpar" => b'(',
+        "rpar" => b')',
+        "lbrack" | "lsqb" => b'[',
+        "rbrack" | "rsqb" => b']',
+        "lbrace" | "lcub" => b'{',
+        "rbrace" | "rcub" => b'}',
+        "vert" | "verbar" => b'|',
+        "Hat" => b'^',
+        "grave" => b'`',
         _ => return None,
     })
 }
@@ -394,6 +415,8 @@ mod tests {
             r#"PLANTED\u003c\\\/\\\"\\\\& s3cret+%#*"#.to_owned(),
             r"PLANTED&lt;/&quot;\&amp; s3cret+%#*".to_owned(),
             r"PLANTED&#60;&#x2F;&#034;&bsol;&#x26;&#32;s3cret&plus;&percnt;&num;&ast;".to_owned(),
+            r"PLANTED&amp;lt;/&amp;quot;\&amp;amp; s3cret+%#*".to_owned(),
+            r"PLANTED&amp;amp;#60;/&amp;amp;#034;&amp;amp;bsol;&amp;amp;amp; s3cret+%#*".to_owned(),
             "PLANTED%3C%2F%22%5C%26%20s3cret%2B%25%23%2A".to_owned(),
             "PLANTED%3c%2f%22%5c%26+s3cret%2b%25%23*".to_owned(),
             "PLANTED%253C%252F%2522%255C%2526%2520s3cret%252B%2525%2523%252A".to_owned(),
@@ -415,6 +438,17 @@ mod tests {
     }
 
     #[test]
+    fn promise_16_every_sign_can_be_named_as_in_html() {
+        let secret = "a|b(c)d[e]f{g}h^i`j!m?n=o:p;q$r'";
+        for spelling in [
+            "a&vert;b&lpar;c&rpar;d&lbrack;e&rsqb;f&lbrace;g&rcub;h&Hat;i&grave;j&excl;m&quest;n&equals;o&colon;p&semi;q$r'",
+            "a&verbar;b(c)d&lsqb;e&rbrack;f&lcub;g&rbrace;h^i&#96;j&excl;m?n=o:p;q&dollar;r&apos;",
+        ] {
+            assert_eq!(Redactor::new(secret).redacted(spelling), "[redacted]");
+        }
+    }
+
+    #[test]
     fn promise_16_a_secret_that_breaks_off_is_redacted_as_well() {
         let shown = |text: &str| Redactor::new(SECRET).redacted(text).into_owned();
         for end in 8..SECRET.len() {
@@ -423,6 +457,7 @@ mod tests {
         assert_eq!(shown("x PLANTED&l"), "x PLANTED&l", "seven characters may be a word");
         assert_eq!(shown(r"x planted\u003c\u00"), "x [redacted]");
         assert_eq!(shown("x PLANTED%3C%2"), "x [redacted]");
+        assert_eq!(shown("x PLANTED&amp;lt;&amp;amp;bso"), "x [redacted]");
         assert_eq!(shown("x PLANTED</ and more"), "x PLANTED</ and more", "less than half of it");
         assert_eq!(shown(r#"{"a":"PLANTED<"}"#), r#"{"a":"[redacted]"}"#);
         assert_eq!(shown(r#"PLANTED</"\& s and more"#), "[redacted] and more");
@@ -442,9 +477,9 @@ mod tests {
     /// Without a bound, each run of 100 KB takes minutes.
     #[test]
     fn promise_13_the_work_is_linear_in_a_run_of_escapes() {
-        for text in ["\\".repeat(100_000), format!("%{}", "25".repeat(50_000))] {
+        for text in ["\\".repeat(100_000), format!("%{}", "25".repeat(50_000)), format!("&{}", "amp;".repeat(50_000))] {
             assert!(matches!(Redactor::new(SECRET).redacted(&text), Cow::Borrowed(_)), "the text has no secret");
-            for secret in [r"\tail-of-it", r"\\\\\\\\\\\\tail-of-it", "%%%%%%%%tail-of-it"] {
+            for secret in [r"\tail-of-it", r"\\\\\\\\\\\\tail-of-it", "%%%%%%%%tail-of-it", "&&&&&&&&tail-of-it"] {
                 let redacted = Redactor::new(secret).redacted(&text);
                 assert!(redacted.len() <= text.len(), "{secret}");
             }

@@ -36,14 +36,14 @@ pub(crate) fn error(context: &ErrorContext<'_>, status: StatusCode, headers: &He
         }
         StatusCode::TOO_MANY_REQUESTS => Error::new(ErrorKind::RateLimited, "too many requests (429)"),
         _ if status.is_server_error() => {
-            Error::new(ErrorKind::Server, format!("the server failed with {status}{}", said()))
+            Error::new(ErrorKind::Server, format!("the server failed with {}{}", named(status), said()))
         }
         _ if is_redirect(status, headers) => {
             let target = redirect_target(context, headers);
             let message = format!("the server answered {status}, a redirect{target}; the client does not follow it");
             Error::new(ErrorKind::UnexpectedStatus, message)
         }
-        _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {status}{}", said())),
+        _ => Error::new(ErrorKind::UnexpectedStatus, format!("the server answered {}{}", named(status), said())),
     };
     let outcome = if status.is_client_error() { Outcome::Rejected } else { Outcome::Unknown };
     error.with(|e| {
@@ -66,6 +66,11 @@ fn not_found(endpoint: &Endpoint) -> &'static str {
 }
 
 /// A `304` is no redirect, and a `300` only if it has a target.
+/// The number, and the name where there is one: `StatusCode` writes `<unknown status code>` for a name that it does not know.
+fn named(status: StatusCode) -> String {
+    if status.canonical_reason().is_some() { status.to_string() } else { status.as_str().to_owned() }
+}
+
 fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
     match status.as_u16() {
         300 => headers.contains_key(header::LOCATION),
@@ -74,7 +79,8 @@ fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
 }
 
 fn invalid(text: &str, redactor: Redactor<'_>) -> Error {
-    let validation = ValidationError::from_body(text, |text| redactor.shown(text, KEPT));
+    let text = redactor.redacted(text); // as it is written, too: JSON that is not valid may read as another text
+    let validation = ValidationError::from_body(&text, |text| redactor.shown(text, KEPT));
     let said = validation.to_string();
     let colon = if said.is_empty() { "" } else { ": " };
     let message = format!("MeetBit rejected the request as invalid (400){colon}{said}");

@@ -511,6 +511,19 @@ async fn a_404_of_a_path_without_arguments_names_the_base_url() {
 }
 
 #[tokio::test]
+async fn a_status_without_a_standard_name_is_shown_as_its_number() {
+    for (status, says) in [(419, "the server answered 419: Gone."), (520, "the server failed with 520: Gone.")] {
+        let error = answered(replies::reply(status, TEXT, "Gone.")).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    for (status, says) in [(418, "the server answered 418 I'm a teapot"), (503, "failed with 503 Service Unavailable")]
+    {
+        let error = answered(replies::reply(status, TEXT, "")).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn promise_17_only_a_redirect_is_called_one() {
     let target = [("location", "https://evil.example/")];
     for (status, headers, is_redirect) in [
