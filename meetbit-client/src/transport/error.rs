@@ -59,8 +59,13 @@ impl TransportError {
 
     /// The same for a request that has not departed.
     pub(crate) fn not_sent(self) -> Self {
-        let kind = if self.kind == ErrorKind::Network { ErrorKind::Connect } else { self.kind };
-        Self { kind, outcome: Outcome::NotSent, ..self }
+        match self.kind {
+            ErrorKind::Network => Self { kind: ErrorKind::Connect, outcome: Outcome::NotSent, ..self },
+            ErrorKind::Timeout => {
+                Self { outcome: Outcome::NotSent, message: "the request could not be sent in time".into(), ..self }
+            }
+            _ => Self { outcome: Outcome::NotSent, ..self },
+        }
     }
 
     /// No HTTP client could be made for another runtime.

@@ -175,6 +175,7 @@ async fn promise_1_a_deadline_that_passes_while_connecting_is_not_sent() {
     let errors = [create(&client, &marker(1)).await.unwrap_err(), client.get_thing("1").await.unwrap_err()];
     for error in errors {
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::Timeout, Outcome::NotSent));
+        assert!(error.to_string().contains("could not be sent in time"), "{error}");
     }
 }
 
