@@ -82,7 +82,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the server may have acted.
+    /// Whether the server may have acted on any request of the call. For a safe method such as `GET`, it is the outcome of the last
+    /// request, because a safe request asks for no change.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.0.outcome
