@@ -30,7 +30,11 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
             diagnostics.error_at_span(Span::call_site(), text);
         }
         let mut tokens = diagnostics.into_token_stream();
-        tokens.extend(item);
+        tokens.extend(item.clone());
+        // The methods that can be parsed stay usable, unless they would need another name of the crate.
+        if let Some(head) = head(item).filter(|_| given.is_none()) {
+            tokens.extend(implementation(&head, &model::krate(None)));
+        }
         return tokens;
     };
     let krate = model::krate(given.as_ref());
@@ -46,12 +50,19 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     if let Some(given) = &given {
         hand_down(&mut declared, given);
     }
-    let implementations = implementations(&declared, &krate, &catalogue);
+    let (implementation, constant) = (implementation(&declared, &krate), constant(&declared, &krate, &catalogue));
     if !diagnostics.is_empty() {
         // Outside of the trait they would stop rustc from reporting unresolved names in the whole module.
         declared.items.insert(0, TraitItem::Verbatim(diagnostics.into_token_stream()));
     }
-    quote!(#declared #implementations #witnesses)
+    quote!(#declared #implementation #constant #witnesses)
+}
+
+/// The trait without its content.
+fn head(item: TokenStream) -> Option<ItemTrait> {
+    let mut tokens: Vec<TokenTree> = item.into_iter().collect();
+    tokens.pop();
+    syn::parse2(quote!(#(#tokens)* {})).ok()
 }
 
 /// Reads `crate = path` or nothing.
@@ -128,9 +139,28 @@ fn separator(tokens: &TokenStream) -> Option<Token![,]> {
     (!is_comma).then(Default::default)
 }
 
-fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalogue) -> TokenStream {
-    let ItemTrait { ident, vis, .. } = declared;
+fn implementation(declared: &ItemTrait, krate: &TokenStream) -> TokenStream {
+    let (name, attributes) = (&declared.ident, repeated(declared));
     let (parameters, arguments, conditions) = declared.generics.split_for_impl();
+    quote!(#attributes impl #parameters #name #arguments for #krate::Client #conditions {})
+}
+
+fn constant(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalogue) -> TokenStream {
+    let (ItemTrait { ident, vis, .. }, attributes) = (declared, repeated(declared));
+    let (parameters, arguments, conditions) = declared.generics.split_for_impl();
+    let doc = format!("The endpoints that `{ident}` declares, in source order.");
+    quote! {
+        #attributes
+        impl #parameters dyn #ident #arguments #conditions {
+            #[doc = #doc]
+            #[allow(dead_code)]
+            #vis const ENDPOINTS: &'static [&'static #krate::Endpoint] = &[#catalogue];
+        }
+    }
+}
+
+/// The attributes of a trait that its `impl`s need, too.
+fn repeated(declared: &ItemTrait) -> TokenStream {
     let cfgs = Conditional::cfgs(&declared.attrs);
     let allowed = Conditional::allowed(&declared.attrs);
     let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
@@ -138,16 +168,5 @@ fn implementations(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalo
     // Each `impl` uses a lifetime of the trait once, with its span in the trait, which this lint would report.
     let lifetimes = declared.generics.lifetimes().next().is_some().then(|| quote!(single_use_lifetimes,));
     let allow = (is_deprecated || lifetimes.is_some()).then(|| quote!(#[allow(#deprecated #lifetimes)]));
-    let doc = format!("The endpoints that `{ident}` declares, in source order.");
-    quote! {
-        #(#[cfg(#cfgs)])* #(#allowed)* #allow
-        impl #parameters #ident #arguments for #krate::Client #conditions {}
-
-        #(#[cfg(#cfgs)])* #(#allowed)* #allow
-        impl #parameters dyn #ident #arguments #conditions {
-            #[doc = #doc]
-            #[allow(dead_code)]
-            #vis const ENDPOINTS: &'static [&'static #krate::Endpoint] = &[#catalogue];
-        }
-    }
+    quote!(#(#[cfg(#cfgs)])* #(#allowed)* #allow)
 }

@@ -5,7 +5,7 @@ use syn::{Attribute, Meta, Path, TraitItemFn};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, Message, message};
-use crate::parse::Args;
+use crate::parse::{Args, Method};
 
 /// The name that `#[api_endpoint]` has, unless it is renamed where it is imported.
 pub(crate) const NAME: &str = "api_endpoint";
@@ -15,6 +15,16 @@ pub(crate) fn attributes(method: &TraitItemFn) -> Vec<Conditional> {
     let (mut attributes, may_be_renamed) = (Conditional::all(&method.attrs), may_be_renamed(method));
     attributes.retain(|attribute| is_endpoint(&attribute.meta, may_be_renamed));
     attributes
+}
+
+/// Whether a method has what is probably a renamed `#[api_endpoint]` with a mistake, which it will report itself. `#[get(..)]`
+/// is that of another library.
+pub(crate) fn is_probable(method: &TraitItemFn) -> bool {
+    let resembles = |Conditional { meta, .. }: &Conditional| {
+        !Method::NAMES.iter().any(|name| is_named(meta.path(), name))
+            && meta.require_list().is_ok_and(|list| Args::are_begun(&list.tokens))
+    };
+    may_be_renamed(method) && Conditional::all(&method.attrs).iter().any(resembles)
 }
 
 /// Whether `#[api_endpoint]` may have another name here. If an attribute has the right name, all others are foreign.

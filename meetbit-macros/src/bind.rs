@@ -149,6 +149,7 @@ impl Binder<'_> {
             return;
         }
         match self.claimed.iter().find(|(claimed, _)| *claimed == location) {
+            Some((_, other)) if *other == argument.key => {} // rustc reports two arguments of one name
             Some((_, other)) => self.diagnostics.error_at(token, text(other)),
             None => self.claimed.push((location, argument.key.clone())),
         }

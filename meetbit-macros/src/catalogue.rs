@@ -20,6 +20,9 @@ struct Entry {
     /// The predicates under which the endpoint exists.
     cfgs: Vec<TokenStream>,
     metadata: Metadata,
+    /// What two endpoints must not have in common: the path without its names, and the conditions, because under other
+    /// conditions they may be alternatives.
+    identity: (String, Vec<String>),
 }
 
 impl Catalogue {
@@ -37,7 +40,7 @@ impl Catalogue {
                 if let Some(metadata) = Metadata::new(args, method, &bindings.marked) {
                     let mut cfgs = Conditional::cfgs(&method.attrs);
                     cfgs.extend(predicate);
-                    catalogue.add(Entry { cfgs, metadata }, diagnostics);
+                    catalogue.add(Entry::new(cfgs, metadata), diagnostics);
                 }
             }
         }
@@ -61,19 +64,19 @@ impl Catalogue {
 }
 
 impl Entry {
-    /// Whether two entries have the same method and path. Under different conditions they may be alternatives.
+    fn new(cfgs: Vec<TokenStream>, metadata: Metadata) -> Self {
+        let identity = (metadata.template.shape(), cfgs.iter().map(ToString::to_string).collect());
+        Self { cfgs, metadata, identity }
+    }
+
     fn is_same(&self, other: &Self) -> bool {
-        let (left, right) = (&self.metadata, &other.metadata);
-        let conditions = |entry: &Self| entry.cfgs.iter().map(ToString::to_string).collect::<Vec<_>>();
-        left.method == right.method
-            && left.template.shape() == right.template.shape()
-            && conditions(self) == conditions(other)
+        self.metadata.method == other.metadata.method && self.identity == other.identity
     }
 }
 
 impl ToTokens for Catalogue {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        for Entry { cfgs, metadata } in &self.entries {
+        for Entry { cfgs, metadata, .. } in &self.entries {
             let endpoint = expand::metadata(metadata);
             tokens.extend(quote!(#(#[cfg(#cfgs)])* &#endpoint,));
         }

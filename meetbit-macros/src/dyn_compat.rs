@@ -1,5 +1,7 @@
 //! What `#[api]` requires of a trait: that it can be implemented for `Client`, and that it is dyn compatible.
 
+use std::collections::HashSet;
+
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
@@ -8,6 +10,7 @@ use syn::{
 };
 
 use crate::attribute;
+use crate::cfg::Conditional;
 use crate::diagnostics::{Diagnostics, message};
 use crate::parse::return_type;
 
@@ -29,7 +32,14 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
     }
     let is_async_trait = |other: &Attribute| attribute::is_named(other.path(), "async_trait");
     let may_be_async = declared.attrs.iter().any(is_async_trait);
+    let mut names = HashSet::new();
     declared.items.retain_mut(|item| match item {
+        // rustc would point at the whole trait.
+        TraitItem::Fn(method) if is_repeated(method, &mut names) => {
+            let name = &method.sig.ident;
+            diagnostics.error_at(name, message!("the trait has another method `{name}`; rename one of the two"));
+            false
+        }
         TraitItem::Fn(method) => {
             repair_method(method, may_be_async, diagnostics);
             true
@@ -48,6 +58,11 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
         }
         _ => true,
     });
+}
+
+/// Whether a method has one of these names, which it joins. Under a condition it may be an alternative.
+fn is_repeated(method: &TraitItemFn, names: &mut HashSet<String>) -> bool {
+    Conditional::cfgs(&method.attrs).is_empty() && !names.insert(method.sig.ident.to_string())
 }
 
 /// Rejects and removes supertraits that make a trait not dyn compatible.
@@ -100,7 +115,7 @@ fn bound_name(bound: &TypeParamBound) -> Option<&Ident> {
 
 fn repair_method(method: &mut TraitItemFn, may_be_async: bool, diagnostics: &Diagnostics) {
     let is_endpoint = !attribute::attributes(method).is_empty();
-    if !is_endpoint && method.default.is_none() {
+    if !is_endpoint && method.default.is_none() && !attribute::is_probable(method) {
         let text = message!("a method of an `#[api]` trait needs `#[api_endpoint(get, \"/path\")]` or a body");
         diagnostics.error_at(&method.sig.ident, text);
         // It never runs, because the error stops the compilation.

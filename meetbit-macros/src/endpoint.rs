@@ -27,7 +27,7 @@ pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     }
     let Ok((visibility, mut method)) = declaration.parse2(item.clone()) else {
         // rustc itself reports a method that cannot be parsed.
-        return if fallback::mentions(&item, "fn") { item } else { not_a_method(item) };
+        return if fallback::mentions(&item, "fn") { fallback::unparsed(item) } else { not_a_method(item) };
     };
     let is_public = !matches!(visibility, Visibility::Inherited);
     if (method.sig.receiver().is_none() || is_public) && method.default.is_some() {

@@ -40,8 +40,12 @@ pub(crate) fn method(endpoint: &Endpoint, declaration: &TraitItemFn) -> TokenStr
     let last = last(&endpoint.reply);
     let TraitItemFn { attrs, sig, .. } = declaration;
     let docs = docs(&endpoint.metadata, attrs);
+    let mut arguments = endpoint.segments.iter().chain(endpoint.marked.iter().map(|(argument, _)| argument));
+    let is_underscored = arguments.any(|argument| argument.name.to_string().starts_with('_'));
+    let allow = is_underscored.then(|| quote!(#[allow(clippy::used_underscore_binding)]));
     quote! {
         #(#attrs)*
+        #allow
         #docs
         #sig {
             #krate::__private::RequestBuilder::new(#krate::Api::client(#receiver), const { &#metadata })

@@ -1,13 +1,13 @@
 //! The expansion of an invalid declaration: a method that can be called and implemented, so that one mistake gives one
 //! message.
 
-use proc_macro2::{TokenStream, TokenTree};
-use quote::quote;
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::{FnArg, Pat, Safety, TraitItemFn, parse_quote};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::Diagnostics;
-use crate::parse::{Reply, return_type};
+use crate::parse::{Reply, begins_with_marker, return_type};
 use crate::signature;
 
 /// The errors, and the method with the signature that the author probably meant and a body that fits any signature.
@@ -36,6 +36,41 @@ pub(crate) fn method(mut declaration: TraitItemFn, krate: &TokenStream, diagnost
     }
 }
 
+/// A method that cannot be parsed, without markers and with a body. rustc reports what is wrong with it, and may still know
+/// what was meant.
+pub(crate) fn unparsed(method: TokenStream) -> TokenStream {
+    let mut tokens: Vec<TokenTree> = method.into_iter().map(without_markers).collect();
+    match tokens.last() {
+        Some(TokenTree::Group(body)) if body.delimiter() == Delimiter::Brace => return tokens.into_iter().collect(),
+        Some(TokenTree::Punct(last)) if last.as_char() == ';' => drop(tokens.pop()),
+        _ => {}
+    }
+    quote!(#[allow(unused_variables)] #(#tokens)* {
+        // If rustc, against expectation, finds nothing wrong, it reports this.
+        const { ::core::panic!("meetbit-macros cannot parse this method") }
+        ::core::unimplemented!()
+    })
+}
+
+/// A token without the markers in it, if it is a list of arguments.
+fn without_markers(token: TokenTree) -> TokenTree {
+    let TokenTree::Group(group) = token else { return token };
+    let mut kept: Vec<TokenTree> = Vec::new();
+    for token in group.stream() {
+        let is_attribute = matches!(kept.last(), Some(TokenTree::Punct(last)) if last.as_char() == '#');
+        match &token {
+            TokenTree::Group(group) if is_attribute && begins_with_marker(&group.stream()) => drop(kept.pop()),
+            _ => kept.push(token),
+        }
+    }
+    if kept.len() == group.stream().into_iter().count() {
+        return group.into(); // a new group would not know where its brackets are
+    }
+    let mut rest = Group::new(group.delimiter(), kept.into_iter().collect());
+    rest.set_span(group.span_close()); // it is where rustc finds that something is missing
+    rest.into()
+}
+
 fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
     let sig = &mut declaration.sig;
     (sig.constness, sig.asyncness, sig.safety, sig.abi, sig.variadic) = (None, None, Safety::Default, None, None);
@@ -53,7 +88,10 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         }
     }
     if Reply::read(&sig.output, false).is_none() || return_type::is_unusable(&sig.output) {
-        let reply = return_type::intended(&sig.output);
+        let reply = match return_type::intended(&sig.output) {
+            reply if return_type::is_inferred(reply.to_token_stream()) => parse_quote!(()),
+            reply => reply,
+        };
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
 }

@@ -15,7 +15,7 @@ pub(crate) mod return_type;
 
 pub(crate) use args::{Args, krate};
 pub(crate) use argument::{ParsedArg, ValueType};
-pub(crate) use marker::{Marker, take_marker};
+pub(crate) use marker::{Marker, begins_with_marker, take_marker};
 pub(crate) use method::Method;
 pub(crate) use parsed::Parsed;
 pub(crate) use path::Template;

@@ -64,7 +64,7 @@ pub(crate) fn reply(method: &TraitItemFn, args: &Args, diagnostics: &Diagnostics
         (ReturnType::Type(_, ty), Some(reply)) => {
             if matches!(args.method.as_valid(), Some(Method::Head)) && reply.kind != ReplyKind::Empty {
                 diagnostics.error_at(ty, message!("the reply to `head` has no body; write `-> Call<()>`"));
-            } else if return_type::is_opaque(ty.to_token_stream()) {
+            } else if return_type::is_opaque(ty.to_token_stream()) || return_type::is_inferred(ty.to_token_stream()) {
                 let text =
                     message!("the type of a reply must be named; write a type or a type parameter of the method");
                 diagnostics.error_at(ty, text);

@@ -53,7 +53,8 @@ serialized_argument! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be a query",
         label = "does not implement `serde::Serialize`",
-        note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
+        note = "derive it: `#[derive(serde::Serialize)]`; the crate of a foreign type may have a feature `serde`; a type \
+                parameter needs the bound `T: serde::Serialize`"
     )]
     QueryArgument
 }
@@ -63,7 +64,8 @@ serialized_argument! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be a JSON body",
         label = "does not implement `serde::Serialize`",
-        note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
+        note = "derive it: `#[derive(serde::Serialize)]`; the crate of a foreign type may have a feature `serde`; a type \
+                parameter needs the bound `T: serde::Serialize`"
     )]
     BodyArgument
 }
@@ -73,7 +75,8 @@ serialized_argument! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be a form",
         label = "does not implement `serde::Serialize`",
-        note = "derive it: `#[derive(serde::Serialize)]`; a type parameter needs the bound `T: serde::Serialize`"
+        note = "derive it: `#[derive(serde::Serialize)]`; the crate of a foreign type may have a feature `serde`; a type \
+                parameter needs the bound `T: serde::Serialize`"
     )]
     FormArgument
 }
@@ -93,8 +96,8 @@ impl<T: AsRef<[u8]> + ?Sized> BytesArgument for T {}
 #[diagnostic::on_unimplemented(
     message = "a reply cannot be read as `{Self}`",
     label = "does not implement `serde::de::DeserializeOwned`",
-    note = "derive it, `#[derive(serde::Deserialize)]`, with no borrowed fields; a type parameter needs the bound \
-            `T: serde::de::DeserializeOwned`"
+    note = "derive it, `#[derive(serde::Deserialize)]`, with no borrowed fields; the crate of a foreign type may have a feature \
+            `serde`; a type parameter needs the bound `T: serde::de::DeserializeOwned`"
 )]
 pub trait Reply: DeserializeOwned {}
 

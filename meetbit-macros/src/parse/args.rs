@@ -46,9 +46,19 @@ impl Args {
 
     /// Whether tokens contain everything that an endpoint needs.
     pub(crate) fn are_complete(tokens: &TokenStream) -> bool {
-        let ignored = Diagnostics::default();
-        let args = Self::parse(tokens.clone(), Span::call_site(), &ignored, &ignored);
+        let args = Self::unreported(tokens);
         args.method.as_valid().is_some() && args.template.as_valid().is_some()
+    }
+
+    /// Whether tokens contain a method, or a path without mistakes.
+    pub(crate) fn are_begun(tokens: &TokenStream) -> bool {
+        let args = Self::unreported(tokens);
+        args.method.as_valid().is_some() || args.template.as_valid().is_some_and(|template| template.is_sound)
+    }
+
+    fn unreported(tokens: &TokenStream) -> Self {
+        let ignored = Diagnostics::default();
+        Self::parse(tokens.clone(), Span::call_site(), &ignored, &ignored)
     }
 }
 
@@ -103,6 +113,9 @@ impl Parser<'_> {
         } else if self.args.method.as_valid().is_some() && self.args.template.is_absent() && !input.peek(Token![,]) {
             self.args.template = Parsed::Invalid;
             return Err(error_at_next(input, unquoted()));
+        } else if self.args.method.is_absent() {
+            self.args.method = Parsed::Invalid;
+            return Err(error_at_next(input, incomplete()));
         } else {
             let options = list(&OPTIONS, "and");
             return Err(error_at_next(input, message!("expected an option; the options are {options}")));
@@ -228,8 +241,13 @@ impl Parser<'_> {
             let content;
             let bracket = bracketed!(content in input).span;
             let literals = Punctuated::<LitStr, Token![,]>::parse_terminated(&content).map_err(|error| {
+                let text = if content.peek(LitStr) {
+                    message!("separate the permissions with a comma")
+                } else {
+                    message!("a permission is a string: `\"customers.create.*\"`")
+                };
                 skip_rest(&content);
-                error_at_span(error.span(), message!("a permission is a string: `\"customers.create.*\"`"))
+                error_at_span(error.span(), text)
             })?;
             if literals.is_empty() {
                 let text = message!("the list is empty; add a permission or leave `perm` out");
@@ -284,10 +302,7 @@ impl Parser<'_> {
     /// Reports what is absent.
     fn complete(&mut self, first: Span) {
         match (&self.args.method, &self.args.template) {
-            (Parsed::Absent, _) => self.diagnostics().error_at_span(
-                first,
-                message!("an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{{id}}\")]`"),
-            ),
+            (Parsed::Absent, _) => self.diagnostics().error_at_span(first, incomplete()),
             (Parsed::Valid(method), Parsed::Absent) => {
                 let text = message!("the path is missing; write `{}, \"/customers\"`", method.name());
                 self.diagnostics().error_at_span(first, text);
@@ -319,6 +334,10 @@ fn skip_rest(input: ParseStream) {
 
 fn skip_item(input: ParseStream) {
     while !input.is_empty() && !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
+}
+
+fn incomplete() -> Message {
+    message!("an endpoint needs an HTTP method and a path: `#[api_endpoint(get, \"/customers/{{id}}\")]`")
 }
 
 fn unquoted() -> Message {

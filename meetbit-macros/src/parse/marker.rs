@@ -1,5 +1,6 @@
 //! The markers on an argument: `#[query]`, `#[header("X-Name")]`, `#[body]`, `#[form]`.
 
+use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::ParseStream;
 use syn::{Attribute, Ident, LitStr, Meta, Result, Token};
 
@@ -50,8 +51,12 @@ pub(crate) fn take_marker(
     attributes: &mut Vec<Attribute>,
     diagnostics: &Diagnostics,
 ) -> Parsed<(Marker, Box<Attribute>)> {
-    let mut found = Parsed::Absent;
-    for attribute in take_if(attributes, is_marker) {
+    let (known, others): (Vec<_>, Vec<_>) = take_if(attributes, is_marker).into_iter().partition(is_known);
+    for other in &others {
+        Marker::parse(other, diagnostics); // it only reports them
+    }
+    let mut found = if others.is_empty() || !known.is_empty() { Parsed::Absent } else { Parsed::Invalid };
+    for attribute in known {
         let marker = Marker::parse(&attribute, diagnostics);
         found = match (found, marker) {
             (Parsed::Absent, Some(marker)) => Parsed::Valid((marker, Box::new(attribute))),
@@ -65,12 +70,23 @@ pub(crate) fn take_marker(
     found
 }
 
+/// Whether the content of an attribute begins with the name of a marker.
+pub(crate) fn begins_with_marker(content: &TokenStream) -> bool {
+    let first = content.clone().into_iter().next();
+    matches!(first, Some(TokenTree::Ident(name)) if MARKERS.iter().any(|marker| name == marker))
+}
+
 fn is_marker(attribute: &Attribute) -> bool {
     match attribute.path().get_ident() {
         Some(name) if name == "cfg_attr" => hidden(attribute).is_some(),
         Some(name) => !BUILT_IN.contains(&name.to_string().as_str()),
         None => hidden(attribute).is_some(),
     }
+}
+
+/// Whether an attribute has the name of a marker.
+fn is_known(attribute: &Attribute) -> bool {
+    MARKERS.iter().any(|name| attribute.path().is_ident(name))
 }
 
 /// The marker that an attribute contains in a `#[cfg_attr]` or qualifies with a path.

@@ -55,8 +55,9 @@ impl Reader<'_> {
         } else if !path.starts_with('/') {
             self.reject(message!("a path begins with a slash; write `\"/{path}\"`"));
         }
-        self.segments(path);
+        self.segments(if rest.is_empty() { path } else { path.trim_end_matches('/') });
         self.is_complete &= !rest.contains('{');
+        let path = filled(path);
         if rest.starts_with('?') {
             self.reject(message!("a path has no query; write `\"{path}\"` and an argument marked `#[query]`"));
         } else if rest.starts_with('#') {
@@ -70,8 +71,7 @@ impl Reader<'_> {
             return;
         }
         if rest.split('/').any(str::is_empty) {
-            let filled: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
-            self.reject(message!("a path cannot contain an empty segment; write `\"/{}\"`", filled.join("/")));
+            self.reject(message!("a path cannot contain an empty segment; write `\"{}\"`", filled(path)));
         }
         for segment in rest.split('/') {
             self.segment(segment);
@@ -146,6 +146,12 @@ impl Reader<'_> {
         self.is_sound = false;
         self.diagnostics.error_at(self.literal, message);
     }
+}
+
+/// The path without its empty segments.
+fn filled(path: &str) -> String {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    format!("/{}", segments.join("/"))
 }
 
 fn until_query(text: &str) -> (&str, &str) {

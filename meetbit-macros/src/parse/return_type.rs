@@ -67,7 +67,6 @@ fn inside(ty: &Type) -> Type {
         }
         Type::Path(path) if path.path.is_ident("str") => parse_quote!(::std::string::String),
         Type::Never(_) => parse_quote!(()),
-        Type::Infer(_) => parse_quote!(Customer),
         ty => match last_segment(ty) {
             Some(segment) if is_wrapper(segment) => first_argument(segment).map_or_else(|| parse_quote!(()), inside),
             Some(segment) => {
@@ -141,10 +140,11 @@ fn is_unsized(ty: &Type) -> bool {
     }
 }
 
-/// Whether no body compiles with this reply, because it is unsized or `impl Trait`.
+/// Whether no body compiles with this reply, because it is unsized, `impl Trait` or inferred.
 pub(crate) fn is_unusable(output: &ReturnType) -> bool {
     let ReturnType::Type(_, ty) = output else { return false };
-    in_call(ty).is_some_and(|reply| is_unsized(reply) || matches!(reply, Type::ImplTrait(_)))
+    let is_inferred = is_inferred(ty.to_token_stream());
+    is_inferred || in_call(ty).is_some_and(|reply| is_unsized(reply) || matches!(reply, Type::ImplTrait(_)))
 }
 
 fn ampersand(ty: TokenStream) -> Option<TokenTree> {
@@ -173,6 +173,21 @@ pub(crate) fn is_opaque(ty: TokenStream) -> bool {
         }
     }
     false
+}
+
+/// Whether a type has a `_` that is not a lifetime.
+pub(crate) fn is_inferred(ty: TokenStream) -> bool {
+    let mut before = None;
+    ty.into_iter().any(|token| {
+        let is_lifetime = matches!(&before, Some(TokenTree::Punct(quote)) if quote.as_char() == '\'');
+        let found = match &token {
+            TokenTree::Ident(word) => word == "_" && !is_lifetime,
+            TokenTree::Group(group) => is_inferred(group.stream()),
+            _ => false,
+        };
+        before = Some(token);
+        found
+    })
 }
 
 /// Whether a segment is written without arguments, as in `Call` and `Call<>`.

@@ -17,7 +17,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("bind", &["model", "parse", "diagnostics", "suggest"]),
     ("signature", &["parse", "diagnostics"]),
     ("attribute", &["parse", "diagnostics", "cfg"]),
-    ("dyn_compat", &["attribute", "parse", "diagnostics"]),
+    ("dyn_compat", &["attribute", "parse", "diagnostics", "cfg"]),
     ("expand", &["model", "parse"]),
     ("catalogue", &["attribute", "bind", "expand", "model", "parse", "diagnostics", "cfg"]),
     ("fallback", &["signature", "parse", "diagnostics", "cfg"]),

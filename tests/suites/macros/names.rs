@@ -22,6 +22,10 @@ trait Words: Api {
     #[api_endpoint(get, "/words/{Id}/{ärger}/{x_}")]
     #[allow(non_snake_case, reason = "they are the case")]
     fn unusual(&self, Id: u8, ärger: u8, x_: u8) -> Call<()>;
+
+    // `clippy::pedantic` reports a use of such a name that the author writes.
+    #[api_endpoint(post, "/words/{_id}")]
+    fn underscored(&self, _id: u8, #[query] _page: u8, #[body] _word: &str) -> Call<()>;
 }
 
 #[test]
@@ -44,6 +48,7 @@ fn raw_names_lose_their_mark() {
 #[test]
 fn names_of_any_case_and_alphabet_fill_their_placeholder() {
     assert_eq!(sent(&client().unusual(1, 2, 3)), "GET /words/1/2/3");
+    assert_eq!(sent(&client().underscored(1, 2, "x")), "POST /words/1?_page=2");
 }
 
 mod traits {

@@ -11,5 +11,5 @@ trait Events: Api {
 
 fn main() {
     let _: fn(&Client) -> Call<String> = |client| client.list();
-    let _: fn(&dyn Events) -> Call<String> = |events| events.event(<dyn Events>::ENDPOINTS.len() as i64);
+    let _: fn(&dyn Events) -> Call<String> = |events| events.event(7);
 }

@@ -1,0 +1,14 @@
+#![allow(unused_variables)]
+
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint(get, "/events")]
+    fn list(&self, #[query] page: u32, #[query] page: u32) -> Call<String>;
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list(1, 2);
+}

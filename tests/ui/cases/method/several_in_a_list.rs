@@ -1,0 +1,12 @@
+use meetbit_client::{Api, Call, Client, api_endpoint};
+
+trait Events: Api {
+    #[api_endpoint([get, head], "/events")]
+    fn list(&self) -> Call<String>;
+}
+
+impl Events for Client {}
+
+fn main() {
+    let _: fn(&Client) -> Call<String> = |client| client.list();
+}
