@@ -3,6 +3,7 @@
 mod contents;
 mod copies;
 mod limit_file;
+pub(crate) mod names;
 
 use std::error::Error as StdError;
 use std::path::{self, Path};
@@ -30,6 +31,9 @@ const ANSWER: Duration = Duration::from_millis(400);
 /// The file is text and contains hashes of access key ids and servers, but no id and no secret. Only the owner can read it, so
 /// all processes must run as the same user. A sibling file with the suffix `.lock` serves as the lock. Both stay small:
 /// state that no longer matters is dropped.
+///
+/// A symbolic link to the file is the file. A file with a second hard link, or one that is mounted by itself into a container, is
+/// refused, because the lock is beside one name only. Mount its directory.
 ///
 /// Do not use a network file system, because its locks may not work and each machine has a clock of its own.
 ///

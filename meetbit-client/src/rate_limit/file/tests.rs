@@ -26,10 +26,13 @@ impl Clocked {
         let directory = std::env::temp_dir().join(format!("{test}-{:016x}", fastrand::u64(..)));
         fs::create_dir(&directory).unwrap();
         let clock = Arc::new(AtomicU64::new(1_000_000_000));
-        let shared = clock.clone();
-        let now = move || Duration::from_micros(shared.load(Ordering::Relaxed));
-        let FileLimit { file, .. } = FileLimit::with_clock(&directory.join("limit.json"), now).unwrap();
+        let file = open(&directory.join("limit.json"), &clock).unwrap();
         Self { file, clock, directory, last_id: 0 }
+    }
+
+    /// Uses the file under this name, as another process does.
+    fn use_as(&mut self, name: &str) {
+        self.file = open(&self.directory.join(name), &self.clock).unwrap();
     }
 
     fn now(&self) -> Duration {
@@ -79,6 +82,12 @@ impl Clocked {
     fn is_closed(&mut self) -> bool {
         matches!(self.ask(), Verdict::Closed { .. })
     }
+}
+
+fn open(path: &Path, clock: &Arc<AtomicU64>) -> Result<Arc<LimitFile>, Error> {
+    let clock = clock.clone();
+    let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
+    FileLimit::with_clock(path, now).map(|limit| limit.file)
 }
 
 impl Drop for Clocked {
@@ -285,6 +294,20 @@ fn promise_27_the_file_has_the_size_that_it_needs() {
     assert!(new == 8192 && grown > 4 * new && shrunk == new, "{new}, {grown}, {shrunk}");
 }
 
+/// A disk without room for a second file, and a directory in which this user may make none, leave room for a line.
+#[test]
+fn promise_27_a_closed_gate_is_in_the_file_if_no_other_file_can_replace_it() {
+    let mut clocked = Clocked::new("irreplaceable");
+    fs::create_dir(clocked.directory.join("limit.json.new")).unwrap();
+    for retry_after in [60 * SECOND, 90 * SECOND] {
+        let id = clocked.go();
+        clocked.answered(id, Feedback { is_429: true, retry_after: Some(retry_after), ..Feedback::default() });
+        clocked.advance(retry_after - SECOND);
+        assert!(clocked.is_closed());
+        clocked.advance(SECOND);
+    }
+}
+
 /// After a crash of the machine, the disk may have lost either copy.
 #[test]
 fn promise_27_a_closed_gate_is_in_both_copies() {
@@ -306,10 +329,47 @@ fn promise_27_a_process_that_starts_after_the_file_was_deleted_waits() {
     let mut clocked = Clocked::new("deleted-before");
     clocked.go();
     fs::remove_file(&clocked.file.path).unwrap();
-    let clock = clocked.clock.clone();
-    let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
-    let FileLimit { file, .. } = FileLimit::with_clock(&clocked.file.path, now).unwrap();
+    let file = open(&clocked.file.path, &clocked.clock).unwrap();
     assert!(file.ask(&clocked.question()).is_err());
     clocked.advance(3 * SECOND);
     assert!(matches!(file.ask(&clocked.question()).unwrap(), Verdict::Go { .. }));
+}
+
+/// The file need not exist when the link is made.
+#[cfg(unix)]
+#[test]
+fn promise_27_a_link_to_the_file_is_the_file() {
+    let mut clocked = Clocked::new("link");
+    for [link, target] in [["link", "limit.json"], ["link-to-link", "link"], ["early", "later"]] {
+        std::os::unix::fs::symlink(target, clocked.directory.join(link)).unwrap();
+    }
+    for names in [&["link", "link-to-link", "limit.json"][..], &["early", "later"]] {
+        for name in names.iter().cycle().take(5) {
+            clocked.use_as(name);
+            clocked.go();
+        }
+        clocked.use_as(names[0]);
+        assert!(matches!(clocked.ask(), Verdict::Wait { .. }));
+        clocked.answered(clocked.last_id, Feedback { is_429: true, retry_after: Some(SECOND), ..Feedback::default() });
+        for name in names {
+            clocked.use_as(name);
+            assert!(clocked.is_closed(), "{name}");
+        }
+        clocked.advance(60 * SECOND);
+    }
+}
+
+/// Processes that use different hard links would have different locks, and the first `429` would make two files of one.
+#[cfg(unix)]
+#[test]
+fn promise_27_a_file_with_two_names_is_an_error() {
+    let clocked = Clocked::new("two-names");
+    let other = clocked.directory.join("other.json");
+    fs::hard_link(&clocked.file.path, &other).unwrap();
+    for path in [&clocked.file.path, &other] {
+        let error = open(path, &clocked.clock).unwrap_err();
+        assert!(error.to_string().contains("has another name"), "{error}");
+    }
+    fs::remove_file(other).unwrap();
+    open(&clocked.file.path, &clocked.clock).unwrap();
 }
