@@ -59,8 +59,8 @@ impl FileLimit {
     /// Opens the file, or makes it. Its directory must exist, and this user must be able to write in it.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), if the file cannot be read or written, is corrupt or has another version. The text
-    /// names the path.
+    /// [`Config`](crate::ErrorKind::Config), if the file cannot be read or written, is corrupt or has another version, or is locked
+    /// for five seconds. The text names the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::with_clock(path.as_ref(), since_1970)

@@ -21,6 +21,9 @@ use crate::rate_limit::state::ASSUMED_DELIVERY;
 /// The lock of the file must be free within this time. It is less than what a client waits for an answer.
 const LOCK: Duration = Duration::from_millis(300);
 
+/// A process that opens the file waits this long for the lock, because many may start at once, and none asks again.
+const OPENING: Duration = Duration::from_secs(5);
+
 /// A larger file could not be read in the time that an answer may take.
 const LARGEST: u64 = 64 * 1024 * 1024;
 
@@ -40,10 +43,10 @@ impl LimitFile {
             ));
         }
         let was_used = file.sibling(".lock").exists();
-        let is_lost = was_used && file.lock().map(|_lock| !file.path.exists())?;
+        let lock = file.lock_within(OPENING)?;
         // The first question makes a file that was lost, with a pause. One that did not exist before needs no pause.
-        if !is_lost {
-            file.change(Duration::ZERO, false, |_, _| ())?;
+        if !was_used || file.path.exists() {
+            file.change_locked(&lock, Duration::ZERO, false, |_, _| ())?;
         }
         Ok(file)
     }
@@ -77,7 +80,16 @@ impl LimitFile {
         durable: bool,
         f: impl FnOnce(&mut Contents, Moment) -> R,
     ) -> Result<R, FileFailure> {
-        let _lock = self.lock()?;
+        self.change_locked(&self.lock()?, pause, durable, f)
+    }
+
+    fn change_locked<R>(
+        &self,
+        _lock: &File,
+        pause: Duration,
+        durable: bool,
+        f: impl FnOnce(&mut Contents, Moment) -> R,
+    ) -> Result<R, FileFailure> {
         let old = self.read()?;
         let is_new = old.is_none();
         let mut copies = old.unwrap_or_default();
@@ -94,6 +106,10 @@ impl LimitFile {
 
     /// Waits for the lock. It is free again when the result is dropped or the process ends.
     pub(super) fn lock(&self) -> Result<File, FileFailure> {
+        self.lock_within(LOCK)
+    }
+
+    fn lock_within(&self, patience: Duration) -> Result<File, FileFailure> {
         let failure = |error| self.io_failure("cannot be locked", error);
         if fs::metadata(self.sibling(".lock")).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(self.failure("cannot be locked: its lock is no file")); // opening a pipe could take forever
@@ -111,7 +127,7 @@ impl LimitFile {
             match FileExt::try_lock(&file) {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(error)) => return Err(failure(error)),
-                Err(TryLockError::WouldBlock) if started.elapsed() > LOCK => {
+                Err(TryLockError::WouldBlock) if started.elapsed() > patience => {
                     return Err(self.failure("is locked by another process for too long"));
                 }
                 // A blocking lock has no time limit. This thread is one of `spawn_blocking`.

@@ -221,6 +221,19 @@ fn promise_27_a_lock_that_another_process_holds_is_an_error_and_not_a_hang() {
     clocked.file.ask(&question).unwrap();
 }
 
+/// As when a hundred programs start at once on a busy machine.
+#[test]
+fn a_file_that_others_use_can_be_opened() {
+    let clocked = Clocked::new("opened");
+    let lock = clocked.file.lock().unwrap();
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| open(&clocked.file.path, &clocked.clock));
+        std::thread::sleep(SECOND); // it waits in this span
+        drop(lock);
+        opening.join().unwrap().unwrap();
+    });
+}
+
 #[test]
 fn promise_27_a_write_that_was_not_finished_leaves_the_earlier_copy() {
     let mut clocked = Clocked::new("torn");
