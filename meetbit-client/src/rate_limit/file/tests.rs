@@ -312,10 +312,10 @@ fn promise_27_the_file_has_the_size_that_it_needs() {
 fn promise_27_a_closed_gate_is_in_the_file_if_no_other_file_can_replace_it() {
     let mut clocked = Clocked::new("irreplaceable");
     fs::create_dir(clocked.directory.join("limit.json.new")).unwrap();
-    for retry_after in [60 * SECOND, 90 * SECOND] {
+    for seconds in [60, 90] {
         let id = clocked.go();
-        clocked.answered(id, Feedback { is_429: true, retry_after: Some(retry_after), ..Feedback::default() });
-        clocked.advance(retry_after - SECOND);
+        clocked.answered(id, Feedback { is_429: true, retry_after: Some(seconds * SECOND), ..Feedback::default() });
+        clocked.advance((seconds - 1) * SECOND);
         assert!(clocked.is_closed());
         clocked.advance(SECOND);
     }
