@@ -72,9 +72,11 @@ impl Journal {
     /// no further call is sent with this journal, because other processes do not see what it records. Open a journal after a fork:
     /// a process that forks must not have one open.
     ///
+    /// A symbolic link to the file is the file. In a container, mount the directory of the file and not the file.
+    ///
     /// # Errors
-    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, or
-    /// is locked for ten seconds. The text names the path.
+    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, is
+    /// locked for ten seconds, or has a second hard link or is mounted by itself. The text names the path.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
         let worker = Worker::start(move || SqliteFile::open(path)).await;
@@ -101,7 +103,8 @@ impl Journal {
     ///     WHERE NOT finished;
     /// COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
     /// ```
-    /// If it exists, the user needs only `SELECT`, `INSERT`, `UPDATE` and `DELETE`.
+    /// If it exists, the user needs only `SELECT`, `INSERT`, `UPDATE` and `DELETE`. All processes must find the same table: it is
+    /// looked up in the `search_path` of the user, and one that does not see the table makes a table of its own.
     ///
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the URL is not valid, the database cannot be reached, or the table is of another

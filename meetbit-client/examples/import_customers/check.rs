@@ -6,6 +6,7 @@ use meetbit_client::{Client, Customers};
 
 use crate::arguments::Arguments;
 use crate::keys::{self, Hash};
+use crate::output;
 use crate::table::{Row, Table};
 
 /// The file is read once for this number of rows, so that the memory for their hashes does not grow with the file.
@@ -36,7 +37,7 @@ pub(crate) fn check(arguments: &Arguments, client: &Client) -> Result<Checked, S
         if let Err(error) = client.create_customer(&customer).request() {
             invalid += 1;
             if arguments.dry_run {
-                println!("line {}: {error}", row.line);
+                output::print(format_args!("line {}: {error}", row.line));
             }
         }
     })?;
@@ -91,7 +92,7 @@ impl Problems {
     fn add(&mut self, line: u64, problem: &str) {
         self.0 += 1;
         if self.0 <= SHOWN {
-            eprintln!("line {line}: {problem}");
+            output::report(format_args!("line {line}: {problem}"));
         }
     }
 

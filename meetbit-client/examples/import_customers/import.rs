@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinSet};
 use crate::arguments::Arguments;
 use crate::check::Checked;
 use crate::keys::{self, Keys};
+use crate::output;
 use crate::progress::{Counts, Progress};
 use crate::rejected::Rejected;
 use crate::table::Table;
@@ -116,7 +117,8 @@ pub(crate) async fn import(arguments: &Arguments, target: &Target, checked: &Che
     }
     import.explain_doubts().await;
     import.progress.end();
-    let rejected = import.rejected.end(import.stopped.is_none())?;
+    // Rows are imported already, so the summary says what is wrong with the other file.
+    let rejected = import.rejected.end(import.stopped.is_none()).unwrap_or_else(Some);
     let Import { counts, stopped, .. } = import;
     Ok(Summary { counts, rows: checked.rows, rejected, stopped, is_sandbox: target.is_sandbox() })
 }
@@ -233,27 +235,27 @@ impl Summary {
     }
 
     pub(crate) fn print(&self) {
-        println!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text());
+        output::print(format_args!("{} of {} rows: {}", self.counts.all(), self.rows, self.counts.text()));
         if let Some(rejected) = &self.rejected {
-            println!("{rejected}");
+            output::print(rejected);
         }
         let is_cut = self.stopped.is_some() || self.counts.not_sent > 0;
         if self.is_sandbox {
             if is_cut {
-                println!(
+                output::print(format_args!(
                     "the import is not complete; the sandbox has ended, so nothing can be resumed; set MEETBIT_* to import \
                      into a tenant"
-                );
+                ));
             }
             return;
         }
         if self.counts.in_doubt > 0 {
-            println!(
+            output::print(format_args!(
                 "look in MeetBit for the rows in doubt, and say what you find with `--created` or `--not-created`"
-            );
+            ));
         }
         if is_cut {
-            println!("the import is not complete; the same command resumes it");
+            output::print(format_args!("the import is not complete; the same command resumes it"));
         }
     }
 }

@@ -10,8 +10,11 @@ use crate::columns::Columns;
 /// What two rows have in common if they are the same customer.
 pub(crate) type Hash = u128;
 
-/// The hash of a row: of its key column, or of its content.
+/// The hash of a row: of its key column, or of its content. A row without content would be a customer without a name.
 pub(crate) fn hash(columns: &Columns, cells: &csv::StringRecord, customer: &NewCustomer) -> Result<Hash, String> {
+    if *customer == NewCustomer::new() {
+        return Err("the row has no value for MeetBit, so remove it".to_owned());
+    }
     let text = match columns.key {
         Some(at) => key(cells, at).ok_or("the key column is empty")?.to_owned(),
         None => serde_json::to_string(customer).map_err(|error| error.to_string())?,

@@ -15,6 +15,7 @@ mod check;
 mod columns;
 mod import;
 mod keys;
+mod output;
 mod progress;
 mod rejected;
 mod table;
@@ -35,11 +36,11 @@ async fn main() -> ExitCode {
     let arguments = match arguments::parse(env::args().skip(1)) {
         Ok(Command::Import(arguments)) => arguments,
         Ok(Command::Help) => {
-            println!("{USAGE}");
+            output::print(USAGE);
             return ExitCode::SUCCESS;
         }
         Err(mistake) => {
-            eprintln!("{mistake}\n\n{USAGE}");
+            output::report(format_args!("{mistake}\n\n{USAGE}"));
             return ExitCode::from(CANNOT_START);
         }
     };
@@ -47,7 +48,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {
-            eprintln!("{problem}");
+            output::report(problem);
             ExitCode::from(CANNOT_START)
         }
     }
@@ -68,7 +69,7 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
     }
     let checked = check::check(arguments, &target.client)?;
     if arguments.dry_run {
-        println!("{} rows, {} of them not valid; nothing was sent", checked.rows, checked.invalid);
+        output::print(format_args!("{} rows, {} of them not valid; nothing was sent", checked.rows, checked.invalid));
         return Ok(checked.invalid == 0);
     }
     let summary = import::import(arguments, &target, &checked).await?;

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::output;
+
 /// A program that is no terminal gets a line this often.
 const LINE: Duration = Duration::from_secs(10);
 
@@ -47,7 +49,7 @@ impl Progress {
         let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let bar = (!bar.is_hidden()).then_some(bar);
         if bar.is_none() {
-            eprintln!("importing {rows} rows");
+            output::report(format_args!("importing {rows} rows"));
         }
         Self { bar, rows, sending_since: None, last_line: Instant::now() }
     }
@@ -63,7 +65,7 @@ impl Progress {
             }
             None if self.last_line.elapsed() >= LINE => {
                 self.last_line = Instant::now();
-                eprintln!("{}", self.line(counts));
+                output::report(format_args!("{}", self.line(counts)));
             }
             None => {}
         }
@@ -72,8 +74,8 @@ impl Progress {
     /// Says something without disturbing the bar.
     pub(crate) fn say(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{text}")),
-            None => eprintln!("{text}"),
+            Some(bar) => bar.suspend(|| output::report(text)),
+            None => output::report(text),
         }
     }
 

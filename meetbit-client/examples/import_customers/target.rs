@@ -12,6 +12,7 @@ use meetbit_client::{Client, ClientBuilder, Customer, Error, ErrorKind, FileLimi
 
 use crate::arguments::Arguments;
 use crate::keys;
+use crate::output;
 
 const VARIABLES: [&str; 4] =
     ["MEETBIT_DOMAIN", "MEETBIT_ACCESS_KEY_ID", "MEETBIT_ACCESS_KEY_SECRET", "MEETBIT_BASE_URL"];
@@ -58,7 +59,7 @@ impl Target {
             let is_resolved = self.resolve_key(key, resolution.clone()).await?
                 || self.resolve_key(&keys::of_cell(key), resolution).await?;
             if !is_resolved {
-                eprintln!("`{key}` is not in doubt, so there is nothing to resolve");
+                output::report(format_args!("`{key}` is not in doubt, so there is nothing to resolve"));
             }
         }
         Ok(())
@@ -74,10 +75,10 @@ impl Target {
 }
 
 async fn sandbox() -> Result<(Option<Sandbox>, ClientBuilder), Problem> {
-    eprintln!(
+    output::report(format_args!(
         "No MEETBIT_* variable is set, so this is a sandbox. It forgets its customers when the program ends, so this import \
          cannot be resumed, and `--journal` has no effect."
-    );
+    ));
     let sandbox = Sandbox::start().await?;
     let builder = Client::builder("sandbox.example.com").base_url(sandbox.base_url());
     let builder = builder.credentials(sandbox.credentials());

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use crate::journal::sql::{Connection, answer_all};
 use crate::journal::store::BoxError;
 use crate::journal::worker::{Answer, Database, Failure, Question};
+use crate::rate_limit::file::names::has_another_name;
 
 /// Marks the file as a journal: `MbJ1`.
 const APPLICATION: i64 = 0x4d62_4a31;
@@ -53,6 +54,9 @@ impl SqliteFile {
     pub(crate) async fn open(path: PathBuf) -> Result<Self, BoxError> {
         let failed = |error: BoxError| -> BoxError { format!("`{}` {error}", path.display()).into() };
         make(&path).map_err(|error| failed(format!("cannot be opened: {error}").into()))?;
+        if has_another_name(&path) {
+            return Err(failed(ANOTHER_NAME.into()));
+        }
         let started = Instant::now();
         loop {
             match Self::connect(&path).await {
@@ -105,6 +109,9 @@ impl Database for SqliteFile {
         result.map_err(|error| failed(&explain(&error), is_locked(&error).then_some(PAUSE)))
     }
 }
+
+const ANOTHER_NAME: &str = "has another name, because it has a hard link or is mounted by itself: programs that use different names \
+                            do not see each other's calls; use one name, and mount the directory of the file";
 
 const NO_LOG: &str =
     "has no `-wal` and `-shm` beside it: SQLite cannot make them there, or they were deleted at this moment";
@@ -212,7 +219,10 @@ fn explain(error: &sqlx::Error) -> BoxError {
         Some(10) => "cannot be read or written",
         Some(11) => "is corrupt",
         Some(13) => "cannot be written: the disk is full",
-        Some(14) => "cannot be opened: its directory must exist, and this user must be able to write in it",
+        Some(14) => {
+            "cannot be opened: it must be a file that this user can read and write, in a directory that exists and where this \
+             user can write"
+        }
         Some(26) => "is no journal, and no database either",
         _ => match error {
             sqlx::Error::Configuration(text) => return text.to_string().into(),

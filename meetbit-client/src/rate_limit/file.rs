@@ -3,6 +3,7 @@
 mod contents;
 mod copies;
 mod limit_file;
+pub(crate) mod names;
 mod questions;
 
 use std::error::Error as StdError;
@@ -22,9 +23,12 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// One rate limit for all processes of a machine, in a file: for cron jobs, command-line tools, prefork servers and several
 /// services. A `Retry-After` outlasts the process that received it, and a restart of the machine.
 ///
-/// The file is text and contains hashes of access key ids and servers, but no id and no secret. On Unix only the owner can read it, so
-/// all processes must run as the same user; on Windows it has the permissions of its directory. A sibling file with the suffix `.lock` serves as the lock. Both stay small:
-/// state that no longer matters is dropped.
+/// The file is text and contains hashes of access key ids and servers, but no id and no secret. On Unix only the owner can read
+/// it, so all processes must run as the same user; on Windows it has the permissions of its directory. A sibling file with the
+/// suffix `.lock` serves as the lock. Both stay small: state that no longer matters is dropped.
+///
+/// A symbolic link to the file is the file. A file with a second hard link, or one that is mounted by itself into a container, is
+/// refused, because the lock is beside one name only. Mount its directory.
 ///
 /// Do not use a network file system, because its locks may not work and each machine has a clock of its own.
 ///
@@ -48,8 +52,8 @@ impl FileLimit {
     /// Opens the file, or makes it. Its directory must exist, and this user must be able to write in it.
     ///
     /// # Errors
-    /// [`Config`](crate::ErrorKind::Config), if the file cannot be read or written, is corrupt or has another version. The text
-    /// names the path.
+    /// [`Config`](crate::ErrorKind::Config), if the file cannot be read or written, is corrupt or has another version, or is locked
+    /// for five seconds. The text names the path.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::with_clock(path.as_ref(), since_1970)

@@ -17,8 +17,11 @@ use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, Shared
 
 /// A store has this long to answer.
 const ANSWER: Duration = Duration::from_millis(500);
-/// A report is tried this many times.
+/// A report is tried this many times, with pauses that begin with [`PAUSE`] and double.
 const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(50);
+/// The pauses between tries to report that a gate is closed.
+const SHORT_PAUSE: Duration = Duration::from_millis(200);
 
 /// A store, and the names under which it knows the client.
 #[derive(Clone)]
@@ -107,19 +110,38 @@ impl Store {
         Some(runtime.spawn(self.clone().keep_telling(report)))
     }
 
+    /// Tells a report until the store has it, or it no longer matters: earlier requests no longer count, and the gate is open.
     async fn keep_telling(self, mut report: Report) {
-        let mut pause = Duration::from_millis(50);
-        for _ in 0..TRIES {
+        let mut pause = PAUSE;
+        for tries in 1.. {
             let started = Instant::now();
             if let Ok(Ok(())) = timeout(ANSWER, self.0.store.tell(&report)).await {
                 return;
             }
+            let is_closed = closed_for(&report.event) > Duration::ZERO;
+            if tries >= TRIES && !is_closed {
+                return;
+            }
             sleep(pause).await;
-            pause *= 2;
-            if let Event::Answered { departed, .. } = &mut report.event {
-                *departed += started.elapsed();
+            // As soon as the store works again, other processes send unless they learn of the gate.
+            pause = if is_closed { SHORT_PAUSE } else { 2 * pause };
+            if let Event::Answered { departed, feedback, .. } = &mut report.event {
+                let elapsed = started.elapsed();
+                *departed += elapsed;
+                for wait in [&mut feedback.retry_after, &mut feedback.reset].into_iter().flatten() {
+                    *wait = wait.saturating_sub(elapsed);
+                }
             }
         }
+    }
+}
+
+/// How long a reply closes the gate, if it says so.
+fn closed_for(event: &Event) -> Duration {
+    match event {
+        Event::Answered { feedback, .. } if feedback.is_429 => feedback.retry_after.unwrap_or_default(),
+        Event::Answered { feedback, .. } if feedback.remaining == Some(0) => feedback.reset.unwrap_or_default(),
+        _ => Duration::ZERO,
     }
 }
 

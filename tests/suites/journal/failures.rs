@@ -191,6 +191,29 @@ async fn a_read_only_directory_is_refused() {
     assert_eq!(sandbox.requests().len(), 1);
 }
 
+/// SQLite's log is beside one of the names, so a process that uses the other name would send the same calls.
+#[cfg(unix)]
+#[tokio::test]
+async fn promise_28_a_file_with_two_names_is_refused() {
+    let directory = Directory::new();
+    let (file, other) = (directory.path().join("journal.sqlite"), directory.path().join("other.sqlite"));
+    drop(Journal::open(&file).await.unwrap());
+    fs::hard_link(&file, &other).unwrap();
+    for name in [&file, &other] {
+        refused(name, &["has another name", "mount the directory"]).await;
+    }
+    fs::remove_file(&other).unwrap();
+    drop(Journal::open(&file).await.unwrap());
+
+    // As a container does with a single file.
+    fs::write(&other, "").unwrap();
+    let mounted = Command::new("mount").arg("--bind").args([&file, &other]).output();
+    if mounted.is_ok_and(|output| output.status.success()) {
+        refused(&other, &["has another name", "mount the directory"]).await;
+        assert!(Command::new("umount").arg("-l").arg(&other).status().unwrap().success());
+    }
+}
+
 /// A journal in memory whose swaps fail from the n-th on.
 fn failing(from: usize) -> Journal {
     Failing::journal(Journal::in_memory().store(), from..usize::MAX)

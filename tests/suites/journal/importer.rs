@@ -285,7 +285,7 @@ async fn equal_rows_are_customers_of_their_own_and_can_be_moved() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_with_the_file_is_said_before_anything_is_sent() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    let cases: [(&str, &[&str], &str); 9] = [
+    let cases: [(&str, &[&str], &str); 10] = [
         ("number,email\n1,a@example.com\n", &[], "`number` is unknown; if it identifies the rows, give `--key number`"),
         ("number,email\n1,a@example.com\n", &[], "the known columns are `first_name`, `middle_name`, "),
         ("first_nam\nAda\n", &[], "the column `first_nam` is unknown; did you mean `first_name`?"),
@@ -299,6 +299,7 @@ async fn what_is_wrong_with_the_file_is_said_before_anything_is_sent() {
         ("crm_id,email\n1,a@example.com\n,b@example.com\n", &["--key", "crm_id"], "line 3: the key column is empty"),
         ("email\na@example.com\n", &["--key", "crm_id"], "which the file does not have; it has `email`"),
         ("email\na@example.com,more\n", &[], "cannot be read"),
+        ("first_name,email\nAda,a@example.com\n , \n", &[], "line 3: the row has no value for MeetBit"),
     ];
     for (text, arguments, problem) in cases {
         let path = file(&directory, text);
@@ -401,6 +402,38 @@ async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
     assert_eq!(second.code, Some(0), "{second:?}");
     assert_eq!(second.counts(), Counts { created: 30 - created, already_there: created, ..Counts::default() });
     assert_eq!(sandbox.requests().len(), 30);
+}
+
+/// Ctrl-C ends `tee` behind a pipe as well, so nobody reads what the import says.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_whose_output_nobody_reads_ends_its_calls() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    for _ in 0..30 {
+        sandbox.fault(Fault::delay(Duration::from_millis(300)));
+    }
+    let path = file(&directory, &many(30));
+    let mut child = start(&sandbox, &[&path]);
+    while sandbox.requests().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop((child.stdout.take(), child.stderr.take()));
+    signal(&child, "-INT");
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
+    let created = sandbox.requests().len();
+    let second = run(Some(&sandbox), &[&path]).await;
+    assert_eq!(second.counts(), Counts { created: 30 - created, already_there: created, ..Counts::default() });
+    assert_eq!(second.code, Some(0), "{second:?}");
+}
+
+/// Rows are imported by then, so the program does not say that the import cannot start.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_rejected_rows_that_cannot_be_replaced_is_in_the_summary() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    fs::create_dir(directory.path().join("rejected.csv")).unwrap();
+    let path = file(&directory, &format!("{HEADER}1,Ada,ada@example.com\n2,Grace,bad-mail\n"));
+    let ended = run(Some(&sandbox), &["--key", "crm_id", &path]).await;
+    assert_eq!((ended.code, ended.counts()), (Some(1), Counts { created: 1, rejected: 1, ..Counts::default() }));
+    assert!(ended.text.contains("rejected.csv` cannot be written"), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,25 @@ impl SharedLimit for Scripted {
     }
 }
 
+/// A store that takes no report before a moment.
+struct OutOfReach {
+    store: Scripted,
+    until: Instant,
+}
+
+impl SharedLimit for OutOfReach {
+    fn ask<'a>(&'a self, ask: &'a Ask) -> BoxFuture<'a, Result<Verdict, BoxError>> {
+        self.store.ask(ask)
+    }
+
+    fn tell<'a>(&'a self, report: &'a Report) -> BoxFuture<'a, Result<(), BoxError>> {
+        if self.until <= Instant::now() {
+            return self.store.tell(report);
+        }
+        Box::pin(async { Err("out of reach".into()) })
+    }
+}
+
 /// A service that is ready for its first request after a time, as a connection is, and replies with a status.
 #[derive(Debug)]
 struct SlowToConnect {
@@ -122,8 +141,12 @@ impl Service<Request<Bytes>> for SlowToConnect {
 }
 
 fn client(store: &Scripted, service: &SlowToConnect) -> Client {
+    client_with(store.clone(), service)
+}
+
+fn client_with(store: impl SharedLimit, service: &SlowToConnect) -> Client {
     let builder = builder("http://127.0.0.1:9").rate_limit(RateLimit::default()).timeout(10 * SECOND);
-    builder.shared_limit(store.clone()).service(service.clone()).build().unwrap()
+    builder.shared_limit(store).service(service.clone()).build().unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -209,4 +232,27 @@ async fn promise_27_a_call_that_is_dropped_gives_its_place_back() {
     assert!(tokio::time::timeout(SECOND / 2, call).await.is_err());
     sleep(SECOND / 10).await;
     assert!(store.events().contains(&Event::Withdrawn { ticket: 3 }), "{:?}", store.events());
+}
+
+/// What no longer matters is not reported.
+#[tokio::test(start_paused = true)]
+async fn promise_27_a_429_is_reported_when_the_store_works_again_as_long_as_its_gate_is_closed() {
+    for (status, outage, left) in [(429, 20, Some(40 * SECOND)), (429, 61, None), (201, 20, None)] {
+        let service = SlowToConnect::new(Duration::ZERO, status);
+        let store = Scripted::new(|_, _| Some(GO));
+        let until = Instant::now() + outage * SECOND;
+        let client = client_with(OutOfReach { store: store.clone(), until }, &service);
+        let _ = create(&client, &marker(0)).await;
+        sleep(62 * SECOND).await;
+        let told = store.events().into_iter().find_map(|event| match event {
+            Event::Answered { departed, feedback, .. } => Some((departed, feedback.retry_after)),
+            _ => None,
+        });
+        let (departed, retry_after) = told.unzip();
+        assert_eq!(told.is_some(), left.is_some(), "{status}, {outage}: {told:?}");
+        assert!(departed.is_none_or(|departed| departed >= outage * SECOND), "{departed:?}");
+        // It was told within half a second.
+        let is_exact = |wait| left.is_some_and(|left| left <= wait + SECOND / 2 && wait <= left);
+        assert!(retry_after.flatten().is_none_or(is_exact), "{retry_after:?}");
+    }
 }

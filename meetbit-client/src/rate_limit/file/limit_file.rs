@@ -13,12 +13,16 @@ use fs4::{FileExt, TryLockError};
 
 use crate::rate_limit::file::contents::Contents;
 use crate::rate_limit::file::copies::{Change, Copies};
+use crate::rate_limit::file::names::{has_another_name, without_links};
 use crate::rate_limit::moment::{Moment, span};
 use crate::rate_limit::shared::{Ask, Event, HOLD, Rate, Report, Verdict, ask, tell};
 use crate::rate_limit::state::ASSUMED_DELIVERY;
 
 /// The lock of the file must be free within this time. It is less than what a client waits for an answer.
 const LOCK: Duration = Duration::from_millis(300);
+
+/// A process that opens the file waits this long for the lock, because many may start at once, and none asks again.
+const OPENING: Duration = Duration::from_secs(5);
 
 /// A larger file could not be read in the time that an answer may take.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -31,12 +35,18 @@ pub(super) struct LimitFile {
 
 impl LimitFile {
     pub(super) fn open(path: PathBuf, clock: Box<dyn Fn() -> Duration + Send + Sync>) -> Result<Self, FileFailure> {
-        let file = Self { path, clock };
+        let file = Self { path: without_links(path), clock };
+        if has_another_name(&file.path) {
+            return Err(file.failure(
+                "has another name, because it has a hard link or is mounted by itself: processes that use different names do not \
+                 share the limit; use one name, and mount the directory of the file",
+            ));
+        }
         let was_used = file.sibling(".lock").exists();
-        let is_lost = was_used && file.lock().map(|_lock| !file.path.exists())?;
+        let lock = file.lock_within(OPENING)?;
         // The first question makes a file that was lost, with a pause. One that did not exist before needs no pause.
-        if !is_lost {
-            file.change(Duration::ZERO, false, |_, _| ())?;
+        if !was_used || file.path.exists() {
+            file.change_locked(&lock, Duration::ZERO, false, |_, _| ())?;
         }
         Ok(file)
     }
@@ -70,7 +80,16 @@ impl LimitFile {
         durable: bool,
         f: impl FnOnce(&mut Contents, Moment) -> R,
     ) -> Result<R, FileFailure> {
-        let _lock = self.lock()?;
+        self.change_locked(&self.lock()?, pause, durable, f)
+    }
+
+    fn change_locked<R>(
+        &self,
+        _lock: &File,
+        pause: Duration,
+        durable: bool,
+        f: impl FnOnce(&mut Contents, Moment) -> R,
+    ) -> Result<R, FileFailure> {
         let old = self.read()?;
         let is_new = old.is_none();
         let mut copies = old.unwrap_or_default();
@@ -87,6 +106,10 @@ impl LimitFile {
 
     /// Waits for the lock. It is free again when the result is dropped or the process ends.
     pub(super) fn lock(&self) -> Result<File, FileFailure> {
+        self.lock_within(LOCK)
+    }
+
+    fn lock_within(&self, patience: Duration) -> Result<File, FileFailure> {
         let failure = |error| self.io_failure("cannot be locked", error);
         if fs::metadata(self.sibling(".lock")).is_ok_and(|metadata| !metadata.is_file()) {
             return Err(self.failure("cannot be locked: its lock is no file")); // opening a pipe could take forever
@@ -104,7 +127,7 @@ impl LimitFile {
             match FileExt::try_lock(&file) {
                 Ok(()) => return Ok(file),
                 Err(TryLockError::Error(error)) => return Err(failure(error)),
-                Err(TryLockError::WouldBlock) if started.elapsed() > LOCK => {
+                Err(TryLockError::WouldBlock) if started.elapsed() > patience => {
                     return Err(self.failure("is locked by another process for too long"));
                 }
                 // A blocking lock has no time limit. This thread is one of `spawn_blocking`.
@@ -126,28 +149,37 @@ impl LimitFile {
     }
 
     fn write(&self, copies: &Copies, durable: bool) -> io::Result<()> {
-        match copies.change(durable)? {
-            Change::Line(start, line) => {
-                let mut file = OpenOptions::new().write(true).open(&self.path)?;
-                file.seek(SeekFrom::Start(start as u64))?;
-                file.write_all(line.as_bytes())
-            }
-            Change::File(text) => self.replace(&text),
+        let text = match copies.change(durable)? {
+            Change::Line(start, line) => return self.write_line(start, &line),
+            Change::File(text) => text,
+        };
+        match (self.replace(&text), self.path.parent()) {
+            (Ok(()), Some(directory)) if cfg!(unix) => File::open(directory)?.sync_all(),
+            // There is no room for another file, or this user may make none. Questions could still write their lines, so they
+            // must find what closes the gate.
+            (Err(error), _) if durable => match copies.change(false)? {
+                Change::Line(start, line) => self.write_line(start, &line),
+                Change::File(_) => Err(error),
+            },
+            (replaced, _) => replaced,
         }
     }
 
-    /// Writes another file and renames it, so that the file is never half written and outlasts a crash of the machine.
+    fn write_line(&self, start: usize, line: &str) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(&self.path)?;
+        file.seek(SeekFrom::Start(start as u64))?;
+        file.write_all(line.as_bytes())
+    }
+
+    /// Writes another file and renames it, so that the file is never half written and outlasts a crash of the machine. If it
+    /// fails, the file is as it was.
     fn replace(&self, text: &str) -> io::Result<()> {
         let new = self.sibling(".new");
         let mut file = owner_only(OpenOptions::new().create(true).truncate(true).write(true)).open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         drop(file);
-        fs::rename(&new, &self.path)?;
-        match self.path.parent() {
-            Some(directory) if cfg!(unix) => File::open(directory)?.sync_all(),
-            _ => Ok(()),
-        }
+        fs::rename(&new, &self.path)
     }
 
     fn sibling(&self, suffix: &str) -> PathBuf {

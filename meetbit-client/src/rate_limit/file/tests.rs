@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use fastrand::Rng;
 
 use super::*;
+use crate::rate_limit::file::limit_file::FileFailure;
 use crate::rate_limit::moment::span;
 use crate::rate_limit::shared::{Event, Feedback, State, ask, tell};
 
@@ -26,10 +27,13 @@ impl Clocked {
         let directory = std::env::temp_dir().join(format!("{test}-{:016x}", fastrand::u64(..)));
         fs::create_dir(&directory).unwrap();
         let clock = Arc::new(AtomicU64::new(1_000_000_000));
-        let shared = clock.clone();
-        let now = move || Duration::from_micros(shared.load(Ordering::Relaxed));
-        let file = LimitFile::open(directory.join("limit.json"), Box::new(now)).unwrap();
+        let file = open(&directory.join("limit.json"), &clock).unwrap();
         Self { file, clock, directory, last_id: 0 }
+    }
+
+    /// Uses the file under this name, as another process does.
+    fn use_as(&mut self, name: &str) {
+        self.file = open(&self.directory.join(name), &self.clock).unwrap();
     }
 
     fn now(&self) -> Duration {
@@ -79,6 +83,12 @@ impl Clocked {
     fn is_closed(&mut self) -> bool {
         matches!(self.ask(), Verdict::Closed { .. })
     }
+}
+
+fn open(path: &Path, clock: &Arc<AtomicU64>) -> Result<LimitFile, FileFailure> {
+    let clock = clock.clone();
+    let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
+    LimitFile::open(path.to_owned(), Box::new(now))
 }
 
 impl Drop for Clocked {
@@ -212,6 +222,19 @@ fn promise_27_a_lock_that_another_process_holds_is_an_error_and_not_a_hang() {
     clocked.file.ask(&question).unwrap();
 }
 
+/// As when a hundred programs start at once on a busy machine.
+#[test]
+fn a_file_that_others_use_can_be_opened() {
+    let clocked = Clocked::new("opened");
+    let lock = clocked.file.lock().unwrap();
+    std::thread::scope(|scope| {
+        let opening = scope.spawn(|| open(&clocked.file.path, &clocked.clock));
+        std::thread::sleep(SECOND); // it waits in this span
+        drop(lock);
+        opening.join().unwrap().unwrap();
+    });
+}
+
 #[test]
 fn promise_27_a_write_that_was_not_finished_leaves_the_earlier_copy() {
     let mut clocked = Clocked::new("torn");
@@ -285,6 +308,20 @@ fn promise_27_the_file_has_the_size_that_it_needs() {
     assert!(new == 8192 && grown > 4 * new && shrunk == new, "{new}, {grown}, {shrunk}");
 }
 
+/// A disk without room for a second file, and a directory in which this user may make none, leave room for a line.
+#[test]
+fn promise_27_a_closed_gate_is_in_the_file_if_no_other_file_can_replace_it() {
+    let mut clocked = Clocked::new("irreplaceable");
+    fs::create_dir(clocked.directory.join("limit.json.new")).unwrap();
+    for seconds in [60, 90] {
+        let id = clocked.go();
+        clocked.answered(id, Feedback { is_429: true, retry_after: Some(seconds * SECOND), ..Feedback::default() });
+        clocked.advance((seconds - 1) * SECOND);
+        assert!(clocked.is_closed());
+        clocked.advance(SECOND);
+    }
+}
+
 /// After a crash of the machine, the disk may have lost either copy.
 #[test]
 fn promise_27_a_closed_gate_is_in_both_copies() {
@@ -306,10 +343,47 @@ fn promise_27_a_process_that_starts_after_the_file_was_deleted_waits() {
     let mut clocked = Clocked::new("deleted-before");
     clocked.go();
     fs::remove_file(&clocked.file.path).unwrap();
-    let clock = clocked.clock.clone();
-    let now = move || Duration::from_micros(clock.load(Ordering::Relaxed));
-    let file = LimitFile::open(clocked.file.path.clone(), Box::new(now)).unwrap();
+    let file = open(&clocked.file.path, &clocked.clock).unwrap();
     assert!(file.ask(&clocked.question()).is_err());
     clocked.advance(3 * SECOND);
     assert!(matches!(file.ask(&clocked.question()).unwrap(), Verdict::Go { .. }));
+}
+
+/// The file need not exist when the link is made.
+#[cfg(unix)]
+#[test]
+fn promise_27_a_link_to_the_file_is_the_file() {
+    let mut clocked = Clocked::new("link");
+    for [link, target] in [["link", "limit.json"], ["link-to-link", "link"], ["early", "later"]] {
+        std::os::unix::fs::symlink(target, clocked.directory.join(link)).unwrap();
+    }
+    for names in [&["link", "link-to-link", "limit.json"][..], &["early", "later"]] {
+        for name in names.iter().cycle().take(5) {
+            clocked.use_as(name);
+            clocked.go();
+        }
+        clocked.use_as(names[0]);
+        assert!(matches!(clocked.ask(), Verdict::Wait { .. }));
+        clocked.answered(clocked.last_id, Feedback { is_429: true, retry_after: Some(SECOND), ..Feedback::default() });
+        for name in names {
+            clocked.use_as(name);
+            assert!(clocked.is_closed(), "{name}");
+        }
+        clocked.advance(60 * SECOND);
+    }
+}
+
+/// Processes that use different hard links would have different locks, and the first `429` would make two files of one.
+#[cfg(unix)]
+#[test]
+fn promise_27_a_file_with_two_names_is_an_error() {
+    let clocked = Clocked::new("two-names");
+    let other = clocked.directory.join("other.json");
+    fs::hard_link(&clocked.file.path, &other).unwrap();
+    for path in [&clocked.file.path, &other] {
+        let error = open(path, &clocked.clock).unwrap_err();
+        assert!(error.to_string().contains("has another name"), "{error}");
+    }
+    fs::remove_file(other).unwrap();
+    open(&clocked.file.path, &clocked.clock).unwrap();
 }
