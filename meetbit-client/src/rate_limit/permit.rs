@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::key_handle::KeyHandle;
+use crate::rate_limit::limiter::Limiter;
 use crate::rate_limit::moment::span;
 use crate::rate_limit::state::{Feedback, Report};
 #[cfg(feature = "shared-limit")]
@@ -19,7 +19,7 @@ use crate::rate_limit::store::StorePermit;
 /// back unless the request has departed.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    key: KeyHandle,
+    limiter: Limiter,
     id: u64,
     limit: RateLimit,
     granted_at: Instant,
@@ -36,9 +36,9 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
+    pub(crate) fn new(limiter: Limiter, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
         Self {
-            key,
+            limiter,
             id,
             limit,
             granted_at,
@@ -59,7 +59,8 @@ impl Permit {
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
         let depart = || {
-            self.may_depart() && self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
+            self.may_depart()
+                && self.limiter.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
         };
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
@@ -89,7 +90,7 @@ impl Permit {
 
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
-        self.key.with(|shared, now, key| shared.state.renew(now, key, self.id));
+        self.limiter.with(|shared, now, key| shared.state.renew(now, key, self.id));
         #[cfg(feature = "shared-limit")]
         if let Some(shared) = &self.shared {
             shared.renew();
@@ -100,7 +101,7 @@ impl Permit {
     pub(crate) fn answered(&self, feedback: Feedback) {
         let departed_at = self.departed_at.get().copied().flatten();
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
-        self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
+        self.limiter.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
         #[cfg(feature = "shared-limit")]
         if let Some(shared) = &self.shared {
             shared.answered(Duration::from_micros(after), feedback.into());
@@ -110,7 +111,7 @@ impl Permit {
     /// How long the gate of the key is still closed, if it is.
     #[cfg(feature = "tracing")]
     pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
-        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
+        self.limiter.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }
 
     /// True unless the store's permit has ended, or the request's time in the journal.
@@ -156,7 +157,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.has_departed() {
-            self.key.tell(self.limit, &Report::Released { id: self.id });
+            self.limiter.tell(self.limit, &Report::Released { id: self.id });
             #[cfg(feature = "shared-limit")]
             if let Some(shared) = &self.shared {
                 shared.release();
