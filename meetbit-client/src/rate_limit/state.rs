@@ -277,7 +277,7 @@ impl State {
         let free = tenant_free.min(key_limit.saturating_sub(key.window.len()));
         let ahead = queue.ahead(ask.key, ask.ticket, free.max(FORESIGHT));
         let ahead_of_all = ahead.saturating_add(queue.turns_before(ask.key, ahead, tenant_free.max(FORESIGHT)));
-        let fastest = queue.fastest.map_or(ask.limit, |fastest| fastest.or_faster(ask.limit));
+        let fastest = queue.fastest(ask.limit);
         let life = fastest.after_answer().max(TICK);
         let by_key = key.window.free_at(key_limit, fastest.key, ahead, now, life);
         let by_tenant = self.window.free_at(tenant_limit, fastest.tenant, ahead_of_all, now, life);
@@ -296,12 +296,9 @@ impl State {
     fn enqueue(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64, at: Moment, contends: bool) -> bool {
         if at - now >= ask.within {
             self.queue.remove(ticket);
-        } else if !self.queue.contains(ticket) && self.queue.len(ask.key) >= ask.limit.queue {
-            return false;
-        } else {
-            self.queue.insert(ask.key, ticket, at, contends, ask.limit);
+            return true;
         }
-        true
+        self.queue.insert(ask.key, ticket, at, contends, ask.limit)
     }
 
     fn grant(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64) {

@@ -172,7 +172,7 @@ fn promise_9_a_key_with_waiters_is_not_dropped() {
 #[test]
 fn promise_9_a_key_that_was_dropped_comes_back_as_a_new_one() {
     let (mut queue, limit) = (Queue::default(), RateLimit::default());
-    (0..3).for_each(|ticket| queue.insert("other", ticket, 0, true, limit));
+    assert!((0..3).all(|ticket| queue.insert("other", ticket, 0, true, limit)));
     queue.insert("key", 3, 0, true, limit);
     (0..5).for_each(|_| queue.end_turn("key"));
     assert_eq!(queue.turns_before("key", 0, 9), 3, "it has had five turns");
