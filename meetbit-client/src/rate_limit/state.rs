@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::Gate;
-use crate::rate_limit::moment::{MINUTE, Moment, SECOND, TICK, span};
+use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::window::HOLD;
@@ -115,28 +115,6 @@ pub(crate) struct State {
 struct KeyState {
     window: Window,
     gate: Gate,
-    server_limit: Option<ServerLimit>,
-}
-
-/// A limit that the server stated. It counts for a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ServerLimit {
-    limit: usize,
-    until: Moment,
-}
-
-impl KeyState {
-    /// The limit of a client for this key at present.
-    fn limit(&self, limit: RateLimit, now: Moment) -> usize {
-        let stated = self.server_limit.filter(|stated| stated.until > now).map(|stated| stated.limit.max(1));
-        stated.map_or(limit.key, |stated| stated.min(limit.key))
-    }
-
-    /// Until then something counts, is closed or is to be remembered.
-    fn matters_until(&self) -> Moment {
-        let stated_until = self.server_limit.map_or(0, |stated| stated.until);
-        self.window.last_end().max(self.gate.matters_until()).max(stated_until)
-    }
 }
 
 impl State {
@@ -171,10 +149,7 @@ impl State {
         if state.gate.closed_until(now).is_some() {
             return false;
         }
-        if !limit.is_counted() {
-            return true;
-        }
-        let Some(slot) = state.window.get(id) else { return false };
+        let Some(slot) = state.window.get(id) else { return !limit.is_counted() };
         if !slot.has_departed {
             self.count(now, key, limit, slot.departed(now, ASSUMED_DELIVERY + limit.period));
         }
@@ -210,7 +185,7 @@ impl State {
         self.expire(now, key);
         let state = &self.keys[key];
         RateLimitStatus {
-            limit: u32::try_from(state.limit(limit, now)).unwrap_or(u32::MAX),
+            limit: u32::try_from(state.gate.limit(limit.key, now)).unwrap_or(u32::MAX),
             in_use: state.window.len(),
             waiting: self.queue.len(key),
             closed_for: state.gate.closed_until(now).map(|open_at| Duration::from_micros(open_at - now)),
@@ -237,11 +212,11 @@ impl State {
         let queue = &mut self.queue;
         self.keys.retain(|key, state| {
             state.window.expire(now);
-            let matters = state.matters_until() > now || queue.len(key) > 0;
-            if !matters {
+            let is_idle = state.window.len() == 0 && state.gate.matters_until() <= now && queue.len(key) == 0;
+            if is_idle {
                 queue.drop_key(key);
             }
-            matters
+            !is_idle
         });
         self.keys.is_empty()
     }
@@ -272,7 +247,7 @@ impl State {
             return None;
         }
         let (key, queue) = (&self.keys[ask.key], &self.queue);
-        let (key_limit, tenant_limit) = (key.limit(ask.limit, now), ask.limit.tenant);
+        let (key_limit, tenant_limit) = (key.gate.limit(ask.limit.key, now), ask.limit.tenant);
         let tenant_free = tenant_limit.saturating_sub(self.window.len());
         let free = tenant_free.min(key_limit.saturating_sub(key.window.len()));
         let ahead = queue.ahead(ask.key, ask.ticket, free.max(FORESIGHT));
@@ -322,7 +297,7 @@ impl State {
         let is_tenants = headers.limit.is_some_and(|stated| stated as usize > limit.key);
         self.shortest_round_trip = Some(self.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
         if let Some(stated) = headers.limit {
-            state.server_limit = Some(ServerLimit { limit: stated as usize, until: now + MINUTE });
+            state.gate.on_limit(stated, now);
         }
         if feedback.is_429 {
             state.gate.on_429(sent, now, feedback.retry_after);
@@ -345,7 +320,7 @@ impl State {
         self.window.note_full(limit.tenant, now);
         let state = self.key_mut(key);
         state.window.set(slot);
-        state.window.note_full(state.limit(limit, now), now);
+        state.window.note_full(state.gate.limit(limit.key, now), now);
     }
 
     fn set(&mut self, key: &str, slot: Slot) {
