@@ -10,8 +10,8 @@ use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::WARNING;
 use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{REGISTRY, Shared, Tenant};
-use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
+use crate::rate_limit::registry::{REGISTRY, Shared, Tenant, lock};
+use crate::rate_limit::state::{Ask, Report, State, Verdict, WaitReason};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::store::{Store, StoreTicket};
 
@@ -65,7 +65,7 @@ impl Turn {
 
 impl Limiter {
     pub(crate) fn new(tenant: Arc<Tenant>, key: &str) -> Self {
-        tenant.lock().reserve();
+        lock(&tenant).reserve();
         Self {
             tenant,
             key: Arc::from(key),
@@ -122,17 +122,17 @@ impl Limiter {
         self.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
-    /// Reports, and wakes the calls that the report concerns. It wakes them without the lock, because a waker can run any code.
+    /// Reports, and wakes the calls that the report concerns.
     pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        let woken = self.with(|shared, now, key| {
-            shared.state.tell(now, key, limit, report);
-            match report {
-                Report::Answered { feedback, .. } if feedback.is_429 => shared.waiters(shared.state.waiters(key)),
-                Report::Answered { .. } => Vec::new(),
-                Report::Released { .. } | Report::Withdrawn { .. } => {
-                    shared.waiters(shared.state.next(key).into_iter().flatten())
-                }
-            }
+        self.wake(|state, now, key| state.tell(now, key, limit, report));
+    }
+
+    /// Changes the state, and wakes the calls that are to ask again. It wakes them without the lock, because a waker can run any
+    /// code.
+    pub(crate) fn wake(&self, change: impl FnOnce(&mut State, Moment, &str) -> Vec<u64>) {
+        let woken: Vec<Arc<Notify>> = self.with(|shared, now, key| {
+            let tickets = change(&mut shared.state, now, key);
+            tickets.iter().filter_map(|ticket| shared.waiting.get(ticket).cloned()).collect()
         });
         for waiter in woken {
             waiter.notify_one();
@@ -141,7 +141,7 @@ impl Limiter {
 
     /// Passes the state, the present moment and the key.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = self.tenant.lock();
+        let mut shared = lock(&self.tenant);
         let now = shared.now();
         f(&mut shared, now, &self.key)
     }
@@ -152,7 +152,8 @@ impl Limiter {
             return Err(AcquireError::DeadlineExceeded);
         }
         self.with(|shared, now, key| {
-            let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
+            shared.last_id += 1;
+            let (id, ticket) = (shared.last_id, turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
             let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
                 Verdict::Go { ticket } => {

@@ -20,7 +20,7 @@ pub(crate) struct Permit {
     limiter: Limiter,
     id: u64,
     limit: RateLimit,
-    granted_at: Instant,
+    pub(crate) granted_at: Instant,
     /// Set when the request asks to depart; `None` in it says that it must not.
     departed_at: OnceLock<Option<Instant>>,
     /// Set if the server answered with a `4xx`.
@@ -47,10 +47,6 @@ impl Permit {
             #[cfg(feature = "journal")]
             depart_by: OnceLock::new(),
         }
-    }
-
-    pub(crate) fn granted_at(&self) -> Instant {
-        self.granted_at
     }
 
     /// Asks to depart, as late as possible before the first byte leaves. The first answer is final. False means that the

@@ -166,11 +166,14 @@ impl State {
         true
     }
 
-    /// Takes a report. Telling twice, late or never is safe.
-    pub(crate) fn tell(&mut self, now: Moment, key: &str, limit: RateLimit, report: &Report) {
+    /// Takes a report. Telling twice, late or never is safe. Gives the waiters that are to ask again at once.
+    pub(crate) fn tell(&mut self, now: Moment, key: &str, limit: RateLimit, report: &Report) -> Vec<u64> {
         self.expire(now, key);
         match *report {
-            Report::Answered { id, after, feedback } => self.answered(now, key, limit, id, after, feedback),
+            Report::Answered { id, after, feedback } => {
+                self.answered(now, key, limit, id, after, feedback);
+                return if feedback.is_429 { self.queue.tickets(key).collect() } else { Vec::new() };
+            }
             Report::Released { id } => {
                 if self.keys[key].window.get(id).is_some_and(|slot| !slot.has_departed) {
                     self.window.remove(id);
@@ -179,6 +182,7 @@ impl State {
             }
             Report::Withdrawn { ticket } => self.queue.remove(ticket),
         }
+        self.next(key).into_iter().flatten().collect()
     }
 
     pub(crate) fn status(&mut self, now: Moment, key: &str, limit: RateLimit) -> RateLimitStatus {
@@ -192,11 +196,6 @@ impl State {
             refusals: state.gate.refusals(now),
             shortest_round_trip: self.shortest_round_trip.map(Duration::from_micros),
         }
-    }
-
-    /// The waiters of a key, in order of arrival.
-    pub(crate) fn waiters(&self, key: &str) -> impl Iterator<Item = u64> {
-        self.queue.tickets(key)
     }
 
     /// The waiters that may be able to go if a place of `key` has become free: its first, and the first of the key whose
@@ -345,10 +344,11 @@ impl State {
         }
     }
 
-    /// Closes the gate of a key as long as another state of the same key is closed.
-    pub(crate) fn adopt_gate(&mut self, now: Moment, key: &str, wait: Moment, refusals: u32) {
+    /// Closes the gate of a key as long as another state of the same key is closed. Gives the waiters that are to ask again.
+    pub(crate) fn adopt_gate(&mut self, now: Moment, key: &str, wait: Moment, refusals: u32) -> Vec<u64> {
         self.expire(now, key);
         self.key_mut(key).gate.adopt(now, wait, refusals);
+        self.queue.tickets(key).collect()
     }
 
     /// True if no waiter of another key has this ticket.

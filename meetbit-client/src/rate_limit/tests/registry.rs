@@ -89,7 +89,7 @@ async fn promise_9_twenty_thousand_refused_tenants_and_keys_are_freed() {
             }
         }
     };
-    let state_keys = || registry.get("refused keys").unwrap().lock().state.keys_len();
+    let state_keys = || registry.get("refused keys").unwrap().lock().unwrap().state.keys_len();
     let mut kept = Vec::new();
     refuse_many(&mut kept).await;
     assert_eq!((registry.len(), state_keys()), (MANY + 1, MANY), "their refusals are remembered");
