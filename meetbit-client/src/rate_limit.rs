@@ -17,6 +17,7 @@ pub(crate) mod file;
 pub(crate) mod gate;
 #[cfg(feature = "redis")]
 mod heard;
+mod key_handle;
 pub(crate) mod limiter;
 pub(crate) mod moment;
 pub(crate) mod permit;

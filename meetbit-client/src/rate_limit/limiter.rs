@@ -8,18 +8,18 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::WARNING;
+use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{REGISTRY, Shared, Tenant, lock};
-use crate::rate_limit::state::{Ask, Report, State, Verdict, WaitReason};
+use crate::rate_limit::registry::REGISTRY;
+use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::store::{Store, StoreTicket};
 
-/// Hands out permits to send with one key of one tenant. Clones share the state, which is kept as long as one of them exists.
+/// Hands out permits to send with one key of one tenant. Clones share the state.
 #[derive(Clone, Debug)]
 pub(crate) struct Limiter {
-    tenant: Arc<Tenant>,
-    key: Arc<str>,
+    pub(crate) key: KeyHandle,
     /// The store that other processes share. It is asked after the state of this process.
     #[cfg(feature = "shared-limit")]
     pub(crate) store: Option<Store>,
@@ -64,11 +64,9 @@ impl Turn {
 }
 
 impl Limiter {
-    pub(crate) fn new(tenant: Arc<Tenant>, key: &str) -> Self {
-        lock(&tenant).reserve();
+    pub(crate) fn new(key: KeyHandle) -> Self {
         Self {
-            tenant,
-            key: Arc::from(key),
+            key,
             #[cfg(feature = "shared-limit")]
             store: None,
         }
@@ -82,20 +80,20 @@ impl Limiter {
 
     /// The limiter of all clients of this process for one server and key.
     pub(crate) fn shared(origin: &str, key: &str) -> Self {
-        Self::new(REGISTRY.tenant(origin), key)
+        Self::new(KeyHandle::new(REGISTRY.tenant(origin), key))
     }
 
     /// A limiter that only one client and its clones use.
     pub(crate) fn private(key: &str) -> Self {
-        Self::new(Arc::default(), key)
+        Self::new(KeyHandle::new(Arc::default(), key))
     }
 
     /// The limiter of another key of the same tenant.
     pub(crate) fn of_key(&self, key: &str) -> Self {
         Self {
+            key: self.key.of_key(key),
             #[cfg(feature = "shared-limit")]
             store: self.store.as_ref().map(|store| store.of_key(key)),
-            ..Self::new(self.tenant.clone(), key)
         }
     }
 
@@ -107,9 +105,9 @@ impl Limiter {
         loop {
             let asked_at = Instant::now();
             match self.ask(turn, asked_at)? {
-                Next::Go { id } => return Ok((Permit::new(self.clone(), id, turn.limit, asked_at), waited_for)),
+                Next::Go { id } => return Ok((Permit::new(self.key.clone(), id, turn.limit, asked_at), waited_for)),
                 Next::Wait { wait, reason, ticket, woken } => {
-                    waiting.get_or_insert_with(|| Waiting { limiter: self, ticket });
+                    waiting.get_or_insert_with(|| Waiting { key: &self.key, ticket });
                     waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
                     let until = after(asked_at, Duration::from_micros(wait));
                     let _woken_or_due = timeout_at(until, woken.notified()).await;
@@ -119,31 +117,7 @@ impl Limiter {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        self.with(|shared, now, key| shared.state.status(now, key, limit))
-    }
-
-    /// Reports, and wakes the calls that the report concerns.
-    pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        self.wake(|state, now, key| state.tell(now, key, limit, report));
-    }
-
-    /// Changes the state, and wakes the calls that are to ask again. It wakes them without the lock, because a waker can run any
-    /// code.
-    pub(crate) fn wake(&self, change: impl FnOnce(&mut State, Moment, &str) -> Vec<u64>) {
-        let woken: Vec<Arc<Notify>> = self.with(|shared, now, key| {
-            let tickets = change(&mut shared.state, now, key);
-            tickets.iter().filter_map(|ticket| shared.waiting.get(ticket).cloned()).collect()
-        });
-        for waiter in woken {
-            waiter.notify_one();
-        }
-    }
-
-    /// Passes the state, the present moment and the key.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = lock(&self.tenant);
-        let now = shared.now();
-        f(&mut shared, now, &self.key)
+        self.key.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
     fn ask(&self, turn: &Turn, asked_at: Instant) -> Result<Next, AcquireError> {
@@ -151,7 +125,7 @@ impl Limiter {
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
-        self.with(|shared, now, key| {
+        self.key.with(|shared, now, key| {
             shared.last_id += 1;
             let (id, ticket) = (shared.last_id, turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
@@ -186,13 +160,13 @@ enum Next {
 /// A call that waits. It leaves the queue when it is dropped, because it has a permit or has given up. The calls behind it were
 /// told a moment that assumed a later end, so the next ones are woken.
 struct Waiting<'a> {
-    limiter: &'a Limiter,
+    key: &'a KeyHandle,
     ticket: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.limiter.with(|shared, _, _| shared.waiting.remove(&self.ticket));
-        self.limiter.tell(RateLimit::default(), &Report::Withdrawn { ticket: self.ticket });
+        self.key.with(|shared, _, _| shared.waiting.remove(&self.ticket));
+        self.key.tell(RateLimit::default(), &Report::Withdrawn { ticket: self.ticket });
     }
 }

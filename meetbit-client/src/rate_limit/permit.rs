@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
-use crate::rate_limit::limiter::Limiter;
+use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::span;
 use crate::rate_limit::state::{Feedback, Report};
 #[cfg(feature = "shared-limit")]
@@ -17,7 +17,7 @@ use crate::rate_limit::store::StorePermit;
 /// back unless the request has departed.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    limiter: Limiter,
+    key: KeyHandle,
     id: u64,
     limit: RateLimit,
     pub(crate) granted_at: Instant,
@@ -34,9 +34,9 @@ pub(crate) struct Permit {
 }
 
 impl Permit {
-    pub(crate) fn new(limiter: Limiter, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
+    pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
         Self {
-            limiter,
+            key,
             id,
             limit,
             granted_at,
@@ -57,7 +57,7 @@ impl Permit {
             if !self.may_depart() {
                 return false;
             }
-            self.limiter.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
+            self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
         };
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
@@ -87,7 +87,7 @@ impl Permit {
 
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
-        self.limiter.with(|shared, now, key| shared.state.renew(now, key, self.id));
+        self.key.with(|shared, now, key| shared.state.renew(now, key, self.id));
         #[cfg(feature = "shared-limit")]
         if let Some(shared) = &self.shared {
             shared.renew();
@@ -98,7 +98,7 @@ impl Permit {
     pub(crate) fn answered(&self, feedback: Feedback) {
         let departed_at = self.departed_at.get().copied().flatten();
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
-        self.limiter.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
+        self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
         #[cfg(feature = "shared-limit")]
         if let Some(shared) = &self.shared {
             shared.answered(Duration::from_micros(after), feedback.into());
@@ -108,7 +108,7 @@ impl Permit {
     /// How long the gate of the key is still closed, if it is.
     #[cfg(feature = "tracing")]
     pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
-        self.limiter.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
+        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }
 }
 
@@ -147,7 +147,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if !self.has_departed() {
-            self.limiter.tell(self.limit, &Report::Released { id: self.id });
+            self.key.tell(self.limit, &Report::Released { id: self.id });
             #[cfg(feature = "shared-limit")]
             if let Some(shared) = &self.shared {
                 shared.release();

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::rate_limit::limiter::Limiter;
+use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::span;
 use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, SharedLimit, Verdict, hash};
 
@@ -147,8 +147,8 @@ impl Hold {
 pub(crate) struct StorePermit {
     store: Store,
     question: Ask,
-    /// The limiter of the key in this process, whose gate closes with the store's.
-    local: Limiter,
+    /// The handle of the key in this process, whose gate closes with the store's.
+    local: KeyHandle,
     hold: Arc<Mutex<Hold>>,
     /// The report of a `429` that is under way.
     report: Mutex<Option<JoinHandle<()>>>,
@@ -156,7 +156,7 @@ pub(crate) struct StorePermit {
 
 impl StorePermit {
     /// The permit that the store granted for this time.
-    pub(crate) fn new(store: Store, question: Ask, local: Limiter, hold: Hold) -> Self {
+    pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, hold: Hold) -> Self {
         let question = Ask { again: true, within: ANSWER, ..question };
         Self { store, question, local, hold: Arc::new(Mutex::new(hold)), report: Mutex::default() }
     }
@@ -204,7 +204,7 @@ impl StorePermit {
 }
 
 /// Closes the gate of the key in this process, because the store's is closed.
-pub(crate) fn close(local: &Limiter, wait: Duration, refusals: u32) {
+pub(crate) fn close(local: &KeyHandle, wait: Duration, refusals: u32) {
     local.wake(|state, now, key| state.adopt_gate(now, key, span(wait), refusals));
 }
 

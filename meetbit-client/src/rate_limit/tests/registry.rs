@@ -3,12 +3,13 @@
 use tokio::time::advance;
 
 use super::*;
+use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::{HOUR, MINUTE, SECOND as S};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 use crate::rate_limit::registry::Registry;
 
 fn limiter_of(registry: &Registry, origin: &str, key: &str) -> Limiter {
-    Limiter::new(registry.tenant(origin), key)
+    Limiter::new(KeyHandle::new(registry.tenant(origin), key))
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,12 +140,12 @@ async fn promise_7_a_clock_that_goes_back_neither_refuses_nor_delays() {
 async fn promise_9_a_clock_that_goes_back_a_little_stands_still() {
     let (limit, limiter) = (RateLimit::per_second(1), limiter("little"));
     send(&limiter, limit, Feedback::default()).await;
-    limiter.with(|shared, now, _| {
+    limiter.key.with(|shared, now, _| {
         shared.set_last(now + S);
         assert_eq!(shared.now(), now + S);
     });
     assert_eq!(limiter.status(limit).in_use, 1);
-    limiter.with(|shared, now, _| shared.set_last(now + 1));
+    limiter.key.with(|shared, now, _| shared.set_last(now + 1));
     assert_eq!(limiter.status(limit).in_use, 0, "more than a second is another clock");
 }
 
