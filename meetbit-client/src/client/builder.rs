@@ -343,13 +343,9 @@ impl ClientBuilder {
             None => Limiter::shared(&base_url.origin, credentials.id()),
         };
         #[cfg(feature = "shared-limit")]
-        let limiter = Limiter {
-            store: self
-                .shared_limit
-                .take()
-                .map(|(store, name)| Store::new(store, name, &base_url.origin, credentials.id())),
-            ..limiter
-        };
+        let limiter = limiter.with_store(
+            self.shared_limit.take().map(|(store, name)| Store::new(store, name, &base_url.origin, credentials.id())),
+        );
         let limits = self.limits(limiter.clone());
         let (retry, max_response_size) = (self.retry, self.max_response_size);
         let transport = match service {

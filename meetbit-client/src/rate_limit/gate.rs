@@ -1,4 +1,5 @@
-//! The gate of a key: closed by a `429` until `Retry-After` has passed.
+//! What the server has said about a key: its gate is closed by a `429` until `Retry-After` has passed, and a lower limit counts
+//! for a minute.
 
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ pub(crate) struct Gate {
     /// When it opens after the last `429`. Requests that were on the wire at that `429` were sent before.
     refused_until: Moment,
     refusals: u32,
+    /// The limit that the server stated last, and until when it counts.
+    stated_limit: usize,
+    stated_until: Moment,
 }
 
 impl Gate {
@@ -28,9 +32,20 @@ impl Gate {
         if now >= self.lapse_at() { 0 } else { self.refusals }
     }
 
-    /// Until then it is closed or has refusals to remember.
+    /// The limit of a client at present: its own, or less if the server stated less in the last minute.
+    pub(crate) fn limit(&self, own: usize, now: Moment) -> usize {
+        if now < self.stated_until { self.stated_limit.max(1).min(own) } else { own }
+    }
+
+    /// Until then it is closed or has something to remember.
     pub(crate) fn matters_until(&self) -> Moment {
-        if self.refusals == 0 { self.open_at } else { self.open_at.max(self.lapse_at()) }
+        let lapse_at = if self.refusals == 0 { 0 } else { self.lapse_at() };
+        self.open_at.max(lapse_at).max(self.stated_until)
+    }
+
+    /// The server stated a limit.
+    pub(crate) fn on_limit(&mut self, limit: u32, now: Moment) {
+        (self.stated_limit, self.stated_until) = (limit as usize, now + MINUTE);
     }
 
     /// Closes for a `429` to a request that was sent at `sent`. Without `retry_after` the wait is one second, doubled by each

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::moment::Moment;
-use crate::rate_limit::registry::{Shared, Tenant};
-use crate::rate_limit::state::Report;
+use crate::rate_limit::registry::{Shared, Tenant, lock};
+use crate::rate_limit::state::{Report, State};
 
 /// One key of one tenant. The state of the tenant is kept as long as a handle exists.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub(crate) struct KeyHandle {
 
 impl KeyHandle {
     pub(crate) fn new(tenant: Arc<Tenant>, key: &str) -> Self {
-        tenant.lock().reserve();
+        lock(&tenant).reserve();
         Self { tenant, key: Arc::from(key) }
     }
 
@@ -25,17 +27,17 @@ impl KeyHandle {
         Self::new(self.tenant.clone(), key)
     }
 
-    /// Reports, and wakes the calls that the report concerns. It wakes them without the lock, because a waker can run any code.
+    /// Reports, and wakes the calls that the report concerns.
     pub(crate) fn tell(&self, limit: RateLimit, report: &Report) {
-        let woken = self.with(|shared, now, key| {
-            shared.state.tell(now, key, limit, report);
-            match report {
-                Report::Answered { feedback, .. } if feedback.is_429 => shared.waiters(shared.state.waiters(key)),
-                Report::Answered { .. } => Vec::new(),
-                Report::Released { .. } | Report::Withdrawn { .. } => {
-                    shared.waiters(shared.state.next(key).into_iter().flatten())
-                }
-            }
+        self.wake(|state, now, key| state.tell(now, key, limit, report));
+    }
+
+    /// Changes the state, and wakes the calls that are to ask again. It wakes them without the lock, because a waker can run any
+    /// code.
+    pub(crate) fn wake(&self, change: impl FnOnce(&mut State, Moment, &str) -> Vec<u64>) {
+        let woken: Vec<Arc<Notify>> = self.with(|shared, now, key| {
+            let tickets = change(&mut shared.state, now, key);
+            tickets.iter().filter_map(|ticket| shared.waiting.get(ticket).cloned()).collect()
         });
         for waiter in woken {
             waiter.notify_one();
@@ -44,7 +46,7 @@ impl KeyHandle {
 
     /// Passes the state, the present moment and the key.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = self.tenant.lock();
+        let mut shared = lock(&self.tenant);
         let now = shared.now();
         f(&mut shared, now, &self.key)
     }

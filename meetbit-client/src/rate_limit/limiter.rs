@@ -11,7 +11,7 @@ use crate::rate_limit::gate::WARNING;
 use crate::rate_limit::key_handle::KeyHandle;
 use crate::rate_limit::moment::{Moment, after, span};
 use crate::rate_limit::permit::Permit;
-use crate::rate_limit::registry::{REGISTRY, Shared};
+use crate::rate_limit::registry::REGISTRY;
 use crate::rate_limit::state::{Ask, Report, Verdict, WaitReason};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::store::{Store, StoreTicket};
@@ -72,9 +72,10 @@ impl Limiter {
         }
     }
 
-    #[cfg(any(test, feature = "shared-limit"))]
-    pub(crate) fn key(&self) -> &KeyHandle {
-        &self.key
+    /// The same limiter in front of a store.
+    #[cfg(feature = "shared-limit")]
+    pub(crate) fn with_store(self, store: Option<Store>) -> Self {
+        Self { store, ..self }
     }
 
     /// The limiter of all clients of this process for one server and key.
@@ -100,21 +101,16 @@ impl Limiter {
     ///
     /// Dropping the future gives its place in the queue back.
     pub(crate) async fn acquire(&self, turn: &Turn) -> Result<(Permit, Option<WaitReason>), AcquireError> {
-        let mut waiting = Waiting { limiter: self, waiter: None };
-        let mut waited_for = None;
+        let (mut waiting, mut waited_for) = (None, None);
         loop {
-            let granted_at = Instant::now();
-            match self.ask(turn, &mut waiting, granted_at)? {
-                Next::Go { id, next } => {
-                    for waiter in next {
-                        waiter.notify_one();
-                    }
-                    return Ok((Permit::new(self.key.clone(), id, turn.limit, granted_at), waited_for));
-                }
-                Next::Wait { wait, waiter, reason } => {
+            let asked_at = Instant::now();
+            match self.ask(turn, asked_at)? {
+                Next::Go { id } => return Ok((Permit::new(self.key.clone(), id, turn.limit, asked_at), waited_for)),
+                Next::Wait { wait, reason, ticket, woken } => {
+                    waiting.get_or_insert_with(|| Waiting { key: &self.key, ticket });
                     waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
-                    let until = after(granted_at, Duration::from_micros(wait));
-                    let _woken_or_due = timeout_at(until, waiter.notified()).await;
+                    let until = after(asked_at, Duration::from_micros(wait));
+                    let _woken_or_due = timeout_at(until, woken.notified()).await;
                 }
             }
         }
@@ -124,71 +120,53 @@ impl Limiter {
         self.key.with(|shared, now, key| shared.state.status(now, key, limit))
     }
 
-    fn ask(&self, turn: &Turn, waiting: &mut Waiting<'_>, asked_at: Instant) -> Result<Next, AcquireError> {
+    fn ask(&self, turn: &Turn, asked_at: Instant) -> Result<Next, AcquireError> {
         let within = span(turn.deadline.saturating_duration_since(asked_at));
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
         self.key.with(|shared, now, key| {
-            let (id, ticket) = (shared.new_id(), turn.ticket.get().copied());
+            shared.last_id += 1;
+            let (id, ticket) = (shared.last_id, turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
-            match shared.state.ask(now, &ask) {
+            let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
                 Verdict::Go { ticket } => {
                     turn.ticket.get_or_init(|| ticket);
-                    Ok(Next::Go { id, next: waiting.end(shared, key) })
+                    return Ok(Next::Go { id });
                 }
-                Verdict::Wait { wait, .. } if wait >= within => Err(AcquireError::DeadlineExceeded),
-                Verdict::Wait { wait, reason, ticket } => {
-                    turn.ticket.get_or_init(|| ticket);
-                    Ok(Next::Wait { wait, waiter: waiting.begin(shared, ticket), reason })
-                }
+                Verdict::Full => return Err(AcquireError::QueueFull),
+                Verdict::Wait { wait, .. } if wait >= within => return Err(AcquireError::DeadlineExceeded),
+                Verdict::Wait { wait, reason, ticket } => (wait, reason, ticket),
                 Verdict::Closed { wait, refusals, ticket } => {
                     let repeated = refusals >= WARNING;
                     if repeated || wait >= within || wait > span(turn.max_wait) {
                         shared.state.tell(now, key, turn.limit, &Report::Withdrawn { ticket });
                         return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
                     }
-                    turn.ticket.get_or_init(|| ticket);
-                    Ok(Next::Wait { wait, waiter: waiting.begin(shared, ticket), reason: WaitReason::Gate })
+                    (wait, WaitReason::Gate, ticket)
                 }
-                Verdict::Full => Err(AcquireError::QueueFull),
-            }
+            };
+            turn.ticket.get_or_init(|| ticket);
+            Ok(Next::Wait { wait, reason, ticket, woken: shared.waiting.entry(ticket).or_default().clone() })
         })
     }
 }
 
 enum Next {
-    Go { id: u64, next: Vec<Arc<Notify>> },
-    Wait { wait: Moment, waiter: Arc<Notify>, reason: WaitReason },
+    Go { id: u64 },
+    Wait { wait: Moment, reason: WaitReason, ticket: u64, woken: Arc<Notify> },
 }
 
-/// A call that waits. It leaves the queue when it is dropped.
+/// A call that waits. It leaves the queue when it is dropped, because it has a permit or has given up. The calls behind it were
+/// told a moment that assumed a later end, so the next ones are woken.
 struct Waiting<'a> {
-    limiter: &'a Limiter,
-    waiter: Option<(u64, Arc<Notify>)>,
-}
-
-impl Waiting<'_> {
-    /// The call waits with this ticket. Gives what wakes it.
-    fn begin(&mut self, shared: &mut Shared, ticket: u64) -> Arc<Notify> {
-        let (_, waiter) = self.waiter.get_or_insert_with(|| (ticket, Arc::default()));
-        shared.waiting.insert(ticket, waiter.clone());
-        waiter.clone()
-    }
-
-    /// The call waits no longer. Gives the calls to wake: they were told a moment that assumed a later grant.
-    fn end(&mut self, shared: &mut Shared, key: &str) -> Vec<Arc<Notify>> {
-        let Some((ticket, _)) = self.waiter.take() else { return Vec::new() };
-        shared.waiting.remove(&ticket);
-        shared.waiters(shared.state.next(key).into_iter().flatten())
-    }
+    key: &'a KeyHandle,
+    ticket: u64,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if let Some((ticket, _)) = self.waiter.take() {
-            self.limiter.key.with(|shared, _, _| shared.waiting.remove(&ticket));
-            self.limiter.key.tell(RateLimit::default(), &Report::Withdrawn { ticket });
-        }
+        self.key.with(|shared, _, _| shared.waiting.remove(&self.ticket));
+        self.key.tell(RateLimit::default(), &Report::Withdrawn { ticket: self.ticket });
     }
 }

@@ -4,8 +4,6 @@ use std::sync::OnceLock;
 #[cfg(feature = "shared-limit")]
 use std::time::Duration;
 
-#[cfg(feature = "journal")]
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::rate_limit::config::RateLimit;
@@ -22,7 +20,7 @@ pub(crate) struct Permit {
     key: KeyHandle,
     id: u64,
     limit: RateLimit,
-    granted_at: Instant,
+    pub(crate) granted_at: Instant,
     /// Set when the request asks to depart; `None` in it says that it must not.
     departed_at: OnceLock<Option<Instant>>,
     /// Set if the server answered with a `4xx`.
@@ -32,7 +30,7 @@ pub(crate) struct Permit {
     shared: Option<StorePermit>,
     /// The moment after which another process may take over the request.
     #[cfg(feature = "journal")]
-    depart_by: OnceLock<Timestamp>,
+    depart_by: OnceLock<jiff::Timestamp>,
 }
 
 impl Permit {
@@ -51,15 +49,15 @@ impl Permit {
         }
     }
 
-    pub(crate) fn granted_at(&self) -> Instant {
-        self.granted_at
-    }
-
     /// Asks to depart, as late as possible before the first byte leaves. The first answer is final. False means that the
     /// request must not be sent, because the permit has ended or the gate has closed since the grant.
     pub(crate) fn depart(&self) -> bool {
         let depart = || {
-            self.may_depart() && self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
+            #[cfg(feature = "shared-limit")]
+            if !self.may_depart() {
+                return false;
+            }
+            self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
         };
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
@@ -112,29 +110,6 @@ impl Permit {
     pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
         self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }
-
-    /// True unless the store's permit has ended, or the request's time in the journal.
-    #[cfg(feature = "shared-limit")]
-    fn may_depart(&self) -> bool {
-        #[cfg(feature = "journal")]
-        if self.depart_by.get().is_some_and(|limit| Timestamp::now() > *limit) {
-            return false;
-        }
-        self.shared.as_ref().is_none_or(StorePermit::holds)
-    }
-
-    #[cfg(not(feature = "shared-limit"))]
-    #[allow(clippy::unused_self, reason = "without the feature there is no store")]
-    fn may_depart(&self) -> bool {
-        true
-    }
-
-    /// The request must not depart after this moment. It is one of the wall clock, because tokio's clock stops while the machine
-    /// is suspended.
-    #[cfg(feature = "journal")]
-    pub(crate) fn depart_by(&self, limit: Timestamp) {
-        self.depart_by.get_or_init(|| limit);
-    }
 }
 
 #[cfg(feature = "shared-limit")]
@@ -143,6 +118,22 @@ impl Permit {
     pub(crate) fn join(&mut self, shared: StorePermit) {
         self.shared = Some(shared);
         self.granted_at = Instant::now();
+    }
+
+    /// True unless the store's permit has ended, or the request's time in the journal.
+    fn may_depart(&self) -> bool {
+        #[cfg(feature = "journal")]
+        if self.depart_by.get().is_some_and(|limit| jiff::Timestamp::now() > *limit) {
+            return false;
+        }
+        self.shared.as_ref().is_none_or(StorePermit::holds)
+    }
+
+    /// The request must not depart after this moment. It is one of the wall clock, because tokio's clock stops while the machine
+    /// is suspended.
+    #[cfg(feature = "journal")]
+    pub(crate) fn depart_by(&self, limit: jiff::Timestamp) {
+        self.depart_by.get_or_init(|| limit);
     }
 
     /// Waits until the store knows of a `429`, at most until `deadline`.

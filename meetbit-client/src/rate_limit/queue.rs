@@ -48,7 +48,7 @@ pub(crate) struct Queue {
     last_order: u64,
     /// Not slower than the limit of any waiter since the queue was last empty.
     #[serde(with = "stored")]
-    pub(crate) fastest: Option<RateLimit>,
+    fastest: Option<RateLimit>,
 }
 
 impl Queue {
@@ -61,10 +61,6 @@ impl Queue {
 
     pub(crate) fn len(&self, key: &str) -> usize {
         self.keys.get(key).map_or(0, |queue| queue.tickets.len())
-    }
-
-    pub(crate) fn contains(&self, ticket: u64) -> bool {
-        self.waiters.contains_key(&ticket)
     }
 
     /// True if no waiter of another key has this ticket.
@@ -107,33 +103,41 @@ impl Queue {
         turns
     }
 
-    /// Adds a waiter that was told to ask at `at`, or changes the one with this ticket.
-    pub(crate) fn insert(&mut self, key: &str, ticket: u64, at: Moment, contends: bool, limit: RateLimit) {
-        if let Some(old) = self.waiters.insert(ticket, Waiter { key: key.to_owned(), at }) {
-            self.due.remove(&(old.at, ticket));
+    /// A limit that is not slower than this one, nor than that of any waiter.
+    pub(crate) fn fastest(&self, limit: RateLimit) -> RateLimit {
+        self.fastest.map_or(limit, |fastest| fastest.or_faster(limit))
+    }
+
+    /// Adds a waiter that was told to ask at `at`, or changes the one with this ticket. False if it would be a further one and
+    /// the key has as many as the limit allows.
+    pub(crate) fn insert(&mut self, key: &str, ticket: u64, at: Moment, contends: bool, limit: RateLimit) -> bool {
+        if !self.waiters.contains_key(&ticket) && self.len(key) >= limit.queue {
+            return false;
         }
+        let fastest = self.fastest(limit);
+        self.remove(ticket);
+        self.fastest = Some(fastest);
+        self.waiters.insert(ticket, Waiter { key: key.to_owned(), at });
         self.due.insert((at, ticket));
-        self.fastest = Some(self.fastest.map_or(limit, |fastest| fastest.or_faster(limit)));
         self.last_order += 1;
         let new = KeyQueue { round: self.round, order: self.last_order, ..KeyQueue::default() };
-        let queue = self.keys.entry(key.to_owned()).or_insert(new);
-        queue.tickets.insert(ticket);
-        if contends {
-            queue.contenders.insert(ticket);
-        } else {
-            queue.contenders.remove(&ticket);
-        }
-        self.rotate(key, 0);
+        self.keys.entry(key.to_owned()).or_insert(new);
+        self.change(key, |queue| {
+            queue.tickets.insert(ticket);
+            if contends {
+                queue.contenders.insert(ticket);
+            }
+        });
+        true
     }
 
     pub(crate) fn remove(&mut self, ticket: u64) {
         let Some(Waiter { key, at }) = self.waiters.remove(&ticket) else { return };
         self.due.remove(&(at, ticket));
-        if let Some(queue) = self.keys.get_mut(&key) {
+        self.change(&key, |queue| {
             queue.tickets.remove(&ticket);
             queue.contenders.remove(&ticket);
-        }
-        self.rotate(&key, 0);
+        });
         if self.waiters.is_empty() {
             self.fastest = None;
         }
@@ -141,7 +145,7 @@ impl Queue {
 
     /// A request of the key was granted.
     pub(crate) fn end_turn(&mut self, key: &str) {
-        self.rotate(key, 1);
+        self.change(key, |queue| queue.round += 1);
         self.round = self.rotation.first().map_or(0, |(round, ..)| *round).max(self.round);
     }
 
@@ -150,12 +154,12 @@ impl Queue {
         self.keys.remove(key);
     }
 
-    /// Moves the key by some rounds, and keeps it in the rotation while it has contenders.
-    fn rotate(&mut self, key: &str, rounds: u64) {
+    /// Changes a key, and keeps it in the rotation while it has contenders. It is never more than `ARREARS` rounds behind.
+    fn change(&mut self, key: &str, change: impl FnOnce(&mut KeyQueue)) {
         let Some(queue) = self.keys.get_mut(key) else { return };
-        let contended = self.rotation.remove(&(queue.round, queue.order, key.to_owned()));
-        let first = if contended { 0 } else { self.round.saturating_sub(ARREARS) };
-        queue.round = queue.round.max(first) + rounds;
+        self.rotation.remove(&(queue.round, queue.order, key.to_owned()));
+        queue.round = queue.round.max(self.round.saturating_sub(ARREARS));
+        change(queue);
         if !queue.contenders.is_empty() {
             self.rotation.insert((queue.round, queue.order, key.to_owned()));
         }

@@ -16,9 +16,6 @@ use crate::rate_limit::state::State;
 /// The tenants of this process.
 pub(crate) static REGISTRY: Registry = Registry::new();
 
-/// No sweep takes place below this number of entries.
-const FEW: usize = 16;
-
 #[derive(Debug)]
 pub(crate) struct Registry(Mutex<Tenants>);
 
@@ -30,26 +27,26 @@ struct Tenants {
 }
 
 /// One server, and what its keys share.
-#[derive(Debug, Default)]
-pub(crate) struct Tenant(Mutex<Shared>);
+pub(crate) type Tenant = Mutex<Shared>;
 
 /// What the lock of a tenant guards.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Shared {
     pub(crate) state: State,
     /// Wakes a call that waits, by its ticket.
     pub(crate) waiting: BTreeMap<u64, Arc<Notify>>,
-    next_id: u64,
+    /// The id of the last request.
+    pub(crate) last_id: u64,
     /// The number of keys at which the next sweep takes place.
     sweep_at: usize,
-    /// The instant of moment 0.
-    start: Instant,
+    /// The instant of moment 0, at which the clock was first read.
+    start: Option<Instant>,
     last: Moment,
 }
 
 impl Registry {
     pub(crate) const fn new() -> Self {
-        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), sweep_at: FEW }))
+        Self(Mutex::new(Tenants { by_origin: BTreeMap::new(), sweep_at: 0 }))
     }
 
     /// The tenant at `origin`.
@@ -65,21 +62,8 @@ impl Registry {
 impl Tenants {
     /// Drops the tenants that no client uses and that no longer matter.
     fn sweep(&mut self) {
-        self.by_origin.retain(|_, tenant| Arc::strong_count(tenant) > 1 || !tenant.lock().sweep());
-        self.sweep_at = FEW.max(2 * self.by_origin.len());
-    }
-}
-
-impl Tenant {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Shared> {
-        lock(&self.0)
-    }
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        let (state, waiting) = (State::default(), BTreeMap::new());
-        Self { state, waiting, next_id: 0, sweep_at: FEW, start: Instant::now(), last: 0 }
+        self.by_origin.retain(|_, tenant| Arc::strong_count(tenant) > 1 || !lock(tenant).sweep());
+        self.sweep_at = 2 * self.by_origin.len();
     }
 }
 
@@ -94,39 +78,28 @@ impl Shared {
     /// Drops the state of keys that no longer matters. True if nothing is left.
     fn sweep(&mut self) -> bool {
         let now = self.now();
-        self.state.drop_idle(now);
-        self.sweep_at = FEW.max(2 * self.state.keys_len());
-        self.state.keys_len() == 0
+        let is_idle = self.state.drop_idle(now);
+        self.sweep_at = 2 * self.state.keys_len();
+        is_idle
     }
 
     /// The present moment. The clock is tokio's, which a test can pause and advance; another test may then see it going back.
     /// No rule holds across such a step, so the state is forgotten.
     pub(crate) fn now(&mut self) -> Moment {
         let now = Instant::now();
-        let moment = now.checked_duration_since(self.start).map(span);
+        let moment = now.checked_duration_since(*self.start.get_or_insert(now)).map(span);
         if let Some(moment) = moment.filter(|moment| moment + SECOND >= self.last) {
             self.last = self.last.max(moment);
         } else {
             self.state.forget();
-            (self.start, self.last) = (now, 0);
+            (self.start, self.last) = (Some(now), 0);
         }
         self.last
-    }
-
-    /// A new identity for a request.
-    pub(crate) fn new_id(&mut self) -> u64 {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    /// The calls that wait with these tickets.
-    pub(crate) fn waiters(&self, tickets: impl Iterator<Item = u64>) -> Vec<Arc<Notify>> {
-        tickets.filter_map(|ticket| self.waiting.get(&ticket).cloned()).collect()
     }
 }
 
 /// Nothing panics while a lock is held, so a poisoned one guards sound data.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -59,12 +59,12 @@ impl Limiter {
             let wait = match answer {
                 Ok(Verdict::Go { ticket }) => {
                     turn.shared_ticket.set(ticket);
-                    permit.join(StorePermit::new(store.clone(), question.keep(), self.key().clone(), hold));
+                    permit.join(StorePermit::new(store.clone(), question.keep(), self.key.clone(), hold));
                     return Ok(Some(permit));
                 }
                 Ok(Verdict::Closed { wait, refusals, ticket }) => {
                     turn.shared_ticket.set(ticket);
-                    close(self.key(), wait, refusals);
+                    close(&self.key, wait, refusals);
                     question.keep(); // its place in the queue is for its next question
                     return Ok(None);
                 }

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rate_limit::config::{RateLimit, RateLimitStatus};
 use crate::rate_limit::gate::Gate;
-use crate::rate_limit::moment::{MINUTE, Moment, SECOND, TICK, span};
+use crate::rate_limit::moment::{Moment, SECOND, TICK, span};
 use crate::rate_limit::queue::{PATIENCE, Queue};
 #[cfg(feature = "shared-limit")]
 use crate::rate_limit::window::HOLD;
@@ -115,28 +115,6 @@ pub(crate) struct State {
 struct KeyState {
     window: Window,
     gate: Gate,
-    server_limit: Option<ServerLimit>,
-}
-
-/// A limit that the server stated. It counts for a minute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct ServerLimit {
-    limit: usize,
-    until: Moment,
-}
-
-impl KeyState {
-    /// The limit of a client for this key at present.
-    fn limit(&self, limit: RateLimit, now: Moment) -> usize {
-        let stated = self.server_limit.filter(|stated| stated.until > now).map(|stated| stated.limit.max(1));
-        stated.map_or(limit.key, |stated| stated.min(limit.key))
-    }
-
-    /// Until then something counts, is closed or is to be remembered.
-    fn matters_until(&self) -> Moment {
-        let stated_until = self.server_limit.map_or(0, |stated| stated.until);
-        self.window.last_end().max(self.gate.matters_until()).max(stated_until)
-    }
 }
 
 impl State {
@@ -171,10 +149,7 @@ impl State {
         if state.gate.closed_until(now).is_some() {
             return false;
         }
-        if !limit.is_counted() {
-            return true;
-        }
-        let Some(slot) = state.window.get(id) else { return false };
+        let Some(slot) = state.window.get(id) else { return !limit.is_counted() };
         if !slot.has_departed {
             self.count(now, key, limit, slot.departed(now, ASSUMED_DELIVERY + limit.period));
         }
@@ -191,11 +166,14 @@ impl State {
         true
     }
 
-    /// Takes a report. Telling twice, late or never is safe.
-    pub(crate) fn tell(&mut self, now: Moment, key: &str, limit: RateLimit, report: &Report) {
+    /// Takes a report. Telling twice, late or never is safe. Gives the waiters that are to ask again at once.
+    pub(crate) fn tell(&mut self, now: Moment, key: &str, limit: RateLimit, report: &Report) -> Vec<u64> {
         self.expire(now, key);
         match *report {
-            Report::Answered { id, after, feedback } => self.answered(now, key, limit, id, after, feedback),
+            Report::Answered { id, after, feedback } => {
+                self.answered(now, key, limit, id, after, feedback);
+                return if feedback.is_429 { self.queue.tickets(key).collect() } else { Vec::new() };
+            }
             Report::Released { id } => {
                 if self.keys[key].window.get(id).is_some_and(|slot| !slot.has_departed) {
                     self.window.remove(id);
@@ -204,24 +182,20 @@ impl State {
             }
             Report::Withdrawn { ticket } => self.queue.remove(ticket),
         }
+        self.next(key).into_iter().flatten().collect()
     }
 
     pub(crate) fn status(&mut self, now: Moment, key: &str, limit: RateLimit) -> RateLimitStatus {
         self.expire(now, key);
         let state = &self.keys[key];
         RateLimitStatus {
-            limit: u32::try_from(state.limit(limit, now)).unwrap_or(u32::MAX),
+            limit: u32::try_from(state.gate.limit(limit.key, now)).unwrap_or(u32::MAX),
             in_use: state.window.len(),
             waiting: self.queue.len(key),
             closed_for: state.gate.closed_until(now).map(|open_at| Duration::from_micros(open_at - now)),
             refusals: state.gate.refusals(now),
             shortest_round_trip: self.shortest_round_trip.map(Duration::from_micros),
         }
-    }
-
-    /// The waiters of a key, in order of arrival.
-    pub(crate) fn waiters(&self, key: &str) -> impl Iterator<Item = u64> {
-        self.queue.tickets(key)
     }
 
     /// The waiters that may be able to go if a place of `key` has become free: its first, and the first of the key whose
@@ -237,11 +211,11 @@ impl State {
         let queue = &mut self.queue;
         self.keys.retain(|key, state| {
             state.window.expire(now);
-            let matters = state.matters_until() > now || queue.len(key) > 0;
-            if !matters {
+            let is_idle = state.window.len() == 0 && state.gate.matters_until() <= now && queue.len(key) == 0;
+            if is_idle {
                 queue.drop_key(key);
             }
-            matters
+            !is_idle
         });
         self.keys.is_empty()
     }
@@ -272,12 +246,12 @@ impl State {
             return None;
         }
         let (key, queue) = (&self.keys[ask.key], &self.queue);
-        let (key_limit, tenant_limit) = (key.limit(ask.limit, now), ask.limit.tenant);
+        let (key_limit, tenant_limit) = (key.gate.limit(ask.limit.key, now), ask.limit.tenant);
         let tenant_free = tenant_limit.saturating_sub(self.window.len());
         let free = tenant_free.min(key_limit.saturating_sub(key.window.len()));
         let ahead = queue.ahead(ask.key, ask.ticket, free.max(FORESIGHT));
         let ahead_of_all = ahead.saturating_add(queue.turns_before(ask.key, ahead, tenant_free.max(FORESIGHT)));
-        let fastest = queue.fastest.map_or(ask.limit, |fastest| fastest.or_faster(ask.limit));
+        let fastest = queue.fastest(ask.limit);
         let life = fastest.after_answer().max(TICK);
         let by_key = key.window.free_at(key_limit, fastest.key, ahead, now, life);
         let by_tenant = self.window.free_at(tenant_limit, fastest.tenant, ahead_of_all, now, life);
@@ -296,12 +270,9 @@ impl State {
     fn enqueue(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64, at: Moment, contends: bool) -> bool {
         if at - now >= ask.within {
             self.queue.remove(ticket);
-        } else if !self.queue.contains(ticket) && self.queue.len(ask.key) >= ask.limit.queue {
-            return false;
-        } else {
-            self.queue.insert(ask.key, ticket, at, contends, ask.limit);
+            return true;
         }
-        true
+        self.queue.insert(ask.key, ticket, at, contends, ask.limit)
     }
 
     fn grant(&mut self, now: Moment, ask: &Ask<'_>, ticket: u64) {
@@ -325,7 +296,7 @@ impl State {
         let is_tenants = headers.limit.is_some_and(|stated| stated as usize > limit.key);
         self.shortest_round_trip = Some(self.shortest_round_trip.map_or(after, |shortest| shortest.min(after)));
         if let Some(stated) = headers.limit {
-            state.server_limit = Some(ServerLimit { limit: stated as usize, until: now + MINUTE });
+            state.gate.on_limit(stated, now);
         }
         if feedback.is_429 {
             state.gate.on_429(sent, now, feedback.retry_after);
@@ -348,7 +319,7 @@ impl State {
         self.window.note_full(limit.tenant, now);
         let state = self.key_mut(key);
         state.window.set(slot);
-        state.window.note_full(state.limit(limit, now), now);
+        state.window.note_full(state.gate.limit(limit.key, now), now);
     }
 
     fn set(&mut self, key: &str, slot: Slot) {
@@ -373,10 +344,11 @@ impl State {
         }
     }
 
-    /// Closes the gate of a key as long as another state of the same key is closed.
-    pub(crate) fn adopt_gate(&mut self, now: Moment, key: &str, wait: Moment, refusals: u32) {
+    /// Closes the gate of a key as long as another state of the same key is closed. Gives the waiters that are to ask again.
+    pub(crate) fn adopt_gate(&mut self, now: Moment, key: &str, wait: Moment, refusals: u32) -> Vec<u64> {
         self.expire(now, key);
         self.key_mut(key).gate.adopt(now, wait, refusals);
+        self.queue.tickets(key).collect()
     }
 
     /// True if no waiter of another key has this ticket.

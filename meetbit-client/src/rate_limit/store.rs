@@ -227,13 +227,7 @@ impl StorePermit {
 
 /// Closes the gate of the key in this process, because the store's is closed.
 pub(crate) fn close(local: &KeyHandle, wait: Duration, refusals: u32) {
-    let woken = local.with(|shared, now, key| {
-        shared.state.adopt_gate(now, key, span(wait), refusals);
-        shared.waiters(shared.state.waiters(key))
-    });
-    for waiter in woken {
-        waiter.notify_one();
-    }
+    local.wake(|state, now, key| state.adopt_gate(now, key, span(wait), refusals));
 }
 
 /// An id that no other request has. Stores whose numbers are floating-point keep it exactly.

@@ -80,26 +80,14 @@ impl Window {
 
     /// Adds a request, or replaces the one with its id.
     pub(crate) fn set(&mut self, slot: Slot) {
-        match self.position(slot.id) {
-            Some(index) if self.is_sorted_with(index, slot) => self.slots[index] = slot,
-            Some(index) => {
-                self.slots.remove(index);
-                self.insert(slot);
-            }
-            None => self.insert(slot),
-        }
+        self.remove(slot.id);
+        self.insert(slot);
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(index) = self.position(id) {
             self.slots.remove(index);
         }
-    }
-
-    /// True if the list stays sorted with this request in the place of another.
-    fn is_sorted_with(&self, index: usize, slot: Slot) -> bool {
-        let before = index.checked_sub(1).is_none_or(|before| self.slots[before].earliest_end <= slot.earliest_end);
-        before && self.slots.get(index + 1).is_none_or(|after| slot.earliest_end < after.earliest_end)
     }
 
     fn insert(&mut self, slot: Slot) {
@@ -121,11 +109,6 @@ impl Window {
 
     pub(crate) fn was_full_since(&self, moment: Moment) -> bool {
         self.full_at.is_some_and(|full_at| full_at >= moment)
-    }
-
-    /// The end of the last request, if nothing is answered.
-    pub(crate) fn last_end(&self) -> Moment {
-        self.slots.iter().map(|slot| slot.end).max().unwrap_or_default()
     }
 
     /// A lower bound for the moment at which a request with `limit` can go if `ahead` others go first; `None` if it can go now.

@@ -144,7 +144,7 @@ impl Head<'_> {
 
 impl Exchange for HttpExchange<'_> {
     async fn send(&self, permit: Arc<Permit>, limit: Instant) -> Sent {
-        let checkout = self.http.connections.checkout(permit.granted_at()).map_err(TransportError::set_up)?;
+        let checkout = self.http.connections.checkout(permit.granted_at).map_err(TransportError::set_up)?;
         if checkout.is_quiet {
             yield_now().await; // the runtime sees which connections have been closed since it last looked
         }

@@ -33,7 +33,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
     loop {
         let permit = Arc::new(observer.acquire(limiter).await?);
         let _watch = observer.watch(permit.clone());
-        let limit = observer.turn.deadline.min(after(permit.granted_at(), observer.attempt_timeout));
+        let limit = observer.turn.deadline.min(after(permit.granted_at, observer.attempt_timeout));
         #[cfg(not(feature = "journal"))]
         let sending = request.send(permit.clone(), limit);
         #[cfg(feature = "journal")]
@@ -72,7 +72,7 @@ async fn send_durably(
 
 /// Drives one request until its time limit, and renews its permit until it departs.
 async fn until(limit: Instant, permit: &Permit, mut request: Pin<&mut impl Future<Output = Sent>>) -> Sent {
-    let mut timer = pin!(sleep_until(limit.min(permit.granted_at() + RENEWAL)));
+    let mut timer = pin!(sleep_until(limit.min(permit.granted_at + RENEWAL)));
     poll_fn(|context| {
         loop {
             if let Poll::Ready(result) = request.as_mut().poll(context) {

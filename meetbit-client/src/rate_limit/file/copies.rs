@@ -13,7 +13,7 @@ use crate::rate_limit::file::contents::Contents;
 use crate::rate_limit::shared::hash;
 
 /// The version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The least length of a line, in bytes.
 const SHORTEST: usize = 4096;
 

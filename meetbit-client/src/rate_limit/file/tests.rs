@@ -277,7 +277,7 @@ fn promise_27_a_file_without_a_whole_copy_is_an_error() {
         (String::new(), "corrupt"),
         ("\n\n".to_owned(), "corrupt"),
         (good.replace("\"key\"", "\"kez\""), "its hash is wrong"),
-        (good.replace("1 ", "2 "), "version 2 of the format"),
+        (good.replace("2 ", "1 "), "version 1 of the format"),
         (r#"3 {"moments":[]}"#.to_owned(), "version 3 of the format"),
         (r#"{"moments":[]}"#.to_owned(), "corrupt"),
     ];

@@ -90,7 +90,7 @@ async fn promise_9_twenty_thousand_refused_tenants_and_keys_are_freed() {
             }
         }
     };
-    let state_keys = || registry.get("refused keys").unwrap().lock().state.keys_len();
+    let state_keys = || registry.get("refused keys").unwrap().lock().unwrap().state.keys_len();
     let mut kept = Vec::new();
     refuse_many(&mut kept).await;
     assert_eq!((registry.len(), state_keys()), (MANY + 1, MANY), "their refusals are remembered");
@@ -140,12 +140,12 @@ async fn promise_7_a_clock_that_goes_back_neither_refuses_nor_delays() {
 async fn promise_9_a_clock_that_goes_back_a_little_stands_still() {
     let (limit, limiter) = (RateLimit::per_second(1), limiter("little"));
     send(&limiter, limit, Feedback::default()).await;
-    limiter.key().with(|shared, now, _| {
+    limiter.key.with(|shared, now, _| {
         shared.set_last(now + S);
         assert_eq!(shared.now(), now + S);
     });
     assert_eq!(limiter.status(limit).in_use, 1);
-    limiter.key().with(|shared, now, _| shared.set_last(now + 1));
+    limiter.key.with(|shared, now, _| shared.set_last(now + 1));
     assert_eq!(limiter.status(limit).in_use, 0, "more than a second is another clock");
 }
 
@@ -173,7 +173,7 @@ fn promise_9_a_key_with_waiters_is_not_dropped() {
 #[test]
 fn promise_9_a_key_that_was_dropped_comes_back_as_a_new_one() {
     let (mut queue, limit) = (Queue::default(), RateLimit::default());
-    (0..3).for_each(|ticket| queue.insert("other", ticket, 0, true, limit));
+    assert!((0..3).all(|ticket| queue.insert("other", ticket, 0, true, limit)));
     queue.insert("key", 3, 0, true, limit);
     (0..5).for_each(|_| queue.end_turn("key"));
     assert_eq!(queue.turns_before("key", 0, 9), 3, "it has had five turns");
