@@ -80,14 +80,25 @@ impl Window {
 
     /// Adds a request, or replaces the one with its id.
     pub(crate) fn set(&mut self, slot: Slot) {
-        self.remove(slot.id);
-        self.insert(slot);
+        match self.position(slot.id) {
+            Some(index) if self.is_sorted_with(index, slot) => self.slots[index] = slot,
+            _ => {
+                self.remove(slot.id);
+                self.insert(slot);
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(index) = self.position(id) {
             self.slots.remove(index);
         }
+    }
+
+    /// True if the list stays sorted with this request in the place of another.
+    fn is_sorted_with(&self, index: usize, slot: Slot) -> bool {
+        let before = index.checked_sub(1).is_none_or(|before| self.slots[before].earliest_end <= slot.earliest_end);
+        before && self.slots.get(index + 1).is_none_or(|after| slot.earliest_end < after.earliest_end)
     }
 
     fn insert(&mut self, slot: Slot) {
