@@ -5,7 +5,10 @@
 use std::{
     env,
     net::SocketAddr,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -289,47 +292,49 @@ pub(crate) fn soak_time() -> Duration {
     Duration::from_secs(env::var("MEETBIT_SOAK").map_or(6, |seconds| seconds.parse().unwrap()))
 }
 
-/// At least 95 % of what two keys may send during a soak, if a timer and an answer take this time.
-///
-/// An answered request is counted until a second after its answer, because it may have arrived that late.
+/// The requests that count at the same time, of two keys or of the tenant.
+const PLACES: usize = 10;
+
+/// A place is used again at least 95 % as soon as the control's: from one answer to the next one but nine.
 #[track_caller]
-fn assert_used(requests: usize, delay: Duration) {
-    let allowed = 10.0 * soak_time().as_secs_f64() / (1.0 + delay.as_secs_f64());
-    let used = f64::from(u32::try_from(requests).unwrap()) / allowed;
-    assert!(used >= 0.95, "{used} of what is allowed with a delay of {delay:?}");
+fn assert_used(answers: &Mutex<Vec<Instant>>, control: Duration) {
+    let answers = answers.lock().unwrap();
+    let again: Vec<Duration> = answers.windows(PLACES + 1).map(|used| used[PLACES] - used[0]).collect();
+    let mean = again.iter().sum::<Duration>() / u32::try_from(again.len()).unwrap();
+    assert!(mean.mul_f64(0.95) <= control, "a place is used again after {mean:?}, the control's after {control:?}");
 }
 
-/// How long plain requests to this server take during a soak, on average, and how late a plain timer is before each. This is
-/// the control for the rate that a busy machine can reach: a place is used again after a timer and an answer. Eight at a time,
-/// since a busy machine is late by spells, and one after the other are too few for an average.
-async fn delay(url: String) -> Duration {
+/// The control for the rate that a busy machine can reach: as many places, each of which is used again for a plain request to
+/// this server one second after an answer, because the request may have arrived as late. Returns the mean time between uses.
+async fn control(url: String) -> Duration {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let end = Instant::now() + soak_time();
-    let probes: JoinSet<_> = (0..8).map(|_| delays(client.clone(), url.clone(), end)).collect();
-    let delays = probes.join_all().await.concat();
-    delays.iter().sum::<Duration>() / u32::try_from(delays.len()).unwrap()
+    let places: JoinSet<_> = (0..PLACES).map(|_| uses(client.clone(), url.clone(), end)).collect();
+    let times = places.join_all().await.concat();
+    times.iter().sum::<Duration>() / u32::try_from(times.len()).unwrap()
 }
 
-/// The delays that one of [`delay`]'s probes sees until this moment.
-async fn delays(client: reqwest::Client, url: String, end: Instant) -> Vec<Duration> {
-    const PAUSE: Duration = Duration::from_millis(100);
-    let mut delays = Vec::new();
+/// The times between the uses of one place of the control, until this moment.
+async fn uses(client: reqwest::Client, url: String, end: Instant) -> Vec<Duration> {
+    let mut times = Vec::new();
     while Instant::now() < end {
-        let due = Instant::now() + PAUSE;
-        sleep(PAUSE).await;
+        let started = Instant::now();
         client.get(&url).send().await.unwrap().bytes().await.unwrap();
-        delays.push(due.elapsed());
+        sleep(SECOND).await;
+        times.push(started.elapsed());
     }
-    delays
+    times
 }
 
-/// Keeps 64 callers waiting, 32 for each of these two clients.
-fn load(clients: &[Client; 2]) -> JoinSet<()> {
+/// Keeps 64 callers waiting, 32 for each of these two clients, and records when they have an answer.
+fn load(clients: &[Client; 2], answers: &Arc<Mutex<Vec<Instant>>>) -> JoinSet<()> {
     let mut callers = JoinSet::new();
     for client in clients.iter().flat_map(|client| std::iter::repeat_n(client.clone(), 32)) {
+        let answers = answers.clone();
         callers.spawn(async move {
             loop {
                 create(&client, &marker(0)).await.unwrap();
+                answers.lock().unwrap().push(Instant::now());
             }
         });
     }
@@ -338,10 +343,11 @@ fn load(clients: &[Client; 2]) -> JoinSet<()> {
 
 /// Two keys at full load against a server with this plan. Another one with the same plan is for the control.
 async fn full_load(plan: impl Fn() -> Plan) {
-    let (server, control) = (RawServer::start(plan()), RawServer::start(plan()));
-    let delay = tokio::spawn(delay(control.url()));
+    let (server, of_control) = (RawServer::start(plan()), RawServer::start(plan()));
+    let control = tokio::spawn(control(of_control.url()));
     let clients = ["one", "two"].map(|id| keyed(&server.url(), id, RateLimit::default()));
-    let mut callers = load(&clients);
+    let answers = Arc::default();
+    let mut callers = load(&clients, &answers);
     let failed = timeout(soak_time(), callers.join_next()).await;
     assert!(failed.is_err(), "{failed:?}");
     callers.shutdown().await;
@@ -350,7 +356,7 @@ async fn full_load(plan: impl Fn() -> Plan) {
     for key in ["one", "two"].map(|id| record.with_key(id)) {
         assert!(key.busiest(SECOND) <= 5, "{} in a second", key.busiest(SECOND));
     }
-    assert_used(record.requests.len(), delay.await.unwrap());
+    assert_used(&answers, control.await.unwrap());
 }
 
 #[tokio::test]
@@ -385,15 +391,16 @@ fn closing() -> bytes::Bytes {
 async fn promise_10_full_load_against_the_sandbox_earns_no_penalty() {
     let sandbox = Sandbox::builder().credentials("one", SECRET).key("two", SECRET, ["*.*.*"]).start().await.unwrap();
     let clients = ["one", "two"].map(|id| keyed(sandbox.base_url(), id, RateLimit::default()));
-    let control = Sandbox::builder().unlimited().start().await.unwrap();
-    let delay = tokio::spawn(delay(control.base_url().to_owned()));
-    let mut callers = load(&clients);
+    let of_control = Sandbox::builder().unlimited().start().await.unwrap();
+    let control = tokio::spawn(control(of_control.base_url().to_owned()));
+    let answers = Arc::default();
+    let mut callers = load(&clients, &answers);
     let failed = timeout(soak_time(), callers.join_next()).await;
     assert!(failed.is_err(), "{failed:?}");
     let requests = sandbox.requests();
     assert_eq!((sandbox.penalties(), sandbox.suspended()), (0, false));
     assert!(requests.iter().all(|request| request.status.is_none_or(|status| status == 200)), "a 429 among them");
-    assert_used(requests.len(), delay.await.unwrap());
+    assert_used(&answers, control.await.unwrap());
 }
 
 #[tokio::test]

@@ -218,24 +218,39 @@ fn promise_27_processes_at_full_load_keep_the_limits_and_use_them() {
         let (other, alone) = (store.another(), store.another());
         let keys = ["one", "one", "two", "three"];
         thread::scope(|scope| {
+            let before = processors();
             let alone = scope.spawn(|| full_load(&alone, &["one"]).0);
             let of_tenant = scope.spawn(|| full_load(&other, &keys));
             let of_key = full_load(store, &["one"; 4]);
             let (alone, of_tenant) = (alone.join().unwrap(), of_tenant.join().unwrap());
-            assert_used(store, &["one"; 4], (alone, alone), &of_key);
+            // If the machine is so busy that one process cannot use its limit, or that no processor is ever idle, then
+            // processes that wait for each other lose more.
+            let is_served = 100 * alone >= 95 * 5 * usize::try_from(full_load_time().as_secs()).unwrap();
+            let least = if is_served && had_idle_processors(before) { 90 } else { 40 };
+            assert_used(store, &["one"; 4], least * alone / 100, &of_key);
             // The tenant's limit is twice the key's.
-            assert_used(store, &keys, (alone, 2 * alone), &of_tenant);
+            assert_used(store, &keys, least * 2 * alone / 100, &of_tenant);
         });
     });
 }
 
-/// At least 90 % of what one process sends arrived, and each process sent between half and twice its part.
-fn assert_used(store: &Store, keys: &[&str], (alone, limit): (usize, usize), (arrived, creates): &(usize, Vec<usize>)) {
-    println!("{keys:?} over {}: {arrived} of {limit}, {creates:?}", store.name());
-    // If the machine is so busy that one process cannot use its limit, then processes that wait for each other lose more.
-    let is_served = 100 * alone >= 95 * 5 * usize::try_from(full_load_time().as_secs()).unwrap();
-    let least = if is_served { 90 } else { 40 };
-    assert!(100 * arrived >= least * limit, "{arrived} of {limit} over {}", store.name());
+/// For how long the processors have been idle, and all their time, if the system says it.
+fn processors() -> Option<(u64, u64)> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    let times: Vec<u64> = text.lines().next()?.split_whitespace().skip(1).map_while(|time| time.parse().ok()).collect();
+    Some((times.get(3)? + times.get(4)?, times.iter().sum()))
+}
+
+/// True if the processors were idle for a tenth of the time since then, or more.
+fn had_idle_processors(before: Option<(u64, u64)>) -> bool {
+    let (Some((idle, all)), Some((idle_now, all_now))) = (before, processors()) else { return true };
+    10 * (idle_now - idle) >= all_now - all
+}
+
+/// At least this many requests arrived, and each process sent between half and twice its part.
+fn assert_used(store: &Store, keys: &[&str], least: usize, (arrived, creates): &(usize, Vec<usize>)) {
+    println!("{keys:?} over {}: {arrived}, at least {least}, {creates:?}", store.name());
+    assert!(*arrived >= least, "{arrived} of {least} over {}", store.name());
     let number_of_keys = keys.iter().collect::<BTreeSet<_>>().len();
     for (key, own) in keys.iter().zip(creates) {
         // The keys take turns, and the processes of a key divide its part.

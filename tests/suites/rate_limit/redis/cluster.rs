@@ -68,7 +68,7 @@ async fn promise_27_a_cluster_is_asked_at_the_node_that_has_the_state() {
     let limit = RedisLimit::connect(format!("redis://127.0.0.1:{}", cluster.ports[0])).await.unwrap();
     // The slot depends on the server's address.
     let servers: Vec<RawServer> = (0..24).map(|_| server()).collect();
-    let clients: Vec<Client> = servers.iter().map(|server| client(server, limit.clone(), 8 * SECOND)).collect();
+    let clients: Vec<Client> = servers.iter().map(|server| client(server, limit.clone(), 60 * SECOND)).collect();
     create_with_each(&clients).await;
     let keys = cluster.keys();
     assert_eq!(keys.iter().flatten().count(), 24, "{keys:?}");
