@@ -67,8 +67,7 @@ impl Journal {
     /// Opens a SQLite file, or makes it. Its directory must exist, and this user must be able to write in it.
     ///
     /// Processes of one machine may share the file. On Unix only its owner can read it; on Windows it has the permissions of its
-    /// directory. Do not use a network file system, because its
-    /// locks may not work. After the file, or one of its siblings with the suffixes `-wal` and `-shm`, is deleted, moved or replaced,
+    /// directory. Do not use a network file system, because its locks may not work. After the file, or one of its siblings with the suffixes `-wal` and `-shm`, is deleted, moved or replaced,
     /// no further call is sent with this journal, because other processes do not see what it records. Open a journal after a fork:
     /// a process that forks must not have one open.
     ///

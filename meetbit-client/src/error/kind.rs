@@ -18,9 +18,10 @@ pub enum ErrorKind {
     NotFound,
     /// The object's current state does not allow the change.
     Conflict,
-    /// The rate limit or a `Retry-After` requires a wait that is longer than this call may take, the queue is full, or the store of a
-    /// shared limit has failed. Wait for [`Error::retry_after`](crate::Error::retry_after), if it is known. If the time limit of the call ends first while it waits for its turn,
-    /// the error is [`Timeout`](Self::Timeout) with the outcome `NotSent`.
+    /// The rate limit or a `Retry-After` requires a wait that is longer than this call may take, the queue is full, or the store
+    /// of a shared limit has failed. Wait for [`Error::retry_after`](crate::Error::retry_after), if it is known. If the time
+    /// limit of the call ends first while it waits for its turn, the error is [`Timeout`](Self::Timeout) with the outcome
+    /// `NotSent`.
     RateLimited,
     /// The server, or a proxy before it, failed.
     Server,

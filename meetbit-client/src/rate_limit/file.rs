@@ -49,7 +49,8 @@ pub struct FileLimit {
 }
 
 impl FileLimit {
-    /// Opens the file, or makes it. Its directory must exist, and this user must be able to write in it.
+    /// Opens the file, or makes it. Its directory must exist, and this user must be able to write in it. It blocks the thread
+    /// while other processes have the lock, so open the file when the program starts.
     ///
     /// # Errors
     /// [`Config`](crate::ErrorKind::Config), if the file cannot be read or written, is corrupt or has another version, or is locked

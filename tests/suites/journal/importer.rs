@@ -14,6 +14,8 @@ use meetbit_client::{
     sandbox::{Fault, Sandbox},
 };
 
+use tokio::process::Child;
+
 use crate::{
     directory::Directory,
     process::KEY,
@@ -377,17 +379,23 @@ async fn a_row_that_was_not_sent_is_named_with_the_reason() {
     assert!(is_named && ended.text.contains("1 not sent"), "{ended:?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
-    let (sandbox, directory) = (sandbox().await, Directory::new());
+/// An import that has sent three requests, each of which takes a while.
+async fn under_way(sandbox: &Sandbox, path: &str) -> Child {
     for _ in 0..30 {
         sandbox.fault(Fault::delay(Duration::from_millis(300)));
     }
-    let path = file(&directory, &many(30));
-    let child = start(&sandbox, &[&path]);
+    let child = start(sandbox, &[path]);
     while sandbox.requests().len() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    child
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
+    let (sandbox, directory) = (sandbox().await, Directory::new());
+    let path = file(&directory, &many(30));
+    let child = under_way(&sandbox, &path).await;
     signal(&child, "-INT");
     let first = ended(child).await;
     assert_eq!(first.code, Some(1), "{first:?}");
@@ -408,14 +416,8 @@ async fn an_import_that_is_interrupted_ends_its_calls_and_can_be_resumed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_whose_output_nobody_reads_ends_its_calls() {
     let (sandbox, directory) = (sandbox().await, Directory::new());
-    for _ in 0..30 {
-        sandbox.fault(Fault::delay(Duration::from_millis(300)));
-    }
     let path = file(&directory, &many(30));
-    let mut child = start(&sandbox, &[&path]);
-    while sandbox.requests().len() < 3 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let mut child = under_way(&sandbox, &path).await;
     drop((child.stdout.take(), child.stderr.take()));
     signal(&child, "-INT");
     assert_eq!(child.wait().await.unwrap().code(), Some(1));

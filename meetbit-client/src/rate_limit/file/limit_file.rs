@@ -130,7 +130,7 @@ impl LimitFile {
                 Err(TryLockError::WouldBlock) if started.elapsed() > patience => {
                     return Err(self.failure("is locked by another process for too long"));
                 }
-                // A blocking lock has no time limit. This thread is one of `spawn_blocking`.
+                // A blocking lock has no time limit. The thread is that of the questions, or one that opens the file.
                 Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(1)),
             }
         }
