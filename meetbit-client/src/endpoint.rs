@@ -292,8 +292,8 @@ impl Endpoint {
     }
 
     #[must_use]
-    pub const fn deprecated(mut self) -> Self {
-        self.deprecated = true;
+    pub const fn deprecated(mut self, is_deprecated: bool) -> Self {
+        self.deprecated = is_deprecated;
         self
     }
 

@@ -69,6 +69,9 @@ impl Binder<'_> {
         let position = self.placeholders.and_then(|names| names.iter().position(|name| name == key));
         match (std::mem::take(&mut argument.marker), position) {
             (Parsed::Invalid, _) => {}
+            (Parsed::Absent, Some(position)) if self.segments.iter().any(|(taken, _)| *taken == position) => {
+                self.reject_repeated(&argument);
+            }
             (Parsed::Absent, Some(position)) => {
                 self.reject_cfg(&argument);
                 self.segments.push((position, argument.into()));
@@ -149,10 +152,16 @@ impl Binder<'_> {
             return;
         }
         match self.claimed.iter().find(|(claimed, _)| *claimed == location) {
-            Some((_, other)) if *other == argument.key => {} // rustc reports two arguments of one name
+            Some((_, other)) if *other == argument.key => self.reject_repeated(argument),
             Some((_, other)) => self.diagnostics.error_at(token, text(other)),
             None => self.claimed.push((location, argument.key.clone())),
         }
+    }
+
+    /// rustc reports two arguments of one name, unless one of them comes from a `macro_rules!` and the other does not.
+    fn reject_repeated(&self, argument: &ParsedArg) {
+        let text = message!("the method has another argument `{}`; rename one of the two", argument.key);
+        self.diagnostics.error_at(&argument.name, text);
     }
 
     fn reject_cfg(&self, argument: &ParsedArg) {

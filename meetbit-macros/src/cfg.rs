@@ -58,6 +58,13 @@ impl Conditional {
         levels.collect()
     }
 
+    /// Whether an item is `#[deprecated]`, as an expression. `None` if it never is.
+    pub(crate) fn deprecated(attributes: &[Attribute]) -> Option<TokenStream> {
+        let mut all = Self::all(attributes).into_iter();
+        let Self { predicate, .. } = all.find(|conditional| conditional.meta.path().is_ident("deprecated"))?;
+        Some(predicate.map_or_else(|| quote!(true), |predicate| quote!(::core::cfg!(#predicate))))
+    }
+
     /// Changes an attribute. If it is a `#[cfg_attr]`, changes each attribute in it.
     pub(crate) fn change(meta: &mut Meta, change: &impl Fn(&mut Meta)) {
         let Some((predicate, mut attributes)) = nested(meta) else {

@@ -77,7 +77,7 @@ pub(crate) fn metadata(metadata: &Metadata) -> TokenStream {
     let idempotent = metadata.is_idempotent.then(|| quote!(.idempotent()));
     let raw = metadata.is_raw.then(|| quote!(.raw()));
     let timeout = metadata.timeout_millis.map(Literal::u64_unsuffixed).map(|millis| quote!(.timeout_millis(#millis)));
-    let deprecated = metadata.is_deprecated.then(|| quote!(.deprecated()));
+    let deprecated = metadata.deprecated.as_ref().map(|is_deprecated| quote!(.deprecated(#is_deprecated)));
     let arguments = (!arguments.is_empty()).then(|| {
         let texts = arguments.iter().map(|(cfgs, text)| quote!(#(#[cfg(#cfgs)])* #text));
         quote!(.takes(&[#(#texts),*]))

@@ -1,9 +1,11 @@
 //! The expansion of an invalid declaration: a method that can be called and implemented, so that one mistake gives one
 //! message.
 
+use std::collections::HashSet;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{FnArg, Pat, Safety, TraitItemFn, parse_quote};
+use syn::{Attribute, FnArg, Pat, PatIdent, Safety, TraitItemFn, parse_quote};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::Diagnostics;
@@ -79,10 +81,13 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         Some(first @ FnArg::Receiver(_)) => *first = parse_quote!(&self),
         _ => sig.inputs.insert(0, parse_quote!(&self)),
     }
+    let mut names = HashSet::new();
     for input in &mut sig.inputs {
         if let FnArg::Typed(argument) = input {
             match &mut *argument.pat {
-                Pat::Ident(name) if name.subpat.is_none() => (name.by_ref, name.mutability) = (None, None),
+                Pat::Ident(name) if name.subpat.is_none() && is_new(name, &argument.attrs, &mut names) => {
+                    (name.by_ref, name.mutability) = (None, None);
+                }
                 pattern => *pattern = parse_quote!(_),
             }
         }
@@ -94,6 +99,11 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         };
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
+}
+
+/// Whether no other argument has this name, which joins `names`. Under a condition it may be an alternative.
+fn is_new(argument: &PatIdent, attributes: &[Attribute], names: &mut HashSet<String>) -> bool {
+    !Conditional::cfgs(attributes).is_empty() || names.insert(argument.ident.to_string())
 }
 
 /// Whether a word is among an item's tokens, outside of any brackets.

@@ -5,6 +5,7 @@ use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Ident, LitStr, Path, Token, TraitItemFn};
 
+use crate::cfg::Conditional;
 use crate::parse::{Args, Method, Reply, Template, ValueType};
 
 /// A method of a trait that makes a request.
@@ -29,7 +30,8 @@ pub(crate) struct Metadata {
     /// The reply has no envelope.
     pub(crate) is_raw: bool,
     pub(crate) timeout_millis: Option<u64>,
-    pub(crate) is_deprecated: bool,
+    /// Whether the method is deprecated, as an expression.
+    pub(crate) deprecated: Option<TokenStream>,
     /// The arguments outside the path, such as `query page`, each with the predicates under which it exists.
     pub(crate) arguments: Vec<(Vec<TokenStream>, String)>,
 }
@@ -58,7 +60,7 @@ impl Metadata {
         Some(Self {
             krate: krate(args.krate.as_ref()),
             name: method.sig.ident.unraw().to_string(),
-            is_deprecated: method.attrs.iter().any(|attribute| attribute.path().is_ident("deprecated")),
+            deprecated: Conditional::deprecated(&method.attrs),
             arguments: arguments.collect(),
             method: args.method.valid()?,
             template: args.template.valid()?,

@@ -187,6 +187,9 @@ fn body(attribute: &Attribute) -> Result<Marker> {
             message!("write `#[body]` for JSON, or `#[body(raw = \"text/csv\")]` for bytes with their media type");
         error_at(attribute, text)
     })?;
+    if media_type.value().contains('\n') {
+        return Err(error_at(media_type, message!("a media type is one line; remove the line break")));
+    }
     if !is_media_type(&media_type.value()) {
         let text = message!("a media type has a type and a subtype: `#[body(raw = \"text/csv\")]`");
         return Err(error_at(media_type, text));
@@ -203,8 +206,10 @@ fn form(attribute: &Attribute) -> Result<Marker> {
 
 fn is_media_type(text: &str) -> bool {
     let mut parts = text.split(';');
-    let is_parameter =
-        |part: &str| part.trim().split_once('=').is_some_and(|(name, value)| is_token(name) && is_visible(value));
+    let is_parameter = |part: &str| {
+        let part = part.trim_matches([' ', '\t']); // all that a header accepts around it
+        part.split_once('=').is_some_and(|(name, value)| is_token(name) && is_visible(value))
+    };
     let kind = parts.next().and_then(|kind| kind.split_once('/'));
     kind.is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
         && !text.contains('*')

@@ -62,7 +62,10 @@ fn inside(ty: &Type) -> Type {
         Type::ImplTrait(future) => output(&future.bounds),
         Type::TraitObject(future) => output(&future.bounds),
         Type::Slice(slice) => {
-            let element = &slice.elem;
+            let element = match bare(&slice.elem) {
+                borrowed @ Type::Reference(_) => inside(borrowed),
+                owned => owned.clone(),
+            };
             parse_quote!(::std::vec::Vec<#element>)
         }
         Type::Path(path) if path.path.is_ident("str") => parse_quote!(::std::string::String),
@@ -102,6 +105,9 @@ fn output<P>(bounds: &Punctuated<TypeParamBound, P>) -> Type {
 /// A type as an author would write it.
 pub(crate) fn shown(ty: &Type) -> String {
     let mut text = ty.to_token_stream().to_string();
+    for path in [":: std :: string :: ", ":: std :: vec :: "] {
+        text = text.replace(path, ""); // `intended` writes it
+    }
     for (spaced, tight) in [(" :: ", "::"), (" < ", "<"), (" >", ">"), (" ,", ","), ("& ", "&"), ("< ", "<")] {
         text = text.replace(spaced, tight);
     }

@@ -13,7 +13,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("suggest", &[]),
     ("cfg", &[]),
     ("parse", &["diagnostics", "suggest", "cfg"]),
-    ("model", &["parse"]),
+    ("model", &["parse", "cfg"]),
     ("bind", &["model", "parse", "diagnostics", "suggest"]),
     ("signature", &["parse", "diagnostics"]),
     ("attribute", &["parse", "diagnostics", "cfg"]),

@@ -80,18 +80,30 @@ fn each_argument_has_its_name_and_its_location() {
     assert_eq!(rows("bytes"), [(Body, "text/csv", false, false)]);
 }
 
+#[api]
+trait Deprecations: Api {
+    #[cfg_attr(test, deprecated)]
+    #[api_endpoint(get, "/old")]
+    fn old(&self) -> Call<()>;
+
+    #[cfg_attr(not(test), deprecated)]
+    #[api_endpoint(get, "/new")]
+    fn new(&self) -> Call<()>;
+}
+
 #[test]
 fn only_a_deprecated_method_makes_a_deprecated_endpoint() {
-    let deprecated = <dyn Kinds>::ENDPOINTS.iter().filter(|endpoint| endpoint.is_deprecated());
-    assert_eq!(deprecated.map(|endpoint| endpoint.name()).collect::<Vec<_>>(), ["bytes"]);
+    let endpoints = [<dyn Kinds>::ENDPOINTS, <dyn Deprecations>::ENDPOINTS].concat();
+    let deprecated = endpoints.iter().filter(|endpoint| endpoint.is_deprecated());
+    assert_eq!(deprecated.map(|endpoint| endpoint.name()).collect::<Vec<_>>(), ["bytes", "old"]);
 }
 
 #[test]
 fn a_call_has_the_arguments_of_its_catalogue() {
     let client = meetbit_tests::client::builder("http://127.0.0.1:1").build().expect("the settings are fine");
     let call = client.json(&Filter { words: vec![] }, 1);
-    assert_eq!(read(call.endpoint().expect("it is no ready call")), rows("json"));
+    assert_eq!(read(call.endpoint().expect("it is not a ready call")), rows("json"));
     let undeclared = client.call::<()>(Method::GET, "/a/{b}/{c}").into_call();
-    let undeclared = read(undeclared.endpoint().expect("it is no ready call"));
+    let undeclared = read(undeclared.endpoint().expect("it is not a ready call"));
     assert_eq!(undeclared, [(Path, "b", false, false), (Path, "c", false, false)]);
 }
