@@ -30,9 +30,9 @@ const TABLE: &str = "
     COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
 ";
 
-/// The server may be configured otherwise, for speed.
-const BEGIN: &str =
-    "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '2s'";
+/// The server may be configured otherwise, for speed. A transaction whose client is gone would keep its locks.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '2s'; \
+                     SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
 /// A database with a journal.
 pub(crate) struct Postgres {

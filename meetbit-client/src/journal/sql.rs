@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use sqlx::{SqliteConnection, query, query_as, raw_sql};
 
 use crate::journal::store::Entry;
-use crate::journal::worker::{Answer, Question};
+use crate::journal::worker::{Answer, PURGED_AT_ONCE, Question};
 
 const GET: &str = "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE key = $1";
 const INSERT: &str = "INSERT INTO meetbit_journal (key, tag, finished, changed, record) VALUES ($1, $2, $3, $4, $5)
@@ -17,7 +17,9 @@ const UPDATE: &str = "UPDATE meetbit_journal SET tag = $2, finished = $3, change
 const DELETE: &str = "DELETE FROM meetbit_journal WHERE key = $1 AND tag = $2";
 const UNFINISHED: &str =
     "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE NOT finished ORDER BY changed";
-const PURGE: &str = "DELETE FROM meetbit_journal WHERE finished AND changed < $1";
+/// It deletes at most [`PURGED_AT_ONCE`] entries. What the subquery has found may have begun again, so both are asked.
+const PURGE: &str = "DELETE FROM meetbit_journal WHERE finished AND changed < $1
+    AND key IN (SELECT key FROM meetbit_journal WHERE finished AND changed < $1 LIMIT $2)";
 
 /// A value of a statement.
 pub(crate) enum Value<'a> {
@@ -113,7 +115,10 @@ async fn answer(connection: &mut impl Connection, question: &Question) -> Result
         Question::Get { key } => Answer::Entry(get(connection, key).await?),
         Question::Swap { key, expected, new } => Answer::Swapped(swap(connection, key, *expected, new.as_ref()).await?),
         Question::Unfinished => Answer::Entries(connection.entries(UNFINISHED, &[]).await?),
-        Question::Purge { before } => Answer::Purged(connection.execute(PURGE, &[Value::Number(*before)]).await?),
+        Question::Purge { before } => {
+            let values = [Value::Number(*before), Value::Number(PURGED_AT_ONCE)];
+            Answer::Purged(connection.execute(PURGE, &values).await?)
+        }
     })
 }
 

@@ -16,16 +16,27 @@ use crate::journal::store::{BoxError, BoxFuture, Entry, Store};
 
 /// The most questions of one transaction.
 const BATCH: usize = 128;
+/// The most entries that one transaction purges, because others wait for it.
+pub(crate) const PURGED_AT_ONCE: i64 = 1_000;
 /// A database that is locked or out of reach is asked again for this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A question to a database.
 #[derive(Clone, Debug)]
 pub(crate) enum Question {
-    Get { key: String },
-    Swap { key: String, expected: Option<i64>, new: Option<Entry> },
+    Get {
+        key: String,
+    },
+    Swap {
+        key: String,
+        expected: Option<i64>,
+        new: Option<Entry>,
+    },
     Unfinished,
-    Purge { before: i64 },
+    /// Purges at most [`PURGED_AT_ONCE`] entries.
+    Purge {
+        before: i64,
+    },
 }
 
 impl Question {
@@ -192,9 +203,13 @@ impl Store for Worker {
 
     fn purge(&self, before: i64) -> BoxFuture<'_, Result<u64, BoxError>> {
         Box::pin(async move {
-            match self.ask(Question::Purge { before }).await? {
-                Answer::Purged(number) => Ok(number),
-                other => Err(unexpected(&other)),
+            let mut purged = 0;
+            loop {
+                match self.ask(Question::Purge { before }).await? {
+                    Answer::Purged(0) => return Ok(purged),
+                    Answer::Purged(number) => purged += number,
+                    other => return Err(unexpected(&other)),
+                }
             }
         })
     }

@@ -14,6 +14,7 @@ mod postgres;
 mod process;
 mod processes;
 mod program;
+mod purge;
 mod rate;
 mod speed;
 mod states;
