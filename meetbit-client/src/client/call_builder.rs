@@ -111,7 +111,7 @@ impl<T> CallBuilder<T> {
         self.change(|call| call.parts.set_given_header(given))
     }
 
-    /// Sets a JSON body; `None` is no body. The checks of [`Validate`](crate::Validate) are not made, because they need a
+    /// Sets a JSON body; `None` sends no body. The checks of [`Validate`](crate::Validate) are not made, because they need a
     /// declaration.
     pub fn body(self, value: impl Serialize) -> Self {
         self.with_body(|parts| parts.set_json(json(&value), Precheck::default()))
@@ -136,7 +136,8 @@ impl<T> CallBuilder<T> {
         self.with_body(|parts| parts.set_form(json(&value), Precheck::default()))
     }
 
-    /// Sets bytes as the body.
+    /// Sets bytes as the body. `media_type` is a value of `Content-Type` in ASCII; the call fails with
+    /// [`InvalidRequest`](crate::ErrorKind::InvalidRequest) if it is not.
     ///
     /// ```
     /// # fn example(client: meetbit_client::Client) -> Result<(), meetbit_client::Error> {
@@ -153,11 +154,12 @@ impl<T> CallBuilder<T> {
     /// #     meetbit_client::Credentials::new("id", "secret")).build().unwrap()).unwrap();
     /// ```
     pub fn bytes(self, media_type: &'static str, value: impl Into<Bytes>) -> Self {
-        match HeaderValue::from_str(media_type) {
-            Ok(_) => self.with_body(|parts| parts.set_body(media_type, value.into(), Precheck::default())),
-            Err(_) => {
-                self.refuse("the media type of the body has a character that is not allowed in a header".to_owned())
+        match headers::check_text(media_type) {
+            Ok(()) if media_type.is_ascii() => {
+                self.with_body(|parts| parts.set_body(media_type, value.into(), Precheck::default()))
             }
+            Ok(()) => self.refuse("the media type of the body has a character that is not ASCII".to_owned()),
+            Err(why) => self.refuse(format!("the media type of the body {why}")),
         }
     }
 

@@ -133,7 +133,13 @@ async fn promise_21_an_undeclared_call_that_cannot_be_right_is_not_sent() {
         (get("/notes").body(1), "a `GET` request has no body"),
         (get("/notes").header("Host", "evil.example"), "the header `host` is set by the client"),
         (get("/notes").permission("notes"), "`notes` is not a permission"),
-        (post("/notes").bytes("a\nb", "x"), "the media type of the body"),
+        (post("/notes").bytes("a\nb", "x"), "the media type of the body has a line break"),
+        (
+            post("/notes").bytes("text/plain; title=ü", "x"),
+            "the media type of the body has a character that is not ASCII",
+        ),
+        (post("/notes").bytes("", "x"), "the media type of the body is empty"),
+        (post("/notes").bytes(" text/csv", "x"), "the media type of the body has leading or trailing whitespace"),
         (client.call(Method::CONNECT, "/notes"), "`CONNECT` cannot be called"),
     ];
     for (call, why) in calls {
