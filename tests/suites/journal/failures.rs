@@ -15,7 +15,11 @@ use meetbit_client::{
 };
 use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptions};
 
-use crate::{directory::Directory, failing::Failing, postgres::Postgres};
+use crate::{
+    directory::Directory,
+    failing::{Failing, Late},
+    postgres::Postgres,
+};
 
 pub(crate) async fn sandbox() -> (Sandbox, Client) {
     let sandbox = Sandbox::builder().unlimited().start().await.unwrap();
@@ -45,7 +49,7 @@ async fn database(path: &Path) -> SqliteConnection {
 async fn a_file_that_is_no_database_is_refused() {
     let directory = Directory::new();
     fs::write(directory.file(), "no database ".repeat(1000)).unwrap();
-    refused(&directory.file(), &["is no journal, and no database either"]).await;
+    refused(&directory.file(), &["is not a journal, nor any other database"]).await;
     assert_eq!(fs::read_to_string(directory.file()).unwrap(), "no database ".repeat(1000), "it is untouched");
 }
 
@@ -232,6 +236,17 @@ async fn promise_28_an_intent_that_cannot_be_written_is_not_sent() {
 }
 
 #[tokio::test]
+async fn promise_28_an_intent_that_becomes_visible_late_leaves_no_doubt() {
+    let (sandbox, client) = sandbox().await;
+    let journal = Late::journal(Journal::in_memory().store());
+    let once = || client.create_customer(&ada()).once(&journal, "crm:42");
+    let error = once().await.unwrap_err();
+    assert_eq!((error.kind(), error.outcome()), (ErrorKind::Journal, Outcome::NotSent));
+    once().await.unwrap();
+    assert_eq!(sandbox.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn promise_28_a_reply_that_cannot_be_recorded_is_in_the_error_and_in_doubt() {
     let (sandbox, client) = sandbox().await;
     let journal = failing(1);
@@ -317,7 +332,7 @@ async fn promise_16_the_secret_is_never_stored() {
     let reply = meetbit_client::http::Response::builder().header("X-Echo", secret).body(echo).unwrap();
     sandbox.reply(reply);
     let customer = NewCustomer::new().first_name(secret);
-    client.create_customer(&customer).once(&journal, "crm:1").await.unwrap_err(); // the reply is no customer
+    client.create_customer(&customer).once(&journal, "crm:1").await.unwrap_err(); // the reply is not a customer
     sandbox.fault(Fault::reset());
     client.create_customer(&customer).once(&journal, "crm:2").await.unwrap_err();
     assert_eq!(journal.in_doubt().await.unwrap().len(), 1);
@@ -343,7 +358,7 @@ async fn promise_16_no_secret_of_a_key_that_rotates_is_stored() {
     create("crm:1").await.unwrap_err();
     let echo = format!(r#"{{"data":{{"id":7,"first_name":"{}"}}}}"#, secrets.join(" and "));
     sandbox.reply(meetbit_client::http::Response::builder().header("X-Echo", secrets.concat()).body(echo).unwrap());
-    create("crm:2").await.unwrap_err(); // the reply is no customer
+    create("crm:2").await.unwrap_err(); // the reply is not a customer
     assert_eq!(journal.in_doubt().await.unwrap().len(), 1);
     for secret in secrets {
         assert_absent(secret, &directory);
