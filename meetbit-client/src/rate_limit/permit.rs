@@ -80,7 +80,7 @@ impl Permit {
         self.rejected.get().is_some()
     }
 
-    /// True if the request asked to depart and must not be sent.
+    /// True if the request was cancelled, or asked to depart too late, and must not be sent.
     pub(crate) fn is_revoked(&self) -> bool {
         matches!(self.departed_at.get(), Some(None))
     }
@@ -101,12 +101,14 @@ impl Permit {
         self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
         #[cfg(feature = "shared-limit")]
         if let Some(shared) = &self.shared {
-            shared.answered(Duration::from_micros(after), feedback.into());
+            let closes = feedback.is_429 || feedback.headers.remaining == Some(0);
+            let closed_for = self.closed_for().filter(|_| closes).unwrap_or_default();
+            shared.answered(Duration::from_micros(after), feedback.into(), closed_for);
         }
     }
 
     /// How long the gate of the key is still closed, if it is.
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "tracing", feature = "shared-limit"))]
     pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
         self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
     }

@@ -125,10 +125,10 @@ impl Drop for Question<'_> {
     fn drop(&mut self) {
         let rate = self.ask.rate;
         if self.may_be_granted {
-            self.store.tell(rate, Event::Released { id: self.ask.id });
+            self.store.tell(rate, Event::Released { id: self.ask.id }, Duration::ZERO);
         }
         if let Some(ticket) = self.ask.ticket {
-            self.store.tell(rate, Event::Withdrawn { ticket });
+            self.store.tell(rate, Event::Withdrawn { ticket }, Duration::ZERO);
         }
     }
 }

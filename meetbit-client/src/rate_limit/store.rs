@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::rate_limit::key_handle::KeyHandle;
-use crate::rate_limit::moment::span;
+use crate::rate_limit::moment::{after, span};
 use crate::rate_limit::shared::{Ask, Event, Feedback, HOLD, Rate, Report, SharedLimit, Verdict, hash};
 
 /// A store has this long to answer.
@@ -102,23 +102,24 @@ impl Store {
         }
     }
 
-    /// Reports without waiting for it. Without a runtime nothing is reported, which is safe.
-    pub(crate) fn tell(&self, rate: Rate, event: Event) -> Option<JoinHandle<()>> {
+    /// Reports without waiting for it. `closed_for` is the time for which the report closes the gate. Without a runtime nothing
+    /// is reported, which is safe.
+    pub(crate) fn tell(&self, rate: Rate, event: Event, closed_for: Duration) -> Option<JoinHandle<()>> {
         let Inner { tenant, key, .. } = &*self.0;
         let report = Report { tenant: tenant.clone(), key: key.clone(), rate, event };
         let runtime = Handle::try_current().ok()?;
-        Some(runtime.spawn(self.clone().keep_telling(report)))
+        Some(runtime.spawn(self.clone().keep_telling(report, after(Instant::now(), closed_for))))
     }
 
     /// Tells a report until the store has it, or it no longer matters: earlier requests no longer count, and the gate is open.
-    async fn keep_telling(self, mut report: Report) {
+    async fn keep_telling(self, mut report: Report, open_at: Instant) {
         let mut pause = PAUSE;
         for tries in 1.. {
             let started = Instant::now();
             if let Ok(Ok(())) = timeout(ANSWER, self.0.store.tell(&report)).await {
                 return;
             }
-            let is_closed = closed_for(&report.event) > Duration::ZERO;
+            let is_closed = Instant::now() < open_at;
             if tries >= TRIES && !is_closed {
                 return;
             }
@@ -133,15 +134,6 @@ impl Store {
                 }
             }
         }
-    }
-}
-
-/// How long a reply closes the gate, if it says so.
-fn closed_for(event: &Event) -> Duration {
-    match event {
-        Event::Answered { feedback, .. } if feedback.is_429 => feedback.retry_after.unwrap_or_default(),
-        Event::Answered { feedback, .. } if feedback.remaining == Some(0) => feedback.reset.unwrap_or_default(),
-        _ => Duration::ZERO,
     }
 }
 
@@ -203,16 +195,17 @@ impl StorePermit {
         });
     }
 
-    /// Reports the head of the reply to a request that departed this long ago.
-    pub(crate) fn answered(&self, departed: Duration, feedback: Feedback) {
+    /// Reports the head of the reply to a request that departed this long ago. `closed_for` is the time for which it closes the
+    /// gate.
+    pub(crate) fn answered(&self, departed: Duration, feedback: Feedback, closed_for: Duration) {
         let event = Event::Answered { id: self.question.id, departed, feedback };
-        let report = self.store.tell(self.question.rate, event);
+        let report = self.store.tell(self.question.rate, event, closed_for);
         *lock(&self.report) = report.filter(|_| feedback.is_429);
     }
 
     /// The request will not be sent.
     pub(crate) fn release(&self) {
-        self.store.tell(self.question.rate, Event::Released { id: self.question.id });
+        self.store.tell(self.question.rate, Event::Released { id: self.question.id }, Duration::ZERO);
     }
 
     /// Waits until the report of a `429` has arrived, because the process may end with the call. It does not wait longer than

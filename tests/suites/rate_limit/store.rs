@@ -31,7 +31,7 @@ use tower::Service;
 const SECOND: Duration = Duration::from_secs(1);
 const GO: Result<Verdict, &str> = Ok(Verdict::Go { ticket: 0 });
 
-/// `None` is no answer at all.
+/// `None` means no answer at all.
 type Answer = Option<Result<Verdict, &'static str>>;
 
 /// The answer to a question. It depends on the number of questions before, too.
@@ -100,6 +100,7 @@ impl SharedLimit for OutOfReach {
 struct SlowToConnect {
     first: Duration,
     status: u16,
+    headers: &'static [(&'static str, &'static str)],
     calls: Arc<AtomicUsize>,
     clones: Arc<AtomicUsize>,
     connecting: Option<Pin<Box<Sleep>>>,
@@ -107,14 +108,15 @@ struct SlowToConnect {
 
 impl SlowToConnect {
     fn new(first: Duration, status: u16) -> Self {
-        Self { first, status, calls: Arc::default(), clones: Arc::default(), connecting: None }
+        let headers = &[("retry-after", "60")];
+        Self { first, status, headers, calls: Arc::default(), clones: Arc::default(), connecting: None }
     }
 }
 
 impl Clone for SlowToConnect {
     fn clone(&self) -> Self {
         let (calls, clones) = (self.calls.clone(), self.clones.clone());
-        Self { first: self.first, status: self.status, calls, clones, connecting: None }
+        Self { calls, clones, connecting: None, ..*self }
     }
 }
 
@@ -135,8 +137,9 @@ impl Service<Request<Bytes>> for SlowToConnect {
     fn call(&mut self, _: Request<Bytes>) -> Self::Future {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let body = r#"{"message":"Created.","data":{"id":1,"created_at":"2024-08-22T01:04:05Z"}}"#;
-        let response = Response::builder().status(self.status).header("retry-after", "60").body(body.into());
-        std::future::ready(Ok(response.unwrap()))
+        let response = Response::builder().status(self.status);
+        let response = self.headers.iter().fold(response, |response, (name, value)| response.header(*name, *value));
+        std::future::ready(Ok(response.body(body.into()).unwrap()))
     }
 }
 
@@ -166,6 +169,20 @@ async fn promise_27_a_permit_of_the_store_is_renewed_while_its_request_connects(
     let asks = store.asks();
     assert!(asks.len() >= 3 && asks.iter().all(|ask| ask.id == asks[0].id), "{asks:?}");
     assert!(asks.iter().skip(1).all(|ask| ask.again));
+}
+
+/// A cold connection takes as long, and another process may get a `429` meanwhile.
+#[tokio::test(start_paused = true)]
+async fn promise_27_a_gate_that_another_process_closes_holds_back_a_request_that_connects() {
+    let service = SlowToConnect::new(SECOND * 3 / 10, 201);
+    let store = Scripted::new(|_, before| {
+        let closed = Verdict::Closed { wait: 2 * SECOND, refusals: 1, ticket: 0 };
+        Some(if before == 1 { Ok(closed) } else { GO })
+    });
+    let started = Instant::now();
+    let _ = create(&client(&store, &service), &marker(0)).await;
+    assert!(started.elapsed() >= 2 * SECOND, "{:?}", started.elapsed());
+    assert_eq!(service.calls.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,4 +272,32 @@ async fn promise_27_a_429_is_reported_when_the_store_works_again_as_long_as_its_
         let is_exact = |wait| left.is_some_and(|left| left <= wait + SECOND / 2 && wait <= left);
         assert!(retry_after.flatten().is_none_or(is_exact), "{retry_after:?}");
     }
+}
+
+/// The third refusal in a row closes for four seconds by the client's own rule.
+#[tokio::test(start_paused = true)]
+async fn promise_27_a_429_without_retry_after_is_reported_as_long_as_its_gate_is_closed() {
+    let service = SlowToConnect { headers: &[], ..SlowToConnect::new(Duration::ZERO, 429) };
+    let store = Scripted::new(|_, _| Some(GO));
+    let until = Instant::now() + SECOND * 11 / 2; // the refusals come after 0, 1 and 3 seconds
+    let client = client_with(OutOfReach { store: store.clone(), until }, &service);
+    let error = create(&client, &marker(0)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::RateLimited, 3));
+    sleep(10 * SECOND).await;
+    let told: Vec<_> = store.events().into_iter().filter(|event| matches!(event, Event::Answered { .. })).collect();
+    let [Event::Answered { departed, feedback, .. }] = told[..] else { panic!("{told:?}") };
+    assert!((2 * SECOND..3 * SECOND).contains(&departed) && feedback.is_429, "{told:?}");
+}
+
+/// A `Reset` beyond a minute is a point in time, and holds one period.
+#[tokio::test(start_paused = true)]
+async fn promise_27_a_reset_that_is_no_span_is_not_reported_for_as_long() {
+    let headers = &[("ratelimit-limit", "5"), ("ratelimit-remaining", "0"), ("ratelimit-reset", "1700000000")];
+    let service = SlowToConnect { headers, ..SlowToConnect::new(Duration::ZERO, 201) };
+    let store = Scripted::new(|_, _| Some(GO));
+    let client = client_with(OutOfReach { store: store.clone(), until: Instant::now() + 20 * SECOND }, &service);
+    let _ = create(&client, &marker(0)).await;
+    assert!(client.rate_limit_status().closed_for.is_some());
+    sleep(22 * SECOND).await;
+    assert_eq!(store.events(), [], "it no longer matters");
 }
