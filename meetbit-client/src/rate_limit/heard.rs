@@ -32,6 +32,8 @@ struct Tenant {
 struct Gate {
     /// When the state was made that has this gate.
     born: Moment,
+    /// When it was first heard of, since it was open.
+    since: Instant,
     until: Instant,
     refusals: u32,
 }
@@ -82,9 +84,9 @@ impl Heard {
         Recalled { heard, gate }
     }
 
-    /// Remembers the answer to a question that was asked at `asked_at`. True if it is the first to say that the gate of the key
-    /// is closed.
-    pub(crate) fn learn(&self, tenant: &str, key: &str, asked_at: Instant, news: News) -> bool {
+    /// Remembers the answer to a question that was asked at `asked_at`. Returns the present if it is the first to say that the gate
+    /// of the key is closed.
+    pub(crate) fn learn(&self, tenant: &str, key: &str, asked_at: Instant, news: News) -> Option<Instant> {
         let now = Instant::now();
         let mut tenants = self.lock();
         tenants.retain(|_, tenant| {
@@ -95,24 +97,48 @@ impl Heard {
         let new = || Tenant { moment, born, asked_at, gates: BTreeMap::new() };
         let tenant = tenants.entry(tenant.to_owned()).or_insert_with(new);
         if born == tenant.born && moment < tenant.moment {
-            return false; // a later answer has overtaken this one
+            return None; // a later answer has overtaken this one
         }
         (tenant.moment, tenant.born, tenant.asked_at) = (moment, born, asked_at);
         if closed.is_zero() {
             tenant.gates.remove(key);
-            return false;
+            return None;
         }
-        let gate = Gate { born, until: now + closed.min(CENTURY), refusals };
-        tenant.gates.insert(key.to_owned(), gate).is_none()
+        let known = tenant.gates.get(key).map(|gate| gate.since);
+        let gate = Gate { born, since: known.unwrap_or(now), until: now + closed.min(CENTURY), refusals };
+        tenant.gates.insert(key.to_owned(), gate);
+        known.is_none().then_some(now)
     }
 
-    pub(crate) fn is_closed(&self, tenant: &str, key: &str) -> bool {
+    /// Whether a gate that was first heard of at `since` is still closed, and has not been open meanwhile.
+    pub(crate) fn is_closed_since(&self, tenant: &str, key: &str, since: Instant) -> bool {
         let tenants = self.lock();
         let gate = tenants.get(tenant).and_then(|tenant| tenant.gates.get(key));
-        gate.is_some_and(|gate| gate.until > Instant::now())
+        gate.is_some_and(|gate| gate.since == since && gate.until > Instant::now())
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tenant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Or each closing would leave a task that goes on asking Redis.
+    #[test]
+    fn a_gate_that_closes_again_ends_the_reminder_of_its_earlier_closing() {
+        let heard = Heard::default();
+        let learn = |moment, closed| {
+            let news = News { moment, born: 1, closed: Duration::from_secs(closed), refusals: 1 };
+            heard.learn("tenant", "key", Instant::now(), news)
+        };
+        let first = learn(1, 60).expect("it is news");
+        assert_eq!(learn(2, 60), None, "it was closed already");
+        assert!(heard.is_closed_since("tenant", "key", first));
+        assert_eq!(learn(3, 0), None, "it is open");
+        let second = learn(4, 60).expect("it is news again");
+        assert!(heard.is_closed_since("tenant", "key", second) && !heard.is_closed_since("tenant", "key", first));
     }
 }

@@ -155,17 +155,23 @@ impl Redis {
     }
 
     async fn call(self: &Arc<Self>, tenant: &str, key: &str, rate: Rate, what: What) -> Result<Answer, RedisFailure> {
-        let (answer, has_closed) = self.decide(tenant, key, rate, what).await?;
-        if has_closed {
+        let (answer, closed_at) = self.decide(tenant, key, rate, what).await?;
+        if let Some(closed_at) = closed_at {
             let weak = Arc::downgrade(self);
-            tokio::spawn(remind(weak, tenant.to_owned(), key.to_owned(), rate));
+            tokio::spawn(remind(weak, tenant.to_owned(), key.to_owned(), rate, closed_at));
         }
         Ok(answer)
     }
 
-    /// Runs the script, and remembers what the answer says about the state. True if it is the first answer that says that the
-    /// gate of the key is closed.
-    async fn decide(&self, tenant: &str, key: &str, rate: Rate, what: What) -> Result<(Answer, bool), RedisFailure> {
+    /// Runs the script, and remembers what the answer says about the state. Returns the present with it if it is the first answer
+    /// that says that the gate of the key is closed.
+    async fn decide(
+        &self,
+        tenant: &str,
+        key: &str,
+        rate: Rate,
+        what: What,
+    ) -> Result<(Answer, Option<Instant>), RedisFailure> {
         let asked_at = Instant::now();
         let question = Question { key, rate: rate.into(), what, recalled: self.heard.recall(tenant, key, asked_at) };
         let answer = self.run(&state_key(tenant), &question).await?;
@@ -195,12 +201,16 @@ impl Redis {
     }
 }
 
-/// Tells Redis of a closed gate until it opens, so that the gate survives a loss of Redis's data although no call asks.
-async fn remind(redis: Weak<Redis>, tenant: String, key: String, rate: Rate) {
+/// Tells Redis of a closed gate until it opens, so that the gate survives a loss of Redis's data although no call asks. A gate that
+/// closes again has a reminder of its own.
+async fn remind(redis: Weak<Redis>, tenant: String, key: String, rate: Rate, mut closed_at: Instant) {
     loop {
         sleep(REMINDER).await;
-        let Some(redis) = redis.upgrade().filter(|redis| redis.heard.is_closed(&tenant, &key)) else { return };
-        let _again_if_it_failed = redis.decide(&tenant, &key, rate, What::Remind).await;
+        let is_closed = |redis: &Arc<Redis>| redis.heard.is_closed_since(&tenant, &key, closed_at);
+        let Some(redis) = redis.upgrade().filter(is_closed) else { return };
+        if let Ok((_, Some(again))) = redis.decide(&tenant, &key, rate, What::Remind).await {
+            closed_at = again;
+        }
     }
 }
 

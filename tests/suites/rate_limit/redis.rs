@@ -6,7 +6,9 @@ mod cluster;
 mod tls;
 
 use std::{
+    env, fs,
     net::TcpListener,
+    os::unix::fs::symlink,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
     time::{Duration, Instant},
@@ -124,6 +126,25 @@ async fn promise_27_a_redis_that_never_answers_is_a_clear_error() {
     assert_eq!(server.record().requests.len(), 1);
     signal(redis.id(), "-CONT");
     create(&client, &marker(2)).await.unwrap();
+}
+
+/// A primary that an operator makes a replica keeps its connections.
+#[tokio::test]
+async fn promise_27_a_redis_that_becomes_a_replica_is_left_for_its_successor() {
+    let (server, old, new) = (server(), RedisServer::start(), RedisServer::start());
+    let name = env::temp_dir().join(format!("redis-{:016x}.sock", fastrand::u64(..)));
+    let point_to = |redis: &RedisServer| {
+        let _there_may_be_none = fs::remove_file(&name);
+        symlink(redis.url().trim_start_matches("unix://"), &name).unwrap();
+    };
+    point_to(&old);
+    let limit = RedisLimit::connect(format!("unix://{}", name.display())).await.unwrap();
+    let client = client(&server, limit, 10 * SECOND);
+    create(&client, &marker(0)).await.unwrap();
+    old.command(&["REPLICAOF", "127.0.0.1", "9"]);
+    point_to(&new);
+    create(&client, &marker(1)).await.unwrap();
+    fs::remove_file(&name).unwrap();
 }
 
 #[tokio::test]

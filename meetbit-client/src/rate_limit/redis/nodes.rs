@@ -51,6 +51,11 @@ impl Nodes {
                 self.reconnect(state_key, error.is_timeout());
                 false
             }
+            // The server has become a replica. The name that the user gave may lead to another one now.
+            ErrorKind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
+                self.reconnect(state_key, true);
+                false
+            }
             _ => false,
         }
     }
@@ -87,13 +92,13 @@ impl Nodes {
         Client::open(info.clone().set_addr(address)).ok()
     }
 
-    /// The first server knows which node has the state now. The connection to it is replaced if no answer comes, because only an
+    /// The first server knows which node has the state now. The connection to it is replaced if it still exists, because only an
     /// error of the socket makes the manager do so.
-    fn reconnect(&self, state_key: &str, is_silent: bool) {
+    fn reconnect(&self, state_key: &str, still_exists: bool) {
         let mut connections = self.lock();
         if let Some(failed) = connections.of_state.remove(state_key) {
             connections.of_state.retain(|_, node| node.address != failed.address);
-        } else if is_silent {
+        } else if still_exists {
             if let Ok(connection) = ConnectionManager::new_lazy_with_config(self.client.clone(), config()) {
                 connections.first = connection;
             }
