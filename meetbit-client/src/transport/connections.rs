@@ -83,12 +83,13 @@ impl Connections {
         let index = match &self.build {
             _ if runtimes[0].id.is_none() => 0,
             Some(build) => {
+                let client = build()?; // the list is never empty, even if this fails
                 runtimes.retain(|runtime| !is_over(runtime));
                 if runtimes.len() >= MOST {
                     let oldest = (0..runtimes.len()).min_by_key(|index| runtimes[*index].last_request);
                     oldest.map(|index| runtimes.swap_remove(index));
                 }
-                runtimes.push(Runtime::new(build()?, 0));
+                runtimes.push(Runtime::new(client, 0));
                 runtimes.len() - 1
             }
             None => runtimes.iter().position(is_over).unwrap_or_else(|| {
