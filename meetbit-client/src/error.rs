@@ -48,8 +48,8 @@ struct ErrorInner {
 impl Error {
     /// Creates an error of your own, for fakes and for what a library checks before a call.
     ///
-    /// Its outcome is the usual one for its kind: `NotSent` for `Config`, `InvalidRequest`, `Validation` and
-    /// `Connect`; `Rejected` for the kinds that report a `4xx`; `Done` for `Decode` and `TooLarge`; else `Unknown`.
+    /// Its outcome is the usual one for its kind: `NotSent` for `Config`, `InvalidRequest`, `Validation`,
+    /// `Connect` and `Journal`; `Rejected` for the kinds that report a `4xx`; `Done` for `Decode` and `TooLarge`; else `Unknown`.
     ///
     /// ```
     /// use meetbit_client::{Error, ErrorKind, Outcome};
@@ -95,8 +95,8 @@ impl Error {
         self.0.status
     }
 
-    /// How long to wait before the next request, if it is known: for [`ErrorKind::RateLimited`] with a full queue or a failed store
-    /// it is not, and a reply such as a `503` can state it too. It counts from the creation of the error.
+    /// How long to wait before the next request, from the creation of the error. `None` if it is not known, as for
+    /// [`ErrorKind::RateLimited`] with a full queue or a failed store. A reply such as a `503` can state it too.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

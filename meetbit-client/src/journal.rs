@@ -74,7 +74,7 @@ impl Journal {
     /// A symbolic link to the file is the file. In a container, mount the directory of the file and not the file.
     ///
     /// # Errors
-    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is no journal or one of a newer version, is
+    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is not a journal or one of a newer version, is
     /// locked for ten seconds, or has a second hard link or is mounted by itself. The text names the path.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
@@ -321,7 +321,7 @@ impl fmt::Debug for Resolution {
 fn json(data: &[u8]) -> Result<String, Error> {
     let value: Result<Box<serde_json::value::RawValue>, _> = serde_json::from_slice(data);
     let value =
-        value.map_err(|error| Error::invalid_request(format!("the data of the resolution is no JSON ({error})")))?;
+        value.map_err(|error| Error::invalid_request(format!("the data of the resolution is not JSON ({error})")))?;
     Ok(value.get().to_owned())
 }
 

@@ -68,7 +68,7 @@ impl Operations<'_> {
     fn of<T: Serialize + Send + 'static>(&self, call: Call<T>) -> Operation {
         let call = self.headers.iter().fold(call, |call, (name, value)| call.header(*name, *value));
         Operation {
-            endpoint: call.endpoint().expect("it is no ready call"),
+            endpoint: call.endpoint().expect("it is not a ready call"),
             permissions: call.permissions(),
             request: call.request(),
             reply: Box::pin(async move {

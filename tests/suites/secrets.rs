@@ -196,7 +196,7 @@ async fn promise_16_other_spellings_of_the_secret_are_not_quoted_either() {
     }
 }
 
-/// A server that writes the secret into JSON without escapes makes a text in which a backslash of the secret is no escape, or one
+/// A server that writes the secret into JSON without escapes makes a text in which a backslash of the secret is not an escape, or one
 /// of another character.
 #[tokio::test]
 async fn promise_16_a_secret_that_breaks_the_json_around_it_is_not_quoted_either() {

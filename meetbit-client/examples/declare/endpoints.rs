@@ -323,7 +323,7 @@ fn json(body: &Body) -> Option<&Schema> {
     body.content.iter().find(|(kind, _)| is_json(kind)).map(|(_, content)| &content.schema)
 }
 
-/// A parameter as an argument; a list can be empty, so it is no option.
+/// A parameter as an argument; a list can be empty, so it is not an option.
 fn argument(parameter: &Parameter, of_type: &Type) -> String {
     let borrowed = borrowed(of_type);
     let is_option = !parameter.required && !of_type.name.starts_with("Vec<");

@@ -295,7 +295,7 @@ fn limits(property: &Schema) -> String {
     length.into_iter().chain(items).collect::<Vec<_>>().join(" ")
 }
 
-/// A doc comment of texts, each of which may be empty. Code in them is no test: a fence without a language gets one, and four
+/// A doc comment of texts, each of which may be empty. Code in them is not a test: a fence without a language gets one, and four
 /// blanks at the start of a line become three.
 pub(crate) fn docs(description: Option<&str>, rest: &str) -> String {
     let texts = [description.unwrap_or_default().trim(), rest].into_iter().filter(|text| !text.is_empty());

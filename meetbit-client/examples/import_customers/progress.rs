@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output;
 
-/// A program that is no terminal gets a line this often.
+/// A program that is not a terminal gets a line this often.
 const LINE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, Default)]

@@ -43,7 +43,7 @@ pub(super) fn sample(format: &str) -> Option<&'static str> {
     })
 }
 
-/// Only what certainly is no address is refused.
+/// Only what is certainly not an address is refused.
 fn is_email(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(local, domain)| !local.is_empty() && is_hostname(domain))
 }

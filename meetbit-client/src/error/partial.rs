@@ -13,7 +13,7 @@ pub(crate) enum Step {
     Element,
 }
 
-/// A value that is no array and no object.
+/// A value that is neither an array nor an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Scalar<'a> {
     /// At most 8 KiB of a string. It is not whole if the string is longer or the text breaks off.
@@ -353,6 +353,6 @@ mod tests {
         for (text, expected, whole) in table {
             assert_eq!(read(text), (expected.to_owned(), whole), "{text}");
         }
-        assert_eq!(read(&"[".repeat(100_000)).0, "", "it is no stack overflow");
+        assert_eq!(read(&"[".repeat(100_000)).0, "", "the stack does not overflow");
     }
 }

@@ -29,7 +29,7 @@ impl<T> Call<T> {
     /// If the journal cannot be read or written, the call fails with [`Journal`](crate::ErrorKind::Journal). Then nothing was
     /// sent, or the error has the outcome and the [`body`](crate::Error::body) of the reply.
     ///
-    /// Headers are no part of the request that a key belongs to. A key has at most 1,000 bytes, and none of them is zero.
+    /// Headers are not part of the request that a key belongs to. A key has at most 1,000 bytes, and none of them is zero.
     ///
     /// Middleware must keep the extensions of a request. A layer that builds a new request sends it without a record.
     ///

@@ -137,7 +137,7 @@ impl RateLimit {
     }
 }
 
-/// The form in which a state is stored. It is no public form, because a limit of zero would be read without a check.
+/// The form in which a state is stored. It is not a public form, because a limit of zero would be read without a check.
 pub(crate) mod stored {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

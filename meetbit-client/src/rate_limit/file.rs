@@ -25,7 +25,8 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 ///
 /// The file is text and contains hashes of access key ids and servers, but no id and no secret. On Unix only the owner can read
 /// it, so all processes must run as the same user; on Windows it has the permissions of its directory. A sibling file with the
-/// suffix `.lock` serves as the lock. Both stay small: state that no longer matters is dropped.
+/// suffix `.lock` serves as the lock, and one with `.new` exists while the file is replaced. They stay small: state that no longer
+/// matters is dropped.
 ///
 /// A symbolic link to the file is the file. A file with a second hard link, or one that is mounted by itself into a container, is
 /// refused, because the lock is beside one name only. Mount its directory.

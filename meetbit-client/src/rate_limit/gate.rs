@@ -64,7 +64,7 @@ impl Gate {
         }
     }
 
-    /// Closes for `Remaining: 0` of a success. A `Reset` beyond a minute is no span but a point in time, and holds one period.
+    /// Closes for `Remaining: 0` of a success. A `Reset` beyond a minute is not a span but a point in time, and holds one period.
     pub(crate) fn hold(&mut self, now: Moment, reset: Moment, period: Moment) {
         self.close(now, if reset <= MINUTE { reset } else { period });
     }

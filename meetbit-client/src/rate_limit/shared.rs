@@ -139,9 +139,9 @@ pub(crate) fn hash(text: &str) -> String {
 /// How fast a client may send: [`RateLimit`] as plain data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rate {
-    /// The requests in a period with one access key; `u32::MAX` is no limit.
+    /// The requests in a period with one access key; `u32::MAX` is unlimited.
     pub key: u32,
-    /// The requests in a period to the tenant; `u32::MAX` is no limit.
+    /// The requests in a period to the tenant; `u32::MAX` is unlimited.
     pub tenant: u32,
     /// The period in which they are counted.
     pub period: Duration,

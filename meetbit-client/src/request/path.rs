@@ -24,7 +24,7 @@ pub(crate) fn fill<'t>(
     Ok(rest)
 }
 
-/// Checks a template that the macro has not seen, by the macro's rules.
+/// Checks a template that the macro has not seen: its segments by the macro's rules, but any name in a placeholder.
 ///
 /// # Errors
 /// The reason why it cannot be used.

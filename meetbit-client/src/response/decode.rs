@@ -110,7 +110,7 @@ fn is_no_content(reply: &Reply) -> bool {
     }
 }
 
-/// True if the body begins as JSON does. JSON that breaks off is no text such as `Accepted.`
+/// True if the body begins as JSON does. JSON that breaks off is not a text such as `Accepted.`
 fn is_json(body: &[u8]) -> bool {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body).trim_ascii_start();
     matches!(body.first(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9'))
@@ -179,7 +179,7 @@ fn media_type(reply: &Reply) -> &'static str {
     if value.starts_with("text/html") { " (it is HTML: did a proxy answer instead of MeetBit?)" } else { "" }
 }
 
-/// Explains why a text does not fit a type: the text is no JSON, or it is and the context knows where and why.
+/// Explains why a text does not fit a type: the text is not JSON, or it is and the context knows where and why.
 #[cold]
 fn explain(text: &str, context: Context, type_name: &str) -> DecodeError {
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {

@@ -18,7 +18,7 @@ pub(crate) struct Decoded<T> {
     pub(crate) raw: Range<usize>,
 }
 
-/// Reads the envelope. `offset` is where the text begins in the body. A message that is no string is no message.
+/// Reads the envelope. `offset` is where the text begins in the body. A message that is not a string is ignored.
 pub(crate) fn decode<T: DeserializeOwned>(
     text: &str,
     offset: usize,

@@ -38,7 +38,7 @@ pub(crate) enum Reason {
     Custom {
         wanted: Option<&'static str>,
     },
-    /// `serde_json` cannot read the value: a number out of range, an escape that is no character.
+    /// `serde_json` cannot read the value: a number out of range, an escape that is not a character.
     Unreadable,
 }
 

@@ -48,7 +48,7 @@ pub(crate) fn resolve(text: &str, steps: impl Iterator<Item = fault::Step>) -> P
     Position { path, found: bytes.get(at).and_then(|byte| begins(*byte)).unwrap_or("nothing") }
 }
 
-/// The index of the first byte that is no blank.
+/// The index of the first byte that is not a blank.
 fn value_start(bytes: &[u8], at: usize) -> usize {
     let blanks = bytes.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     at + blanks.count()
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(at(&[1, 0, 0]), position("data[0].id", "a number"));
         assert_eq!(at(&[1, 0, 1, 1]), position("data[0].tags[1]", "a string"));
         assert_eq!(at(&[1, 1, 1]), position("data[1].last", "null"));
-        assert_eq!(at(&[9, 9, 9]).found, "nothing", "it is no panic");
+        assert_eq!(at(&[9, 9, 9]).found, "nothing", "it does not panic");
         assert_eq!(resolve("", [Number(0), Number(1)].into_iter()).found, "nothing");
         let text = r#"{"ada@example.com": {"id": 7}}"#;
         assert_eq!(resolve(text, [Number(0), Number(0)].into_iter()).path, "*.id");

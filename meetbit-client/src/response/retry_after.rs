@@ -89,7 +89,7 @@ fn other_date(format: &str, text: &str) -> Option<Timestamp> {
 }
 
 /// A number of seconds, as far as one can be read: digits, perhaps a fraction (which counts as a second more), perhaps
-/// a unit or junk behind, but no further number: the day of a date that cannot be read is no time to wait.
+/// a unit or junk behind, but no further number: the day of a date that cannot be read is not a time to wait.
 fn seconds(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
@@ -238,13 +238,13 @@ mod tests {
             (&["Sun, 06 Nov 1994 08:49:47 GMT, 15"], Some(15)),
             (&["Sun, 06 Nov 1994 08:49:47"], Some(10)),
             (&["Sun, 06-Nov-1994 08:49:47 GMT"], Some(10)),
-            // a date that does not exist is no number
+            // a date that does not exist is not a number
             (&["Sun, 06 Nov 1994 25:49:47 GMT"], Some(60)),
             (&["Sun, 99 Nov 1994 08:49:47 GMT"], Some(60)),
             // a date that has passed
             (&["Sun, 06 Nov 1994 08:49:37 GMT"], None),
             (&["Sun, 06 Nov 1994 08:49:27 GMT"], None),
-            // ISO 8601 is no HTTP-date
+            // ISO 8601 is not an HTTP-date
             (&["1994-11-06T08:49:47Z"], Some(60)),
             (&["1994-11-06T09:49:37Z"], Some(3600)),
             (&["1994-11-06T10:49:37+01:00"], Some(3600)),

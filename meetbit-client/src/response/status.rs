@@ -65,12 +65,12 @@ fn not_found(endpoint: &Endpoint) -> &'static str {
     }
 }
 
-/// A `304` is no redirect, and a `300` only if it has a target.
 /// The number, and the name where there is one: `StatusCode` writes `<unknown status code>` for a name that it does not know.
 fn named(status: StatusCode) -> String {
     if status.canonical_reason().is_some() { status.to_string() } else { status.as_str().to_owned() }
 }
 
+/// A `304` is not a redirect, and a `300` is one only if it has a target.
 fn is_redirect(status: StatusCode, headers: &HeaderMap) -> bool {
     match status.as_u16() {
         300 => headers.contains_key(header::LOCATION),

@@ -1,7 +1,8 @@
 //! Deserializes JSON with `serde_json`, but takes an object where a struct is expected and nothing else.
 //!
 //! What serde derives for a struct accepts an array of the field values as well, so `[[1, null]]` could pass for a list of
-//! users. [`Strict`] is between a type and `serde_json`, at each level, and
+//! users. [`Strict`] is between a type and `serde_json`, at each level that serde does not buffer (as it does for `untagged`,
+//! `tag` and `flatten`), and
 //! - refuses an array in place of a struct;
 //! - reads an empty array in place of an optional object as `None`, because PHP writes an empty object so;
 //! - notes why and where a value does not fit, without the value, because the texts of errors quote it.
@@ -24,7 +25,7 @@ use crate::response::fault::{Reason, Step};
 pub(crate) use crate::response::strict::context::Context;
 use crate::response::strict::context::LONG;
 
-/// Reads a whole JSON text. An empty array for an optional object is `None`.
+/// Reads a whole JSON text. An empty array for an optional object inside of it is `None`.
 pub(crate) fn from_str<'de, S>(text: &'de str, seed: S, context: &Context) -> Result<S::Value, serde_json::Error>
 where
     S: DeserializeSeed<'de>,

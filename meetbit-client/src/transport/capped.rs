@@ -10,7 +10,7 @@ pub(crate) enum BodyError {
     Encoding,
     /// The connection ended or broke before the end of the body.
     Broken(reqwest::Error),
-    /// It is no gzip, or ends too early.
+    /// It is not gzip, or ends too early.
     Corrupt(io::Error),
 }
 

@@ -166,7 +166,7 @@ impl Exchange for HttpExchange<'_> {
 }
 
 impl HttpExchange<'_> {
-    /// It is no `async fn`, so that the state of a call does not hold the request as well.
+    /// It is not an `async fn`, so that the state of a call does not hold the request as well.
     fn execute(
         &self,
         checkout: &Checkout,

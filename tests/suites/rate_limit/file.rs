@@ -83,10 +83,10 @@ async fn promise_27_a_path_that_is_no_file_of_a_limit_is_an_error_at_once() {
         let client = client(&server, FileLimit::open(directory.file()).unwrap());
         replace(&directory.0.join(name), by);
         let error = FileLimit::open(directory.file()).unwrap_err();
-        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("is no file"), "{number}: {error}");
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("is not a file"), "{number}: {error}");
         let error = create(&client, &marker(0)).await.unwrap_err();
         assert_eq!((error.kind(), error.outcome()), (ErrorKind::RateLimited, Outcome::NotSent), "{number}");
-        assert!(error.to_string().contains("is no file"), "{number}: {error}");
+        assert!(error.to_string().contains("is not a file"), "{number}: {error}");
         assert_eq!(server.finish().requests.len(), 0);
     }
 }

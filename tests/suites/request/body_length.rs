@@ -1,4 +1,4 @@
-//! How a request says how long its body is, and what is no body: promise 26.
+//! How a request says how long its body is, and what is not a body: promise 26.
 #![allow(clippy::unwrap_used, reason = "a test that unwraps says where it failed")]
 
 use std::net::SocketAddr;

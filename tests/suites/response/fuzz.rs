@@ -76,5 +76,5 @@ fn promise_14_any_reply_is_read_or_explained() {
             }
         }
     });
-    assert!(tried.get() > 20, "most inputs are no replies");
+    assert!(tried.get() > 20, "most inputs are not replies");
 }

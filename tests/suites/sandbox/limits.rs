@@ -117,7 +117,7 @@ async fn requests_that_were_on_their_way_before_the_429_went_out_are_not_punishe
     assert_eq!(first.answer().await.status, 429);
 }
 
-/// A `429` leaves late, so a request that is sent right after the one that gets it is no early one. Both kinds of reply to a
+/// A `429` leaves late, so a request that is sent right after the one that gets it is not an early one. Both kinds of reply to a
 /// fault are tried. On a busy machine the second request may come too late for that; then it is tried again.
 #[tokio::test]
 async fn requests_that_are_sent_at_once_survive_a_429_that_one_of_them_gets() {

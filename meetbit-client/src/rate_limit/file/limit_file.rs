@@ -112,7 +112,7 @@ impl LimitFile {
     fn lock_within(&self, patience: Duration) -> Result<File, FileFailure> {
         let failure = |error| self.io_failure("cannot be locked", error);
         if fs::metadata(self.sibling(".lock")).is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(self.failure("cannot be locked: its lock is no file")); // opening a pipe could take forever
+            return Err(self.failure("cannot be locked: its lock is not a file")); // opening a pipe could take forever
         }
         // It is opened each time, because a forked process would share a lock that is open.
         let file = owner_only(OpenOptions::new().create(true).truncate(false).write(true))
@@ -139,7 +139,7 @@ impl LimitFile {
     /// `None` if there is no file.
     pub(super) fn read(&self) -> Result<Option<Copies>, FileFailure> {
         if fs::metadata(&self.path).is_ok_and(|metadata| !metadata.is_file() || metadata.len() > LARGEST) {
-            return Err(self.failure("is no file of a rate limit"));
+            return Err(self.failure("is not a file of a rate limit"));
         }
         match fs::read(&self.path) {
             Ok(text) => Copies::parse(&text).map(Some).map_err(|problem| self.failure(problem.to_string())),

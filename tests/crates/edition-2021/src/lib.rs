@@ -88,7 +88,7 @@ declare!(
     Keys, key, get, "/keys/{id}/of/{person}", "keys.read.*", Option<String>, id: &i64, person: &str
 );
 
-/// Private and never used, which is no reason for a warning.
+/// Private and never used, which does not cause a warning.
 mod unused {
     use sdk::{api, api_endpoint, Api, Call};
 

@@ -141,7 +141,7 @@ pub(super) const SCENARIOS: [Check; 9] = [
         let gate = json!({ "born": old.born, "closed": SECOND, "refusals": 1 });
         let news = scenario.send(&json!({ "op": "Remind", "gate": gate }))?.news;
         check!((news.closed, news.refusals) == (Duration::from_secs(9), 2));
-        // A request that was sent while the gate was closed is no further refusal.
+        // A request that was sent while the gate was closed is not a further refusal.
         check!(scenario.refused(SECOND)?.news.refusals == 2);
         // Refusals lapse an hour after the gate has opened.
         scenario.now += 9 * SECOND + HOUR - SECOND;
