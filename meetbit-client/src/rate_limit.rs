@@ -6,7 +6,7 @@
 //! [`State`], which is plain data.
 
 // The decisions are pure functions on plain data: `state` with `window`, `queue` and `gate`. `registry` keeps one state for
-// each tenant, behind a lock. Only `limiter` waits. With a store that several processes share, `shared_limiter`, `store`,
+// each tenant, behind a lock. Only `limiter` waits. With a store that several processes share, `store_limiter`, `store`,
 // `redis` and `file` wait too; while the store fails, a `share` decides. The room may import `response` and `error`.
 
 pub(crate) mod config;
@@ -29,11 +29,11 @@ mod registry;
 pub(crate) mod share;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod shared;
-#[cfg(feature = "shared-limit")]
-pub(crate) mod shared_limiter;
 pub(crate) mod state;
 #[cfg(feature = "shared-limit")]
 pub(crate) mod store;
+#[cfg(feature = "shared-limit")]
+pub(crate) mod store_limiter;
 pub(crate) mod window;
 
 #[cfg(test)]

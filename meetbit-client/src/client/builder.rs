@@ -339,8 +339,8 @@ impl ClientBuilder {
         headers.insert(header::HOST, host(&base_url)?);
         let (service, layers) = (self.service.take(), std::mem::take(&mut self.layers));
         let limiter = match service {
-            Some(_) => Limiter::private(credentials.id()),
-            None => Limiter::shared(&base_url.origin, credentials.id()),
+            Some(_) => Limiter::of_client(credentials.id()),
+            None => Limiter::of_process(&base_url.origin, credentials.id()),
         };
         #[cfg(feature = "shared-limit")]
         let limiter = limiter.with_store(

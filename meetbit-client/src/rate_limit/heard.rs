@@ -13,23 +13,23 @@ const MEMORY: Duration = Duration::from_secs(60 * 60);
 /// A century is as good as a longer wait.
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// By tenant.
+/// What was heard, by tenant.
 #[derive(Debug, Default)]
-pub(crate) struct Heard(Mutex<BTreeMap<String, Tenant>>);
+pub(crate) struct Heard(Mutex<BTreeMap<String, HeardTenant>>);
 
 #[derive(Debug)]
-struct Tenant {
+struct HeardTenant {
     /// The last moment of the state, and the moment at which Redis made it.
     moment: Moment,
     born: Moment,
     /// The moment was not before this.
     asked_at: Instant,
     /// The gates that are closed, by key.
-    gates: BTreeMap<String, Gate>,
+    gates: BTreeMap<String, HeardGate>,
 }
 
 #[derive(Debug)]
-struct Gate {
+struct HeardGate {
     /// When the state was made that has this gate.
     born: Moment,
     /// When it was first heard of, since it was open.
@@ -94,7 +94,7 @@ impl Heard {
             !tenant.gates.is_empty() || now.saturating_duration_since(tenant.asked_at) < MEMORY
         });
         let News { moment, born, closed, refusals } = news;
-        let new = || Tenant { moment, born, asked_at, gates: BTreeMap::new() };
+        let new = || HeardTenant { moment, born, asked_at, gates: BTreeMap::new() };
         let tenant = tenants.entry(tenant.to_owned()).or_insert_with(new);
         if born == tenant.born && moment < tenant.moment {
             return None; // a later answer has overtaken this one
@@ -105,7 +105,7 @@ impl Heard {
             return None;
         }
         let known = tenant.gates.get(key).map(|gate| gate.since);
-        let gate = Gate { born, since: known.unwrap_or(now), until: now + closed.min(CENTURY), refusals };
+        let gate = HeardGate { born, since: known.unwrap_or(now), until: now + closed.min(CENTURY), refusals };
         tenant.gates.insert(key.to_owned(), gate);
         known.is_none().then_some(now)
     }
@@ -117,7 +117,7 @@ impl Heard {
         gate.is_some_and(|gate| gate.since == since && gate.until > Instant::now())
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Tenant>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, HeardTenant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,23 +1,23 @@
 //! One key of one tenant.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
 
 use crate::rate_limit::config::RateLimit;
 use crate::rate_limit::moment::Moment;
-use crate::rate_limit::registry::{Shared, Tenant, lock};
+use crate::rate_limit::registry::{TenantState, lock};
 use crate::rate_limit::state::{Report, State};
 
 /// One key of one tenant. The state of the tenant is kept as long as a handle exists.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyHandle {
-    tenant: Arc<Tenant>,
+    tenant: Arc<Mutex<TenantState>>,
     key: Arc<str>,
 }
 
 impl KeyHandle {
-    pub(crate) fn new(tenant: Arc<Tenant>, key: &str) -> Self {
+    pub(crate) fn new(tenant: Arc<Mutex<TenantState>>, key: &str) -> Self {
         lock(&tenant).reserve();
         Self { tenant, key: Arc::from(key) }
     }
@@ -35,19 +35,19 @@ impl KeyHandle {
     /// Changes the state, and wakes the calls that are to ask again. It wakes them without the lock, because a waker can run any
     /// code.
     pub(crate) fn wake(&self, change: impl FnOnce(&mut State, Moment, &str) -> Vec<u64>) {
-        let woken: Vec<Arc<Notify>> = self.with(|shared, now, key| {
-            let tickets = change(&mut shared.state, now, key);
-            tickets.iter().filter_map(|ticket| shared.waiting.get(ticket).cloned()).collect()
+        let woken: Vec<Arc<Notify>> = self.with(|tenant, now, key| {
+            let tickets = change(&mut tenant.state, now, key);
+            tickets.iter().filter_map(|ticket| tenant.waiting.get(ticket).cloned()).collect()
         });
         for waiter in woken {
             waiter.notify_one();
         }
     }
 
-    /// Passes the state, the present moment and the key.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Shared, Moment, &str) -> R) -> R {
-        let mut shared = lock(&self.tenant);
-        let now = shared.now();
-        f(&mut shared, now, &self.key)
+    /// Passes the tenant's state, the present moment and the key.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut TenantState, Moment, &str) -> R) -> R {
+        let mut tenant = lock(&self.tenant);
+        let now = tenant.now();
+        f(&mut tenant, now, &self.key)
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct Turn {
     ticket: OnceLock<u64>,
     /// Its place in the store's order.
     #[cfg(feature = "shared-limit")]
-    pub(crate) shared_ticket: StoreTicket,
+    pub(crate) store_ticket: StoreTicket,
 }
 
 /// The reason why there is no permit.
@@ -58,7 +58,7 @@ impl Turn {
             max_wait,
             ticket: OnceLock::new(),
             #[cfg(feature = "shared-limit")]
-            shared_ticket: StoreTicket::default(),
+            store_ticket: StoreTicket::default(),
         }
     }
 }
@@ -79,12 +79,12 @@ impl Limiter {
     }
 
     /// The limiter of all clients of this process for one server and key.
-    pub(crate) fn shared(origin: &str, key: &str) -> Self {
+    pub(crate) fn of_process(origin: &str, key: &str) -> Self {
         Self::new(KeyHandle::new(REGISTRY.tenant(origin), key))
     }
 
     /// A limiter that only one client and its clones use.
-    pub(crate) fn private(key: &str) -> Self {
+    pub(crate) fn of_client(key: &str) -> Self {
         Self::new(KeyHandle::new(Arc::default(), key))
     }
 
@@ -107,7 +107,7 @@ impl Limiter {
             match self.ask(turn, asked_at)? {
                 Next::Go { id } => return Ok((Permit::new(self.key.clone(), id, turn.limit, asked_at), waited_for)),
                 Next::Wait { wait, reason, ticket, woken } => {
-                    waiting.get_or_insert_with(|| Waiting { key: &self.key, ticket });
+                    waiting.get_or_insert_with(|| Waiter { key: &self.key, ticket });
                     waited_for = waited_for.filter(|_| reason == WaitReason::Queue).or(Some(reason));
                     let until = after(asked_at, Duration::from_micros(wait));
                     let _woken_or_due = timeout_at(until, woken.notified()).await;
@@ -117,7 +117,7 @@ impl Limiter {
     }
 
     pub(crate) fn status(&self, limit: RateLimit) -> RateLimitStatus {
-        self.key.with(|shared, now, key| shared.state.status(now, key, limit))
+        self.key.with(|tenant, now, key| tenant.state.status(now, key, limit))
     }
 
     fn ask(&self, turn: &Turn, asked_at: Instant) -> Result<Next, AcquireError> {
@@ -125,11 +125,11 @@ impl Limiter {
         if within == 0 {
             return Err(AcquireError::DeadlineExceeded);
         }
-        self.key.with(|shared, now, key| {
-            shared.last_id += 1;
-            let (id, ticket) = (shared.last_id, turn.ticket.get().copied());
+        self.key.with(|tenant, now, key| {
+            tenant.last_id += 1;
+            let (id, ticket) = (tenant.last_id, turn.ticket.get().copied());
             let ask = Ask { key, id, again: false, ticket, limit: turn.limit, within };
-            let (wait, reason, ticket) = match shared.state.ask(now, &ask) {
+            let (wait, reason, ticket) = match tenant.state.ask(now, &ask) {
                 Verdict::Go { ticket } => {
                     turn.ticket.get_or_init(|| ticket);
                     return Ok(Next::Go { id });
@@ -140,14 +140,14 @@ impl Limiter {
                 Verdict::Closed { wait, refusals, ticket } => {
                     let repeated = refusals >= WARNING;
                     if repeated || wait >= within || wait > span(turn.max_wait) {
-                        shared.state.tell(now, key, turn.limit, &Report::Withdrawn { ticket });
+                        tenant.state.tell(now, key, turn.limit, &Report::Withdrawn { ticket });
                         return Err(AcquireError::RetryAfter { wait: Duration::from_micros(wait), repeated });
                     }
                     (wait, WaitReason::Gate, ticket)
                 }
             };
             turn.ticket.get_or_init(|| ticket);
-            Ok(Next::Wait { wait, reason, ticket, woken: shared.waiting.entry(ticket).or_default().clone() })
+            Ok(Next::Wait { wait, reason, ticket, woken: tenant.waiting.entry(ticket).or_default().clone() })
         })
     }
 }
@@ -159,14 +159,14 @@ enum Next {
 
 /// A call that waits. It leaves the queue when it is dropped, because it has a permit or has given up. The calls behind it were
 /// told a moment that assumed a later end, so the next ones are woken.
-struct Waiting<'a> {
+struct Waiter<'a> {
     key: &'a KeyHandle,
     ticket: u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        self.key.with(|shared, _, _| shared.waiting.remove(&self.ticket));
+        self.key.with(|tenant, _, _| tenant.waiting.remove(&self.ticket));
         self.key.tell(RateLimit::default(), &Report::Withdrawn { ticket: self.ticket });
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Permit {
     rejected: OnceLock<()>,
     /// The permit of the store that other processes share.
     #[cfg(feature = "shared-limit")]
-    shared: Option<StorePermit>,
+    of_store: Option<StorePermit>,
     /// The moment after which another process may take over the request.
     #[cfg(feature = "journal")]
     depart_by: OnceLock<jiff::Timestamp>,
@@ -43,7 +43,7 @@ impl Permit {
             departed_at: OnceLock::new(),
             rejected: OnceLock::new(),
             #[cfg(feature = "shared-limit")]
-            shared: None,
+            of_store: None,
             #[cfg(feature = "journal")]
             depart_by: OnceLock::new(),
         }
@@ -57,7 +57,7 @@ impl Permit {
             if !self.may_depart() {
                 return false;
             }
-            self.key.with(|shared, now, key| shared.state.depart(now, key, self.id, self.limit))
+            self.key.with(|tenant, now, key| tenant.state.depart(now, key, self.id, self.limit))
         };
         self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
     }
@@ -87,10 +87,10 @@ impl Permit {
 
     /// Extends the hold while the request still connects.
     pub(crate) fn renew(&self) {
-        self.key.with(|shared, now, key| shared.state.renew(now, key, self.id));
+        self.key.with(|tenant, now, key| tenant.state.renew(now, key, self.id));
         #[cfg(feature = "shared-limit")]
-        if let Some(shared) = &self.shared {
-            shared.renew();
+        if let Some(permit) = &self.of_store {
+            permit.renew();
         }
     }
 
@@ -100,25 +100,25 @@ impl Permit {
         let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
         self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
         #[cfg(feature = "shared-limit")]
-        if let Some(shared) = &self.shared {
+        if let Some(permit) = &self.of_store {
             let closes = feedback.is_429 || feedback.headers.remaining == Some(0);
             let closed_for = self.closed_for().filter(|_| closes).unwrap_or_default();
-            shared.answered(Duration::from_micros(after), feedback.into(), closed_for);
+            permit.answered(Duration::from_micros(after), feedback.into(), closed_for);
         }
     }
 
     /// How long the gate of the key is still closed, if it is.
     #[cfg(any(feature = "tracing", feature = "shared-limit"))]
     pub(crate) fn closed_for(&self) -> Option<std::time::Duration> {
-        self.key.with(|shared, now, key| shared.state.status(now, key, self.limit)).closed_for
+        self.key.with(|tenant, now, key| tenant.state.status(now, key, self.limit)).closed_for
     }
 }
 
 #[cfg(feature = "shared-limit")]
 impl Permit {
     /// Adds the store's permit. The time limits of the request start now.
-    pub(crate) fn join(&mut self, shared: StorePermit) {
-        self.shared = Some(shared);
+    pub(crate) fn add_store_permit(&mut self, store_permit: StorePermit) {
+        self.of_store = Some(store_permit);
         self.granted_at = Instant::now();
     }
 
@@ -128,7 +128,7 @@ impl Permit {
         if self.depart_by.get().is_some_and(|limit| jiff::Timestamp::now() > *limit) {
             return false;
         }
-        self.shared.as_ref().is_none_or(StorePermit::holds)
+        self.of_store.as_ref().is_none_or(StorePermit::holds)
     }
 
     /// The request must not depart after this moment. It is one of the wall clock, because tokio's clock stops while the machine
@@ -140,8 +140,8 @@ impl Permit {
 
     /// Waits until the store knows of a `429`, at most until `deadline`.
     pub(crate) async fn reported(&self, deadline: Instant) {
-        if let Some(shared) = &self.shared {
-            shared.reported(deadline).await;
+        if let Some(permit) = &self.of_store {
+            permit.reported(deadline).await;
         }
     }
 }
@@ -151,8 +151,8 @@ impl Drop for Permit {
         if !self.has_departed() {
             self.key.tell(self.limit, &Report::Released { id: self.id });
             #[cfg(feature = "shared-limit")]
-            if let Some(shared) = &self.shared {
-                shared.release();
+            if let Some(permit) = &self.of_store {
+                permit.release();
             }
         }
     }

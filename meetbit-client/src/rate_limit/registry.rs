@@ -21,17 +21,14 @@ pub(crate) struct Registry(Mutex<Tenants>);
 
 #[derive(Debug)]
 struct Tenants {
-    by_origin: BTreeMap<String, Arc<Tenant>>,
+    by_origin: BTreeMap<String, Arc<Mutex<TenantState>>>,
     /// The number of tenants at which the next sweep takes place.
     sweep_at: usize,
 }
 
 /// One server, and what its keys share.
-pub(crate) type Tenant = Mutex<Shared>;
-
-/// What the lock of a tenant guards.
 #[derive(Debug, Default)]
-pub(crate) struct Shared {
+pub(crate) struct TenantState {
     pub(crate) state: State,
     /// Wakes a call that waits, by its ticket.
     pub(crate) waiting: BTreeMap<u64, Arc<Notify>>,
@@ -50,7 +47,7 @@ impl Registry {
     }
 
     /// The tenant at `origin`.
-    pub(crate) fn tenant(&self, origin: &str) -> Arc<Tenant> {
+    pub(crate) fn tenant(&self, origin: &str) -> Arc<Mutex<TenantState>> {
         let mut tenants = lock(&self.0);
         if tenants.by_origin.len() >= tenants.sweep_at {
             tenants.sweep();
@@ -67,7 +64,7 @@ impl Tenants {
     }
 }
 
-impl Shared {
+impl TenantState {
     /// Makes room for another key.
     pub(crate) fn reserve(&mut self) {
         if self.state.keys_len() >= self.sweep_at {
@@ -108,7 +105,7 @@ mod tests {
     use super::*;
 
     impl Registry {
-        pub(crate) fn get(&self, origin: &str) -> Option<Arc<Tenant>> {
+        pub(crate) fn get(&self, origin: &str) -> Option<Arc<Mutex<TenantState>>> {
             lock(&self.0).by_origin.get(origin).cloned()
         }
 
@@ -121,7 +118,7 @@ mod tests {
         }
     }
 
-    impl Shared {
+    impl TenantState {
         pub(crate) fn set_last(&mut self, last: Moment) {
             self.last = last;
         }

@@ -279,7 +279,7 @@ async fn promise_9_tasks_exceed_no_window_either() {
     let start = Instant::now();
     let mut callers = tokio::task::JoinSet::new();
     for key in (0..path.keys).flat_map(|key| [key; 4]) {
-        let (limiter, server) = (Limiter::shared("simulation", KEYS[key]), server.clone());
+        let (limiter, server) = (Limiter::of_process("simulation", KEYS[key]), server.clone());
         callers.spawn(async move {
             while start.elapsed() < TIME {
                 let turn = Turn::new(path.limit, start + 2 * TIME, TIME);

@@ -26,7 +26,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// A limiter of its own for each test.
 fn limiter(test: &str) -> Limiter {
-    Limiter::shared(test, "key")
+    Limiter::of_process(test, "key")
 }
 
 /// The turn of a call that waits for a minute at most.

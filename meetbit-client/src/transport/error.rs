@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::error::kind::{ErrorKind, Outcome};
 use crate::rate_limit::limiter::AcquireError;
 #[cfg(feature = "shared-limit")]
-use crate::rate_limit::shared_limiter::SharedError;
+use crate::rate_limit::store_limiter::NoPermit;
 use crate::request::outgoing::UrlError;
 use crate::transport::capped::BodyError;
 
@@ -177,11 +177,11 @@ impl From<AcquireError> for TransportError {
 }
 
 #[cfg(feature = "shared-limit")]
-impl From<SharedError> for TransportError {
-    fn from(error: SharedError) -> Self {
+impl From<NoPermit> for TransportError {
+    fn from(error: NoPermit) -> Self {
         match error {
-            SharedError::Acquire(error) => error.into(),
-            SharedError::Store { name, failure } => {
+            NoPermit::Acquire(error) => error.into(),
+            NoPermit::Store { name, failure } => {
                 let message = format!(
                     "the store of the shared rate limit, `{name}`, gave no answer, so nothing was sent: {failure}"
                 );

@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::rate_limit::limiter::AcquireError as NoPermit;
 use crate::rate_limit::limiter::{Limiter, Turn};
 use crate::rate_limit::permit::Permit;
-#[cfg(feature = "shared-limit")]
-use crate::rate_limit::shared_limiter::SharedError as NoPermit;
 use crate::rate_limit::state::Feedback;
+#[cfg(feature = "shared-limit")]
+use crate::rate_limit::store_limiter::NoPermit;
 use crate::response::retry_after::{self, RateLimitHeaders};
 #[cfg(feature = "journal")]
 use crate::transport::intent::Intent;
@@ -102,7 +102,7 @@ impl AttemptObserver {
         let asked = tokio::time::Instant::now();
         let limiter = self.limiter.as_ref().unwrap_or(limiter);
         #[cfg(feature = "shared-limit")]
-        let (permit, waited_for) = limiter.acquire_shared(&self.turn).await?;
+        let (permit, waited_for) = limiter.acquire_with_store(&self.turn).await?;
         #[cfg(not(feature = "shared-limit"))]
         let (permit, waited_for) = limiter.acquire(&self.turn).await?;
         #[cfg(feature = "tracing")]

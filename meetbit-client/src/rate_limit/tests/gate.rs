@@ -218,7 +218,7 @@ fn promise_9_a_reset_that_is_a_point_in_time_or_absent_holds_for_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_a_key_that_the_tenants_limit_holds_back_has_not_used_up_its_own() {
-    let (a, b) = (Limiter::shared("misled", "a"), Limiter::shared("misled", "b"));
+    let (a, b) = (Limiter::of_process("misled", "a"), Limiter::of_process("misled", "b"));
     let limit = RateLimit::per_second(2).tenant(2);
     let first = acquire(&a, limit).await.unwrap();
     assert!(first.depart());

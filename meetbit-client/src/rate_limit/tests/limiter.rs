@@ -64,7 +64,8 @@ async fn promise_9_a_permit_that_is_not_renewed_lapses_and_cannot_depart() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_keys_count_apart_and_the_tenant_together() {
-    let keys = [Limiter::shared("tenant", "a"), Limiter::shared("tenant", "b"), Limiter::shared("tenant", "b")];
+    let keys =
+        [Limiter::of_process("tenant", "a"), Limiter::of_process("tenant", "b"), Limiter::of_process("tenant", "b")];
     let (limit, start) = (RateLimit::per_second(2).tenant(3), Instant::now());
     for key in &keys {
         send(key, limit, Feedback::default()).await;
@@ -141,7 +142,7 @@ async fn promise_10_who_waits_is_told_at_once_what_a_permit_has_become() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_10_who_waits_with_another_key_is_told_that_a_permit_was_given_back() {
-    let (a, b) = (Limiter::shared("told other", "a"), Limiter::shared("told other", "b"));
+    let (a, b) = (Limiter::of_process("told other", "a"), Limiter::of_process("told other", "b"));
     let (limit, start) = (RateLimit::per_second(2).tenant(2), Instant::now());
     let given_back = [acquire(&a, limit).await.unwrap(), acquire(&a, limit).await.unwrap()];
     let waiting = [tokio::spawn(call(&b, limit)), tokio::spawn(call(&b, limit))];
@@ -225,7 +226,7 @@ async fn promise_10_a_permit_that_is_given_back_meanwhile_is_not_overlooked() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_10_other_keys_learn_that_a_refused_request_has_been_answered() {
-    let (a, b) = (Limiter::shared("told 429", "a"), Limiter::shared("told 429", "b"));
+    let (a, b) = (Limiter::of_process("told 429", "a"), Limiter::of_process("told 429", "b"));
     let (limit, start) = (RateLimit::per_second(1).tenant(1), Instant::now());
     let first = acquire(&a, limit).await.unwrap();
     assert!(first.depart());

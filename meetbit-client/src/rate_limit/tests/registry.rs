@@ -44,9 +44,9 @@ async fn promise_7_a_key_is_remembered_as_long_as_it_matters() {
 #[tokio::test(start_paused = true)]
 async fn promise_7_clients_with_the_same_key_share_its_state_and_others_do_not() {
     let limit = RateLimit::default();
-    let (first, second) = (Limiter::shared("shares", "key"), Limiter::shared("shares", "key"));
-    let others = [Limiter::shared("shares", "other"), Limiter::shared("shares not", "key")];
-    let private = [Limiter::private("key"), Limiter::private("key")];
+    let (first, second) = (Limiter::of_process("shares", "key"), Limiter::of_process("shares", "key"));
+    let others = [Limiter::of_process("shares", "other"), Limiter::of_process("shares not", "key")];
+    let private = [Limiter::of_client("key"), Limiter::of_client("key")];
     send(&first, limit, refusal(7)).await;
     send(&private[0], limit, refusal(3)).await;
     let closed_for = |limiter: &Limiter| limiter.status(limit).closed_for;
@@ -117,7 +117,7 @@ async fn promise_7_a_clock_that_goes_back_neither_refuses_nor_delays() {
     for _ in 0..5 {
         waiting.push(acquire(&limiter, limit).await.unwrap());
     }
-    send(&Limiter::shared("clock", "refused"), limit, refusal(3600)).await;
+    send(&Limiter::of_process("clock", "refused"), limit, refusal(3600)).await;
     // The other test runs on a clock of its own, which has not been advanced.
     let limiter_of_the_other = limiter.clone();
     std::thread::spawn(move || {
@@ -128,7 +128,7 @@ async fn promise_7_a_clock_that_goes_back_neither_refuses_nor_delays() {
                 let turn = Turn::new(limit, Instant::now() + SECOND / 10, LIMIT);
                 limiter_of_the_other.acquire(&turn).await.unwrap();
             }
-            assert_eq!(Limiter::shared("clock", "refused").status(limit).closed_for, None);
+            assert_eq!(Limiter::of_process("clock", "refused").status(limit).closed_for, None);
         });
     })
     .join()
@@ -140,12 +140,12 @@ async fn promise_7_a_clock_that_goes_back_neither_refuses_nor_delays() {
 async fn promise_9_a_clock_that_goes_back_a_little_stands_still() {
     let (limit, limiter) = (RateLimit::per_second(1), limiter("little"));
     send(&limiter, limit, Feedback::default()).await;
-    limiter.key.with(|shared, now, _| {
-        shared.set_last(now + S);
-        assert_eq!(shared.now(), now + S);
+    limiter.key.with(|tenant, now, _| {
+        tenant.set_last(now + S);
+        assert_eq!(tenant.now(), now + S);
     });
     assert_eq!(limiter.status(limit).in_use, 1);
-    limiter.key.with(|shared, now, _| shared.set_last(now + 1));
+    limiter.key.with(|tenant, now, _| tenant.set_last(now + 1));
     assert_eq!(limiter.status(limit).in_use, 0, "more than a second is another clock");
 }
 

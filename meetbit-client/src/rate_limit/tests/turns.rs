@@ -42,7 +42,7 @@ async fn promise_9_the_queue_is_in_order_bounded_and_left_without_a_trace() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_who_is_not_polled_is_passed_over_and_keeps_its_place() {
-    let keys = [Limiter::shared("set aside", "a"), Limiter::shared("set aside", "b")];
+    let keys = [Limiter::of_process("set aside", "a"), Limiter::of_process("set aside", "b")];
     let (limit, start) = (RateLimit::per_second(1).tenant(1), Instant::now());
     send(&keys[0], limit, Feedback::default()).await;
     let ask = |key: &Limiter| {
@@ -106,7 +106,8 @@ async fn promise_9_a_head_that_waits_for_others_to_leave_looks_again() {
 #[tokio::test(start_paused = true)]
 async fn promise_9_any_number_of_calls_set_aside_is_passed_over_at_once() {
     for key in ["key", "other key"] {
-        let limiters = [Limiter::shared(&format!("many {key}"), "key"), Limiter::shared(&format!("many {key}"), key)];
+        let limiters =
+            [Limiter::of_process(&format!("many {key}"), "key"), Limiter::of_process(&format!("many {key}"), key)];
         let limit = RateLimit::default().tenant(5);
         let mut set_aside: Vec<_> = (0..60).map(|_| Box::pin(call(&limiters[0], limit))).collect();
         for call in &mut set_aside {
@@ -167,7 +168,7 @@ async fn promise_9_an_earlier_place_goes_first() {
 
 #[tokio::test(start_paused = true)]
 async fn promise_9_a_key_with_one_caller_is_not_starved_by_keys_with_hundreds() {
-    let key = |name: &str| Limiter::shared("starved", name);
+    let key = |name: &str| Limiter::of_process("starved", name);
     let limit = RateLimit::default();
     let mut busy = tokio::task::JoinSet::new();
     for caller in 0..200 {

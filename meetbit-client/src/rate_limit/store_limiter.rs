@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// The reason why there is no permit.
 #[derive(Debug)]
-pub(crate) enum SharedError {
+pub(crate) enum NoPermit {
     Acquire(AcquireError),
     /// The store gave no answer until the call's deadline.
     Store {
@@ -32,12 +32,12 @@ pub(crate) enum SharedError {
 
 impl Limiter {
     /// Waits for a permit of this process, and then for one of the store, if there is a store.
-    pub(crate) async fn acquire_shared(&self, turn: &Turn) -> Result<(Permit, Option<WaitReason>), SharedError> {
+    pub(crate) async fn acquire_with_store(&self, turn: &Turn) -> Result<(Permit, Option<WaitReason>), NoPermit> {
         loop {
-            let (permit, waited_for) = self.acquire(turn).await.map_err(SharedError::Acquire)?;
+            let (permit, waited_for) = self.acquire(turn).await.map_err(NoPermit::Acquire)?;
             let Some(store) = &self.store else { return Ok((permit, waited_for)) };
             // The future is boxed, so that the state of a call without a store stays small.
-            if let Some(permit) = Box::pin(self.join(store, permit, turn)).await? {
+            if let Some(permit) = Box::pin(self.ask_store(store, permit, turn)).await? {
                 return Ok((permit, waited_for));
             }
         }
@@ -45,9 +45,9 @@ impl Limiter {
 
     /// Waits for a permit of the store. `None` if the store's gate is closed: then this process's is too, and the call waits
     /// for that.
-    async fn join(&self, store: &Store, mut permit: Permit, turn: &Turn) -> Result<Option<Permit>, SharedError> {
-        let mut question = Question { store, ask: store.question(turn.limit.into()), may_be_granted: false };
-        question.ask.ticket = turn.shared_ticket.get();
+    async fn ask_store(&self, store: &Store, mut permit: Permit, turn: &Turn) -> Result<Option<Permit>, NoPermit> {
+        let mut question = PendingAsk { store, ask: store.question(turn.limit.into()), may_be_granted: false };
+        question.ask.ticket = turn.store_ticket.get();
         let mut pause = PAUSE;
         loop {
             let hold = Hold::start();
@@ -58,31 +58,31 @@ impl Limiter {
             question.ask.again = true;
             let wait = match answer {
                 Ok(Verdict::Go { ticket }) => {
-                    turn.shared_ticket.set(ticket);
-                    permit.join(StorePermit::new(store.clone(), question.keep(), self.key.clone(), hold));
+                    turn.store_ticket.set(ticket);
+                    permit.add_store_permit(StorePermit::new(store.clone(), question.keep(), self.key.clone(), hold));
                     return Ok(Some(permit));
                 }
                 Ok(Verdict::Closed { wait, refusals, ticket }) => {
-                    turn.shared_ticket.set(ticket);
+                    turn.store_ticket.set(ticket);
                     close(&self.key, wait, refusals);
                     question.keep(); // its place in the queue is for its next question
                     return Ok(None);
                 }
                 Ok(Verdict::Wait { wait, .. }) if wait >= within => {
-                    return Err(SharedError::Acquire(AcquireError::DeadlineExceeded));
+                    return Err(NoPermit::Acquire(AcquireError::DeadlineExceeded));
                 }
                 Ok(Verdict::Wait { wait, ticket, .. }) => {
-                    turn.shared_ticket.set(ticket);
+                    turn.store_ticket.set(ticket);
                     question.ask.ticket = Some(ticket);
                     (question.may_be_granted, pause) = (false, PAUSE);
                     wait.min(LOOK)
                 }
-                Ok(Verdict::Full) => return Err(SharedError::Acquire(AcquireError::QueueFull)),
+                Ok(Verdict::Full) => return Err(NoPermit::Acquire(AcquireError::QueueFull)),
                 Err(failure) => {
                     let wait = pause;
                     pause = (2 * pause).min(LOOK);
                     if turn.deadline.saturating_duration_since(Instant::now()) <= wait {
-                        return Err(SharedError::Store { name: store.name(), failure });
+                        return Err(NoPermit::Store { name: store.name(), failure });
                     }
                     wait
                 }
@@ -104,14 +104,14 @@ async fn renewing<T>(permit: &Permit, future: impl Future<Output = T>) -> T {
 }
 
 /// What a call asks the store. When it is dropped, it gives back what the store may have given.
-struct Question<'a> {
+struct PendingAsk<'a> {
     store: &'a Store,
     ask: Ask,
     /// True if the store may have granted a permit.
     may_be_granted: bool,
 }
 
-impl Question<'_> {
+impl PendingAsk<'_> {
     /// The permit is somebody else's now, and the call no longer waits.
     fn keep(&mut self) -> Ask {
         self.may_be_granted = false;
@@ -121,7 +121,7 @@ impl Question<'_> {
     }
 }
 
-impl Drop for Question<'_> {
+impl Drop for PendingAsk<'_> {
     fn drop(&mut self) {
         let rate = self.ask.rate;
         if self.may_be_granted {
