@@ -21,8 +21,8 @@ pub(crate) struct Permit {
     id: u64,
     limit: RateLimit,
     pub(crate) granted_at: Instant,
-    /// Set when the request asks to depart; `None` in it says that it must not.
-    departed_at: OnceLock<Option<Instant>>,
+    /// Set when the request asks to depart, or ends before.
+    departure: OnceLock<Departure>,
     /// Set if the server answered with a `4xx`.
     rejected: OnceLock<()>,
     /// The permit of the store that other processes share.
@@ -33,6 +33,16 @@ pub(crate) struct Permit {
     depart_by: OnceLock<jiff::Timestamp>,
 }
 
+/// What became of a request. It is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Departure {
+    Departed(Instant),
+    /// It asked to depart too late, and must not be sent.
+    Revoked,
+    /// It ended before it asked, and must not be sent.
+    Cancelled,
+}
+
 impl Permit {
     pub(crate) fn new(key: KeyHandle, id: u64, limit: RateLimit, granted_at: Instant) -> Self {
         Self {
@@ -40,7 +50,7 @@ impl Permit {
             id,
             limit,
             granted_at,
-            departed_at: OnceLock::new(),
+            departure: OnceLock::new(),
             rejected: OnceLock::new(),
             #[cfg(feature = "shared-limit")]
             of_store: None,
@@ -59,16 +69,17 @@ impl Permit {
             }
             self.key.with(|tenant, now, key| tenant.state.depart(now, key, self.id, self.limit))
         };
-        self.departed_at.get_or_init(|| depart().then(Instant::now)).is_some()
+        let departure = || if depart() { Departure::Departed(Instant::now()) } else { Departure::Revoked };
+        matches!(self.departure.get_or_init(departure), Departure::Departed(_))
     }
 
     /// Withdraws the permit of a request that ends. False if the request has departed already.
     pub(crate) fn cancel(&self) -> bool {
-        self.departed_at.get_or_init(|| None).is_none()
+        !matches!(self.departure.get_or_init(|| Departure::Cancelled), Departure::Departed(_))
     }
 
     pub(crate) fn has_departed(&self) -> bool {
-        matches!(self.departed_at.get(), Some(Some(_)))
+        matches!(self.departure.get(), Some(Departure::Departed(_)))
     }
 
     /// The server rejected the request, so it did not act.
@@ -80,9 +91,14 @@ impl Permit {
         self.rejected.get().is_some()
     }
 
-    /// True if the request was cancelled, or asked to depart too late, and must not be sent.
+    /// True if the request must not be sent any more.
+    pub(crate) fn is_void(&self) -> bool {
+        matches!(self.departure.get(), Some(Departure::Revoked | Departure::Cancelled))
+    }
+
+    /// True if the request asked to depart too late, so that it needs another permit.
     pub(crate) fn is_revoked(&self) -> bool {
-        matches!(self.departed_at.get(), Some(None))
+        self.departure.get() == Some(&Departure::Revoked)
     }
 
     /// Extends the hold while the request still connects.
@@ -96,8 +112,10 @@ impl Permit {
 
     /// Reports the head of the reply. It must be called at once, because nothing may be sent after a `429`.
     pub(crate) fn answered(&self, feedback: Feedback) {
-        let departed_at = self.departed_at.get().copied().flatten();
-        let after = departed_at.map(|at| span(at.elapsed())).unwrap_or_default();
+        let after = match self.departure.get() {
+            Some(Departure::Departed(at)) => span(at.elapsed()),
+            _ => 0,
+        };
         self.key.tell(self.limit, &Report::Answered { id: self.id, after, feedback });
         #[cfg(feature = "shared-limit")]
         if let Some(permit) = &self.of_store {

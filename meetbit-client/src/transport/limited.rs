@@ -43,6 +43,7 @@ pub(crate) async fn send(limiter: &Limiter, observer: &AttemptObserver, request:
         #[cfg(feature = "shared-limit")]
         permit.reported(observer.turn.deadline).await;
         match result {
+            // The permit ended before the departure: the request takes another.
             Err(_) if permit.is_revoked() =>
             {
                 #[cfg(feature = "journal")]
