@@ -1,5 +1,6 @@
 //! The one error of the client, and the redaction of foreign text. It may import `endpoint`.
 
+pub(crate) mod escape;
 pub(crate) mod kind;
 pub(crate) mod partial;
 pub(crate) mod redact;
@@ -14,9 +15,9 @@ use std::time::Duration;
 use http::{HeaderMap, StatusCode};
 
 use crate::endpoint::Endpoint;
+use crate::error::escape::Escaped;
 pub(crate) use crate::error::kind::{ErrorKind, Outcome};
 use crate::error::partial::PartialData;
-use crate::error::redact::Escaped;
 use crate::error::validation::ValidationError;
 
 /// A failure of the client or of a call. The type is opaque; its methods describe the failure.

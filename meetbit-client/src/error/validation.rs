@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::error::escape::{Escaped, truncate_escaped};
 use crate::error::partial::{self, Scalar, Step};
-use crate::error::redact::{Escaped, KEPT, truncate_escaped};
+use crate::error::redact::KEPT;
 
 /// The fields of a request that are not valid, and why. MeetBit reports them, or the client finds them before it sends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
