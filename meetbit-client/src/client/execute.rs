@@ -46,11 +46,11 @@ pub(crate) async fn execute(
         #[cfg(feature = "journal")]
         let observer = observer.with_intent(intent.clone());
         let observer = Arc::new(observer);
-        let Failed { error, tried } = match attempt(&call, &key, &observer).await {
+        let AttemptFailure { error, was_tried } = match attempt(&call, &key, &observer).await {
             Ok(reply) => return Ok(Reply { attempts: attempts + 1, ..reply }),
-            Err(failed) => failed,
+            Err(failure) => failure,
         };
-        if !tried {
+        if !was_tried {
             return Err(not_tried(error, last, attempts));
         }
         attempts += 1;
@@ -59,7 +59,7 @@ pub(crate) async fn execute(
         let error = as_far_as_known(error.with(|e| e.attempts(attempts)), changes && may_have_acted);
         let (wait, needs_budget) = match retry::decide(policy, call.parts.endpoint.is_idempotent(), &error) {
             RetryDecision::Stop => return Err(error),
-            RetryDecision::Requeue => (beyond_the_gate(&call, &key, &error), false),
+            RetryDecision::Requeue => (wait_beyond_gate(&call, &key, &error), false),
             RetryDecision::BackOff { at_least, jitter } => (at_least + retry::jittered(jitter), true),
         };
         if Instant::now() + wait >= deadline || needs_budget && !client.budget.withdraw() {
@@ -81,29 +81,33 @@ pub(crate) async fn execute(
 }
 
 /// An attempt that failed, and whether a request was tried at all.
-struct Failed {
+struct AttemptFailure {
     error: Error,
-    tried: bool,
+    was_tried: bool,
 }
 
-async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserver>) -> Result<Reply, Failed> {
+async fn attempt(call: &Prepared, key: &AccessKey, observer: &Arc<AttemptObserver>) -> Result<Reply, AttemptFailure> {
     let client = &*call.client.0;
     let response = client.transport.send(&call.outgoing(key), observer).await;
     let (head, body) = match response.map(http::Response::into_parts) {
         Ok(parts) => parts,
         Err(failure) => {
-            let tried = observer.has_permit() || !failure.without_permit;
-            let error = error_head(call, key, observer, b"").unwrap_or_else(|| failed(call, observer, failure));
-            return Err(Failed { error: as_far_as_known(error, observer.may_have_acted()), tried });
+            let was_tried = observer.has_permit() || !failure.without_permit;
+            let error =
+                status_error(call, key, observer, b"").unwrap_or_else(|| transport_error(call, observer, failure));
+            return Err(AttemptFailure { error: as_far_as_known(error, observer.may_have_acted()), was_tried });
         }
     };
     if !head.status.is_success() {
-        let timeout = || failed(call, observer, TransportError::timeout());
-        let error = error_head(call, key, observer, &body).unwrap_or_else(timeout);
-        return Err(Failed { error: as_far_as_known(error, observer.may_have_acted()), tried: true });
+        let timeout = || transport_error(call, observer, TransportError::timeout());
+        let error = status_error(call, key, observer, &body).unwrap_or_else(timeout);
+        return Err(AttemptFailure { error: as_far_as_known(error, observer.may_have_acted()), was_tried: true });
     }
     if body.len() > client.max_response_size {
-        return Err(Failed { error: failed(call, observer, TransportError::too_large()), tried: true });
+        return Err(AttemptFailure {
+            error: transport_error(call, observer, TransportError::too_large()),
+            was_tried: true,
+        });
     }
     let (rate_limit, secret) = (observer.rate_limit(), key.rotating_secret());
     Ok(Reply {
@@ -125,7 +129,7 @@ fn as_far_as_known(error: Error, may_have_acted: bool) -> Error {
 }
 
 /// The error for an error status, once the head of such a reply has been read.
-fn error_head(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
+fn status_error(call: &Prepared, key: &AccessKey, observer: &AttemptObserver, body: &[u8]) -> Option<Error> {
     let client = &*call.client.0;
     let ErrorHead { status, headers, retry_after } = observer.error_head()?;
     let context = ErrorContext {
@@ -153,7 +157,7 @@ fn is_temporary(status: StatusCode) -> bool {
 }
 
 /// The wait that the limiter does not know of, because middleware has made the `429`.
-fn beyond_the_gate(call: &Prepared, key: &AccessKey, error: &Error) -> Duration {
+fn wait_beyond_gate(call: &Prepared, key: &AccessKey, error: &Error) -> Duration {
     let closed_for = key.limiter.status(call.client.0.limits.rate_limit).closed_for.unwrap_or_default();
     error.retry_after().unwrap_or_default().saturating_sub(closed_for)
 }
@@ -165,7 +169,7 @@ fn rate_limited(call: &Prepared, key: &AccessKey, error: Error, asked: Duration)
     error.with(|e| e.retry_after(wait).message(message))
 }
 
-fn failed(call: &Prepared, observer: &AttemptObserver, failure: TransportError) -> Error {
+fn transport_error(call: &Prepared, observer: &AttemptObserver, failure: TransportError) -> Error {
     let TransportError { kind, outcome, temporary, message, retry_after, source, .. } = failure;
     Error::new(kind, message).with(|e| {
         let e = e.outcome(outcome).temporary(temporary).endpoint(call.parts.endpoint).status(observer.status());
