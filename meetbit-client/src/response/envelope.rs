@@ -39,7 +39,7 @@ fn decode_without_message<T: DeserializeOwned>(
     envelope: Envelope<'_, T>,
     context: &Context,
 ) {
-    context.forget();
+    context.reset();
     *decoded = strict::from_str(envelope.text, Envelope { skip_message: true, ..envelope }, context);
 }
 

@@ -31,7 +31,7 @@ where
     S: DeserializeSeed<'de>,
 {
     let mut json = serde_json::Deserializer::from_str(text);
-    let mut value = seed.deserialize(Strict::<_, false, false> { json: &mut json, context });
+    let mut value = seed.deserialize(Strict::<_, VALUE> { json: &mut json, context });
     if let (Ok(_), Err(error)) = (&value, json.end()) {
         value = Err(error);
     }
@@ -43,28 +43,41 @@ pub(crate) fn null<'de, T: Deserialize<'de>>() -> Result<T, serde_json::Error> {
     from_str("null", PhantomData, &Context::new("null"))
 }
 
-/// A deserializer of `serde_json`, made strict: of a value in an `Option`, of the key of a map, or of any other value.
+// The role of a value.
+const VALUE: u8 = 0;
+const IN_OPTION: u8 = 1;
+/// The key of a map.
+const KEY: u8 = 2;
+
+// What a type accepts.
+const ANY: u8 = 0;
+/// An object, and no array.
+const MAP: u8 = 1;
+/// The same, whose keys are fields, and not data.
+const STRUCT: u8 = 2;
+
+/// A deserializer of `serde_json`, made strict.
 ///
-/// Facts that are known at compile time are parameters, so that no more than two pointers pass from level to level.
-struct Strict<'c, D, const OPTIONAL: bool, const KEY: bool> {
+/// Role and shape are parameters, so that no more than two pointers pass from level to level.
+struct Strict<'c, D, const ROLE: u8> {
     json: D,
     context: &'c Context,
 }
 
-impl<'c, D, const OPTIONAL: bool, const KEY: bool> Strict<'c, D, OPTIONAL, KEY> {
-    fn visitor<V>(&self, visitor: V) -> StrictVisitor<'c, V, OPTIONAL, false, false> {
+impl<'c, D, const ROLE: u8> Strict<'c, D, ROLE> {
+    fn visitor<V>(&self, visitor: V) -> StrictVisitor<'c, V, ROLE, ANY> {
         StrictVisitor { visitor, context: self.context }
     }
 
     /// True if the value may be a long string, which `serde_json` would quote in the error for another type.
     fn may_be_long(&self) -> bool {
-        !KEY && self.context.long
+        ROLE != KEY && self.context.long
     }
 }
 
 /// The text of a value whose type is not a string. A long string is an error here already.
 #[cold]
-fn not_long<'de, D, V>(json: D, context: &Context, visitor: &V) -> Result<&'de str, D::Error>
+fn reject_long_string<'de, D, V>(json: D, context: &Context, visitor: &V) -> Result<&'de str, D::Error>
 where
     D: Deserializer<'de>,
     V: Visitor<'de>,
@@ -77,7 +90,7 @@ where
 }
 
 /// Passes a request on if it takes a string of any length.
-macro_rules! forward {
+macro_rules! forward_text {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
@@ -88,21 +101,21 @@ macro_rules! forward {
 }
 
 /// Passes a request on if it takes no string.
-macro_rules! forward_other {
+macro_rules! forward_scalar {
     ($($method:ident($($argument:ident: $type:ty),*);)*) => {$(
         #[inline]
         fn $method<V: Visitor<'de>>(self, $($argument: $type,)* visitor: V) -> Result<V::Value, D::Error> {
             let visitor = self.visitor(visitor);
-            forward_other!(self, visitor, &[], $method($($argument),*))
+            forward_scalar!(self, visitor, &[], $method($($argument),*))
         }
     )*};
     ($self:ident, $visitor:ident, $fields:expr, $method:ident($($argument:ident),*)) => {
         if $self.may_be_long() {
             let context = $self.context;
-            let text = not_long($self.json, context, &$visitor.visitor)?;
+            let text = reject_long_string($self.json, context, &$visitor.visitor)?;
             let mut json = serde_json::Deserializer::from_str(text);
             json.$method($($argument,)* $visitor).map_err(|error| {
-                context.explain(&error, $fields);
+                context.record_default_reason(&error, $fields);
                 D::Error::custom("")
             })
         } else {
@@ -111,13 +124,13 @@ macro_rules! forward_other {
     };
 }
 
-impl<'de, D, const OPTIONAL: bool, const KEY: bool> Deserializer<'de> for Strict<'_, D, OPTIONAL, KEY>
+impl<'de, D, const ROLE: u8> Deserializer<'de> for Strict<'_, D, ROLE>
 where
     D: Deserializer<'de>,
 {
     type Error = D::Error;
 
-    forward! {
+    forward_text! {
         deserialize_any();
         deserialize_char();
         deserialize_str();
@@ -130,7 +143,7 @@ where
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
     }
 
-    forward_other! {
+    forward_scalar! {
         deserialize_bool();
         deserialize_i8();
         deserialize_i16();
@@ -159,20 +172,21 @@ where
         visitor: V,
     ) -> Result<V::Value, D::Error> {
         let context = self.context;
-        let visitor = StrictVisitor::<_, OPTIONAL, true, true> { visitor, context };
-        let read = forward_other!(self, visitor, fields, deserialize_struct(name, fields));
+        let visitor = StrictVisitor::<_, ROLE, STRUCT> { visitor, context };
+        let read = forward_scalar!(self, visitor, fields, deserialize_struct(name, fields));
         if let Err(error) = &read {
-            context.explain(error, fields);
+            context.record_default_reason(error, fields);
         }
         read
     }
 
-    /// `serde_json` accepts an array for a struct, but not for a map, and only what it accepts can be `None`.
+    /// Asks `serde_json` for a struct: its `deserialize_map` fails on an array before the visitor sees it, and an empty array must
+    /// reach the visitor to become `None`.
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        let visitor = StrictVisitor::<_, OPTIONAL, true, false> { visitor, context: self.context };
+        let visitor = StrictVisitor::<_, ROLE, MAP> { visitor, context: self.context };
         let (name, fields) = ("", &[]);
-        forward_other!(self, visitor, fields, deserialize_struct(name, fields))
+        forward_scalar!(self, visitor, fields, deserialize_struct(name, fields))
     }
 
     #[inline]
@@ -185,9 +199,8 @@ where
     }
 }
 
-/// A visitor of a type, between `serde_json` and the type. `OBJECT`: it accepts no array. `STRUCT`: the keys are fields, and not
-/// data.
-struct StrictVisitor<'c, V, const OPTIONAL: bool, const OBJECT: bool, const STRUCT: bool> {
+/// A visitor of a type, between `serde_json` and the type.
+struct StrictVisitor<'c, V, const ROLE: u8, const SHAPE: u8> {
     visitor: V,
     context: &'c Context,
 }
@@ -201,8 +214,7 @@ macro_rules! visit {
     )*};
 }
 
-impl<'de, V, const OPTIONAL: bool, const OBJECT: bool, const STRUCT: bool> Visitor<'de>
-    for StrictVisitor<'_, V, OPTIONAL, OBJECT, STRUCT>
+impl<'de, V, const ROLE: u8, const SHAPE: u8> Visitor<'de> for StrictVisitor<'_, V, ROLE, SHAPE>
 where
     V: Visitor<'de>,
 {
@@ -251,18 +263,18 @@ where
 
     #[inline]
     fn visit_some<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_some(Strict::<_, true, false> { json, context: self.context })
+        self.visitor.visit_some(Strict::<_, IN_OPTION> { json, context: self.context })
     }
 
     #[inline]
     fn visit_newtype_struct<D: Deserializer<'de>>(self, json: D) -> Result<V::Value, D::Error> {
-        self.visitor.visit_newtype_struct(Strict::<_, OPTIONAL, false> { json, context: self.context })
+        self.visitor.visit_newtype_struct(Strict::<_, ROLE> { json, context: self.context })
     }
 
     #[inline]
     fn visit_seq<A: SeqAccess<'de>>(self, elements: A) -> Result<V::Value, A::Error> {
-        if OBJECT {
-            return Err(refuse_array(&self.visitor, elements, OPTIONAL, self.context));
+        if SHAPE != ANY {
+            return Err(refuse_array(&self.visitor, elements, ROLE == IN_OPTION, self.context));
         }
         let _level = self.context.enter()?;
         self.visitor.visit_seq(StrictSeq { elements, context: self.context, index: 0 })
@@ -271,7 +283,7 @@ where
     #[inline]
     fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
         let _level = self.context.enter()?;
-        self.visitor.visit_map(StrictMap::<_, STRUCT> { entries, context: self.context, index: 0 })
+        self.visitor.visit_map(StrictMap::<_, SHAPE> { entries, context: self.context, index: 0 })
     }
 
     #[inline]
@@ -311,17 +323,17 @@ impl<'de, V: Visitor<'de>> Display for Expecting<'_, V> {
 }
 
 /// A key, or an element or the value of an entry.
-struct StrictSeed<'c, S, const KEY: bool> {
+struct StrictSeed<'c, S, const ROLE: u8> {
     seed: S,
     context: &'c Context,
 }
 
-impl<'de, S: DeserializeSeed<'de>, const KEY: bool> DeserializeSeed<'de> for StrictSeed<'_, S, KEY> {
+impl<'de, S: DeserializeSeed<'de>, const ROLE: u8> DeserializeSeed<'de> for StrictSeed<'_, S, ROLE> {
     type Value = S::Value;
 
     #[inline]
     fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<S::Value, D::Error> {
-        self.seed.deserialize(Strict::<_, false, KEY> { json, context: self.context })
+        self.seed.deserialize(Strict::<_, ROLE> { json, context: self.context })
     }
 }
 
@@ -337,9 +349,9 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
     #[inline]
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         self.index += 1;
-        let element = self.elements.next_element_seed(StrictSeed::<_, false> { seed, context: self.context });
+        let element = self.elements.next_element_seed(StrictSeed::<_, VALUE> { seed, context: self.context });
         if let Err(error) = &element {
-            self.context.leave(error, Step::Number(self.index - 1));
+            self.context.record_step(error, Step::Number(self.index - 1));
         }
         element
     }
@@ -348,11 +360,11 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
     #[inline]
     fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>, A::Error> {
         self.index += 1;
-        let seed = StrictSeed::<_, false> { seed: PhantomData, context: self.context };
+        let seed = StrictSeed::<_, VALUE> { seed: PhantomData, context: self.context };
         let mut element = self.elements.next_element_seed(seed);
         if element.is_err() {
             let none = || none(self.context).map(Some);
-            self.context.leave_or(&mut element, Step::Number(self.index - 1), none);
+            self.context.recover_or_record(&mut element, Step::Number(self.index - 1), none);
         }
         element
     }
@@ -362,38 +374,38 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for StrictSeq<'_, A> {
     }
 }
 
-struct StrictMap<'c, A, const STRUCT: bool> {
+struct StrictMap<'c, A, const SHAPE: u8> {
     entries: A,
     context: &'c Context,
     /// The number of keys that were read.
     index: usize,
 }
 
-impl<A, const STRUCT: bool> StrictMap<'_, A, STRUCT> {
+impl<A, const SHAPE: u8> StrictMap<'_, A, SHAPE> {
     fn step(&self) -> Step {
         let number = self.index.saturating_sub(1);
-        if STRUCT { Step::Number(number) } else { Step::Entry(number) }
+        if SHAPE == STRUCT { Step::Number(number) } else { Step::Entry(number) }
     }
 }
 
-impl<'de, A: MapAccess<'de>, const STRUCT: bool> MapAccess<'de> for StrictMap<'_, A, STRUCT> {
+impl<'de, A: MapAccess<'de>, const SHAPE: u8> MapAccess<'de> for StrictMap<'_, A, SHAPE> {
     type Error = A::Error;
 
     #[inline]
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, A::Error> {
         self.index += 1;
-        let key = self.entries.next_key_seed(StrictSeed::<_, true> { seed, context: self.context });
+        let key = self.entries.next_key_seed(StrictSeed::<_, KEY> { seed, context: self.context });
         if let Err(error) = &key {
-            self.context.leave(error, self.step());
+            self.context.record_step(error, self.step());
         }
         key
     }
 
     #[inline]
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let value = self.entries.next_value_seed(StrictSeed::<_, false> { seed, context: self.context });
+        let value = self.entries.next_value_seed(StrictSeed::<_, VALUE> { seed, context: self.context });
         if let Err(error) = &value {
-            self.context.leave(error, self.step());
+            self.context.record_step(error, self.step());
         }
         value
     }
@@ -402,10 +414,10 @@ impl<'de, A: MapAccess<'de>, const STRUCT: bool> MapAccess<'de> for StrictMap<'_
     #[expect(clippy::inline_always, reason = "a call of it for each field costs 650 instructions for a customer")]
     #[inline(always)]
     fn next_value<T: Deserialize<'de>>(&mut self) -> Result<T, A::Error> {
-        let seed = StrictSeed::<_, false> { seed: PhantomData, context: self.context };
+        let seed = StrictSeed::<_, VALUE> { seed: PhantomData, context: self.context };
         let mut value = self.entries.next_value_seed(seed);
         if value.is_err() {
-            self.context.leave_or(&mut value, self.step(), || none(self.context));
+            self.context.recover_or_record(&mut value, self.step(), || none(self.context));
         }
         value
     }
@@ -438,7 +450,7 @@ impl<'de, 'c, A: EnumAccess<'de>> EnumAccess<'de> for StrictEnum<'c, A> {
 
     fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, Self::Variant), A::Error> {
         let context = self.context;
-        let (name, variant) = self.variant.variant_seed(StrictSeed::<_, true> { seed, context })?;
+        let (name, variant) = self.variant.variant_seed(StrictSeed::<_, KEY> { seed, context })?;
         Ok((name, StrictEnum { variant, context }))
     }
 }
@@ -454,9 +466,9 @@ impl<'de, A: VariantAccess<'de>> VariantAccess<'de> for StrictEnum<'_, A> {
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, A::Error> {
         let context = self.context;
         let _level = context.enter()?;
-        let read = self.variant.newtype_variant_seed(StrictSeed::<_, false> { seed, context });
+        let read = self.variant.newtype_variant_seed(StrictSeed::<_, VALUE> { seed, context });
         if let Err(error) = &read {
-            context.leave(error, Step::Number(0));
+            context.record_step(error, Step::Number(0));
         }
         read
     }

@@ -46,7 +46,7 @@ impl Context {
     }
 
     /// Forgets an error that does not count.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn reset(&self) {
         self.reason.take();
         self.expected.take();
         self.steps.take();
@@ -80,15 +80,15 @@ impl Context {
     /// Notes that an error leaves an entry or element, and its reason if that is not known yet.
     #[cold]
     #[inline(never)]
-    pub(super) fn leave(&self, error: &dyn Display, step: Step) {
-        self.explain(error, &[]);
+    pub(super) fn record_step(&self, error: &dyn Display, step: Step) {
+        self.record_default_reason(error, &[]);
         self.steps.borrow_mut().push(step);
     }
 
     /// Replaces an error by what `none` gives if it is about an empty array in place of an optional object, and notes it if not.
     #[cold]
     #[inline(never)]
-    pub(super) fn leave_or<T, E: Error>(
+    pub(super) fn recover_or_record<T, E: Error>(
         &self,
         read: &mut Result<T, E>,
         step: Step,
@@ -98,7 +98,7 @@ impl Context {
             *read = none();
         }
         if let Err(error) = read {
-            self.leave(error, step);
+            self.record_step(error, step);
         }
     }
 
@@ -106,7 +106,7 @@ impl Context {
     /// value, so no more is taken from it than the name of a field that the type has.
     #[cold]
     #[inline(never)]
-    pub(super) fn explain(&self, error: &dyn Display, fields: &'static [&'static str]) {
+    pub(super) fn record_default_reason(&self, error: &dyn Display, fields: &'static [&'static str]) {
         const UNREADABLE: [&str; 4] = ["number out of", "lone leading", "invalid unicode", "unexpected end of hex"];
         let (reason, expected) = (self.reason.take(), self.expected.take());
         let is_known = reason.is_some() || expected.is_some() || !self.steps.borrow().is_empty();
