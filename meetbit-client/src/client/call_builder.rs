@@ -197,10 +197,7 @@ impl<T> CallBuilder<T> {
         T: DeserializeOwned,
     {
         self.decode = decode::raw;
-        #[cfg(feature = "journal")]
-        return self.change(|call| call.is_raw = true);
-        #[cfg(not(feature = "journal"))]
-        self
+        self.change(|call| call.is_raw = true)
     }
 
     /// Finishes the call, whose reply is taken as bytes.

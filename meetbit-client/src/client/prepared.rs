@@ -23,7 +23,6 @@ pub(crate) struct Prepared {
     #[cfg(feature = "journal")]
     pub(crate) once: Option<Arc<dyn Once>>,
     /// True if the reply has no envelope.
-    #[cfg(feature = "journal")]
     pub(crate) is_raw: bool,
 }
 
@@ -36,7 +35,6 @@ impl Prepared {
             retry: None,
             #[cfg(feature = "journal")]
             once: None,
-            #[cfg(feature = "journal")]
             is_raw: false,
         }
     }
@@ -52,8 +50,8 @@ impl Prepared {
     }
 }
 
-#[cfg(feature = "journal")]
 /// Carries out a call instead of `execute`. The room `journal` implements it.
+#[cfg(feature = "journal")]
 pub(crate) trait Once: fmt::Debug + Send + Sync {
     fn execute(self: Arc<Self>, call: Arc<Prepared>) -> Pin<Box<dyn Future<Output = Result<Reply, Error>> + Send>>;
 }

@@ -96,12 +96,8 @@ impl RequestBuilder {
         Call::new(self.finish_raw(), decode::bytes)
     }
 
-    #[cfg_attr(not(feature = "journal"), allow(unused_mut, reason = "only a journal asks for it"))]
     fn finish_raw(mut self) -> Arc<Prepared> {
-        #[cfg(feature = "journal")]
-        {
-            self.prepared().is_raw = true;
-        }
+        self.prepared().is_raw = true;
         self.finish()
     }
 

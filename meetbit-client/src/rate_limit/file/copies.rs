@@ -56,7 +56,7 @@ struct Copy<'a> {
 
 impl Copies {
     pub(super) fn parse(text: &[u8]) -> Result<Self, Problem> {
-        let middle = text.len() / 2; // both are as long
+        let middle = text.len() / 2; // both halves have the same length
         let (first, second) = text.split_at(middle);
         let mut copies = [(Copy::parse(first), middle..text.len()), (Copy::parse(second), 0..middle)];
         copies.sort_by_key(|(copy, _)| Reverse(copy.as_ref().map_or(0, |copy| copy.number)));
