@@ -120,7 +120,7 @@ impl Permit {
         #[cfg(feature = "shared-limit")]
         if let Some(permit) = &self.of_store {
             let closes = feedback.is_429 || feedback.headers.remaining == Some(0);
-            let closed_for = self.closed_for().filter(|_| closes).unwrap_or_default();
+            let closed_for = if closes { self.closed_for().unwrap_or_default() } else { Duration::ZERO };
             permit.answered(Duration::from_micros(after), feedback.into(), closed_for);
         }
     }
