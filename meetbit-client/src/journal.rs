@@ -74,7 +74,7 @@ impl Journal {
     /// A symbolic link to the file is the file. In a container, mount the directory of the file and not the file.
     ///
     /// # Errors
-    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is not a journal or one of a newer version, is
+    /// [`Journal`](crate::ErrorKind::Journal), if the file cannot be read or written, is not a journal, is of a newer version, is
     /// locked for ten seconds, or has a second hard link or is mounted by itself. The text names the path.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path::absolute(path.as_ref()).unwrap_or_else(|_| path.as_ref().to_owned());
@@ -216,6 +216,9 @@ impl Journal {
 
     /// Deletes the replies and refusals that are older than this. What is under way or in doubt stays. Returns the number of keys
     /// that were deleted; the next call under one of them is sent.
+    ///
+    /// A database deletes them in transactions of 1,000, so other calls go on meanwhile. What a failure or another process leaves
+    /// undeleted is deleted by the next purge.
     ///
     /// # Errors
     /// [`Journal`](crate::ErrorKind::Journal), if the journal cannot be written.

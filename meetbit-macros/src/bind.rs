@@ -69,7 +69,7 @@ impl Binder<'_> {
         let position = self.placeholders.and_then(|names| names.iter().position(|name| name == key));
         match (std::mem::take(&mut argument.marker), position) {
             (Parsed::Invalid, _) => {}
-            (Parsed::Absent, Some(position)) if self.segments.iter().any(|(taken, _)| *taken == position) => {
+            (Parsed::Absent, Some(position)) if argument.cfgs.is_empty() && self.is_filled(position) => {
                 self.reject_repeated(&argument);
             }
             (Parsed::Absent, Some(position)) => {
@@ -84,6 +84,10 @@ impl Binder<'_> {
             }
             (Parsed::Valid((marker, attribute)), None) => self.bind_marked(argument, marker, &attribute),
         }
+    }
+
+    fn is_filled(&self, position: usize) -> bool {
+        self.segments.iter().any(|(filled, _)| *filled == position)
     }
 
     fn reject_unmarked(&self, argument: &ParsedArg) {

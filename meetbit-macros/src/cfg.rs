@@ -60,9 +60,14 @@ impl Conditional {
 
     /// Whether an item is `#[deprecated]`, as an expression. `None` if it never is.
     pub(crate) fn deprecated(attributes: &[Attribute]) -> Option<TokenStream> {
-        let mut all = Self::all(attributes).into_iter();
-        let Self { predicate, .. } = all.find(|conditional| conditional.meta.path().is_ident("deprecated"))?;
-        Some(predicate.map_or_else(|| quote!(true), |predicate| quote!(::core::cfg!(#predicate))))
+        let all =
+            Self::all(attributes).into_iter().filter(|conditional| conditional.meta.path().is_ident("deprecated"));
+        let predicates: Option<Vec<_>> = all.map(|conditional| conditional.predicate).collect();
+        match predicates.as_deref() {
+            None => Some(quote!(true)),
+            Some([]) => None,
+            Some(predicates) => Some(quote!(::core::cfg!(any(#(#predicates),*)))),
+        }
     }
 
     /// Changes an attribute. If it is a `#[cfg_attr]`, changes each attribute in it.

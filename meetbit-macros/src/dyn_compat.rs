@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::{
-    FnArg, GenericParam, Ident, ItemTrait, PredicateType, ReturnType, TraitItem, TraitItemFn, Type, TypeParamBound,
-    WhereClause, WherePredicate, parse_quote,
+    Attribute, FnArg, GenericParam, Ident, ItemTrait, PredicateType, ReturnType, TraitItem, TraitItemFn, Type,
+    TypeParamBound, WhereClause, WherePredicate, parse_quote,
 };
 
 use crate::attribute;
@@ -30,8 +30,8 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
         declared.colon_token.get_or_insert_default();
         declared.supertraits.push(parse_quote!(#krate::Api));
     }
-    let is_async_trait = |other: &Conditional| attribute::is_named(other.meta.path(), "async_trait");
-    let may_be_async = Conditional::all(&declared.attrs).iter().any(is_async_trait);
+    let is_async_trait = |other: &Attribute| attribute::is_named(other.path(), "async_trait");
+    let may_be_async = declared.attrs.iter().any(is_async_trait);
     let mut names = HashSet::new();
     declared.items.retain_mut(|item| match item {
         // rustc would point at the whole trait.

@@ -30,7 +30,8 @@ const TABLE: &str = "
     COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
 ";
 
-/// The server may be configured otherwise, for speed. A transaction whose client is gone would keep its locks.
+/// The server may be configured otherwise, for speed. Without the time limits, a
+/// transaction whose client is gone would keep its locks.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '2s'; \
                      SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 
@@ -104,7 +105,8 @@ fn is_temporary(error: &sqlx::Error) -> bool {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
         sqlx::Error::Database(error) => {
             let code = error.code().unwrap_or_default();
-            code.starts_with("08") || ["40001", "40P01", "53300", "55P03", "57P01", "57P02", "57P03"].contains(&&*code)
+            code.starts_with("08")
+                || ["25P03", "40001", "40P01", "53300", "55P03", "57014", "57P01", "57P02", "57P03"].contains(&&*code)
         }
         _ => false,
     }

@@ -197,7 +197,7 @@ impl Session {
         let expected = self.progress().tags.clone();
         self.progress().tags.insert(0, Some(tag));
         // A write whose answer was lost may become visible between two questions, so several tags are asked twice.
-        let rounds = expected.len().min(2);
+        let rounds = if expected.len() > 1 { 2 } else { 1 };
         for expected in expected.repeat(rounds) {
             if self.key.records.swap(&self.key.name, expected, Some(&entry)).await? {
                 self.progress().tags = vec![Some(tag)];

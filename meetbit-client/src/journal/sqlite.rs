@@ -223,7 +223,7 @@ fn explain(error: &sqlx::Error) -> BoxError {
             "cannot be opened: it must be a file that this user can read and write, in a directory that exists and where this \
              user can write"
         }
-        Some(26) => "is not a journal, nor any other database",
+        Some(26) => "is not a database",
         _ => match error {
             sqlx::Error::Configuration(text) => return text.to_string().into(),
             _ => "cannot be used",

@@ -116,7 +116,7 @@ pub trait Store: Send + Sync + 'static {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, BoxError>>;
 
     /// Replaces the entry of a key by `new`, or deletes it if `new` is `None`, if its tag is `expected`; `None` expects that there
-    /// is not an entry. Comparison and change are one step: of two calls that expect the same, one gets `true`.
+    /// is no entry. Comparison and change are one step: of two calls that expect the same, one gets `true`.
     ///
     /// The change outlasts a crash of the machine by the time the method returns `true`. `false` means that nothing was changed.
     /// If the entry already has the tag of `new`, the answer is `true`, because a caller may ask again after an answer was lost.

@@ -32,7 +32,7 @@ struct HeardTenant {
 struct HeardGate {
     /// When the state was made that has this gate.
     born: Moment,
-    /// When it was first heard of, since it was open.
+    /// When this process first heard that it is closed.
     since: Instant,
     until: Instant,
     refusals: u32,
@@ -84,8 +84,8 @@ impl Heard {
         Recalled { heard, gate }
     }
 
-    /// Remembers the answer to a question that was asked at `asked_at`. Returns the present if it is the first to say that the gate
-    /// of the key is closed.
+    /// Remembers the answer to a question that was asked at `asked_at`. Returns the current time if it is the first to say that the
+    /// gate of the key is closed.
     pub(crate) fn learn(&self, tenant: &str, key: &str, asked_at: Instant, news: News) -> Option<Instant> {
         let now = Instant::now();
         let mut tenants = self.lock();
@@ -126,7 +126,7 @@ impl Heard {
 mod tests {
     use super::*;
 
-    /// Or each closing would leave a task that goes on asking Redis.
+    /// Otherwise each closing would leave a task that goes on asking Redis.
     #[test]
     fn a_gate_that_closes_again_ends_the_reminder_of_its_earlier_closing() {
         let heard = Heard::default();

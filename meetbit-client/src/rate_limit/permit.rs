@@ -37,10 +37,8 @@ pub(crate) struct Permit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Departure {
     Departed(Instant),
-    /// It asked to depart too late, and must not be sent.
-    Revoked,
-    /// It ended before it asked, and must not be sent.
-    Cancelled,
+    /// It ended before, or asked too late. It must not be sent.
+    Refused,
 }
 
 impl Permit {
@@ -69,13 +67,13 @@ impl Permit {
             }
             self.key.with(|tenant, now, key| tenant.state.depart(now, key, self.id, self.limit))
         };
-        let departure = || if depart() { Departure::Departed(Instant::now()) } else { Departure::Revoked };
+        let departure = || if depart() { Departure::Departed(Instant::now()) } else { Departure::Refused };
         matches!(self.departure.get_or_init(departure), Departure::Departed(_))
     }
 
     /// Withdraws the permit of a request that ends. False if the request has departed already.
     pub(crate) fn cancel(&self) -> bool {
-        !matches!(self.departure.get_or_init(|| Departure::Cancelled), Departure::Departed(_))
+        !matches!(self.departure.get_or_init(|| Departure::Refused), Departure::Departed(_))
     }
 
     pub(crate) fn has_departed(&self) -> bool {
@@ -92,13 +90,8 @@ impl Permit {
     }
 
     /// True if the request must not be sent any more.
-    pub(crate) fn is_void(&self) -> bool {
-        matches!(self.departure.get(), Some(Departure::Revoked | Departure::Cancelled))
-    }
-
-    /// True if the request asked to depart too late, so that it needs another permit.
     pub(crate) fn is_revoked(&self) -> bool {
-        self.departure.get() == Some(&Departure::Revoked)
+        self.departure.get() == Some(&Departure::Refused)
     }
 
     /// Extends the hold while the request still connects.

@@ -163,8 +163,8 @@ impl Redis {
         Ok(answer)
     }
 
-    /// Runs the script, and remembers what the answer says about the state. Returns the present with it if it is the first answer
-    /// that says that the gate of the key is closed.
+    /// Runs the script, and remembers what the answer says about the state. Returns the current time with it if it is the first
+    /// answer that says that the gate of the key is closed.
     async fn decide(
         &self,
         tenant: &str,

@@ -163,7 +163,8 @@ pub(crate) struct StorePermit {
     question: Ask,
     /// The handle of the key in this process, whose gate closes with the store's.
     local: KeyHandle,
-    hold: Arc<Mutex<Hold>>,
+    /// `None` if the store has said that the permit has ended.
+    hold: Arc<Mutex<Option<Hold>>>,
     /// The report of a `429` that is under way.
     report: Mutex<Option<JoinHandle<()>>>,
 }
@@ -172,25 +173,32 @@ impl StorePermit {
     /// The permit that the store granted for this time.
     pub(crate) fn new(store: Store, question: Ask, local: KeyHandle, hold: Hold) -> Self {
         let question = Ask { again: true, within: ANSWER, ..question };
-        Self { store, question, local, hold: Arc::new(Mutex::new(hold)), report: Mutex::default() }
+        Self { store, question, local, hold: Arc::new(Mutex::new(Some(hold))), report: Mutex::default() }
     }
 
     /// True if the request may still depart.
     pub(crate) fn holds(&self) -> bool {
-        lock(&self.hold).lasts()
+        lock(&self.hold).is_some_and(Hold::lasts)
     }
 
     /// Extends the hold, without waiting for it.
     pub(crate) fn renew(&self) {
         let Ok(runtime) = Handle::try_current() else { return };
+        if lock(&self.hold).is_none() {
+            return;
+        }
         let (store, question) = (self.store.clone(), self.question.clone());
         let (local, hold) = (self.local.clone(), self.hold.clone());
         runtime.spawn(async move {
             let asked = Hold::start();
             match store.ask(&question).await {
-                Ok(Verdict::Go { .. }) => *lock(&hold) = asked,
-                Ok(Verdict::Closed { wait, refusals, .. }) => close(&local, wait, refusals),
-                Ok(Verdict::Wait { .. } | Verdict::Full) | Err(_) => {}
+                Ok(Verdict::Go { .. }) => *lock(&hold) = Some(asked),
+                Ok(Verdict::Closed { wait, refusals, .. }) => {
+                    close(&local, wait, refusals);
+                    *lock(&hold) = None;
+                }
+                Ok(Verdict::Wait { .. } | Verdict::Full) => *lock(&hold) = None,
+                Err(_) => {}
             }
         });
     }

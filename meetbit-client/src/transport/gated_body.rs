@@ -52,7 +52,7 @@ impl Body for GatedBody {
 
     /// A request that must not depart claims to have a body, so that the body can fail.
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact((self.body.len() as u64).max(self.permit.is_void().into()))
+        SizeHint::with_exact((self.body.len() as u64).max(self.permit.is_revoked().into()))
     }
 }
 

@@ -15,8 +15,8 @@ use crate::rate_limit::permit::Permit;
 use crate::transport::error::TransportError;
 use crate::transport::observer::AttemptObserver;
 
-/// A permit is renewed this often until its request departs. It is the time after which a request that still connects knows of a
-/// gate that another process has closed, and less than half of what a permit holds.
+/// A permit is renewed this often until its request departs. A request that still connects learns so of a gate that another
+/// process has closed. It is less than half of what a permit holds.
 const RENEWAL: Duration = Duration::from_millis(100);
 
 /// A reply, or the reason why there is none.

@@ -49,7 +49,7 @@ async fn database(path: &Path) -> SqliteConnection {
 async fn a_file_that_is_no_database_is_refused() {
     let directory = Directory::new();
     fs::write(directory.file(), "no database ".repeat(1000)).unwrap();
-    refused(&directory.file(), &["is not a journal, nor any other database"]).await;
+    refused(&directory.file(), &["is not a database"]).await;
     assert_eq!(fs::read_to_string(directory.file()).unwrap(), "no database ".repeat(1000), "it is untouched");
 }
 

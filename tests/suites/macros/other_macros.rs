@@ -44,18 +44,6 @@ trait AsyncBelow: Api + Sync {
     }
 }
 
-#[api]
-#[cfg_attr(test, async_trait)]
-#[cfg_attr(not(test), async_trait(?Send))]
-trait AsyncBelowConditions: Api + Sync {
-    #[api_endpoint(get, "/conditions")]
-    fn conditions(&self) -> Call<u8>;
-
-    async fn under_conditions(&self) -> String {
-        sent(&self.conditions())
-    }
-}
-
 #[async_trait]
 #[api]
 trait AsyncAbove: Api + Sync {
@@ -71,9 +59,7 @@ trait AsyncAbove: Api + Sync {
 async fn async_trait_may_stand_above_or_below() {
     let client = client();
     let (below, above): (&dyn AsyncBelow, &dyn AsyncAbove) = (&client, &client);
-    let conditional: &dyn AsyncBelowConditions = &client;
     assert_eq!(below.requested().await, "GET /below");
-    assert_eq!(conditional.under_conditions().await, "GET /conditions");
     assert_eq!(above.asked().await, "GET /above");
     assert_eq!((<dyn AsyncBelow>::ENDPOINTS.len(), <dyn AsyncAbove>::ENDPOINTS.len()), (1, 1));
 }

@@ -171,7 +171,7 @@ async fn promise_27_a_permit_of_the_store_is_renewed_while_its_request_connects(
     assert!(asks.iter().skip(1).all(|ask| ask.again));
 }
 
-/// A cold connection takes as long, and another process may get a `429` meanwhile.
+/// Connecting can take this long, and another process may get a `429` meanwhile.
 #[tokio::test(start_paused = true)]
 async fn promise_27_a_gate_that_another_process_closes_holds_back_a_request_that_connects() {
     let service = SlowToConnect::new(SECOND * 3 / 10, 201);

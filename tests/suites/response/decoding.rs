@@ -78,6 +78,7 @@ struct Shape {
     by_name: BTreeMap<String, Point>,
     labels: Option<HashMap<String, String>>,
     by_number: HashMap<i64, u8>,
+    by_id: HashMap<Id, u8>,
     wrapped: Option<Wrapped>,
     boxed: Option<Box<Point>>,
     raw: Option<Box<RawValue_>>,
@@ -92,6 +93,9 @@ struct Shape {
     custom: Option<Point>,
     any: Option<serde_json::Value>,
 }
+
+#[derive(Debug, PartialEq, Eq, Hash, Deserialize)]
+struct Id(i64);
 
 #[derive(Debug, Default, PartialEq, Deserialize)]
 struct Pair(u8, u8);
@@ -208,7 +212,7 @@ async fn promise_14_an_array_is_no_object() {
 #[tokio::test]
 async fn promise_14_every_other_shape_is_read_as_serde_reads_it() {
     let fields = r#""center":{"x":1,"y":2},"corners":[{"x":3,"y":4,"new":[1]}],"pair":[5,6],"tuple":[7,8],
-        "kind":{"sized":{"width":9}},"by_name":{"a":{"x":1,"y":1}},"labels":{"b":"c"},"by_number":{"-5":6},
+        "kind":{"sized":{"width":9}},"by_name":{"a":{"x":1,"y":1}},"labels":{"b":"c"},"by_number":{"-5":6},"by_id":{"7":8},
         "wrapped":{"x":0,"y":0},"boxed":{"y":1,"x":0},"raw": [ 1 ,2],"even":"ab","name":"é\"\n","big":170141183460469231731687303715884105727,
         "ratio":0.5,"flag":true,"unit":null,"letter":"x","custom":{"x":1,"y":1},"any":{"a":[1,"2",null,1.5]}"#;
     let text = format!(r#"{{"id":7,{fields}}}"#);
