@@ -183,6 +183,7 @@ async fn promise_27_a_gate_that_another_process_closes_holds_back_a_request_that
     let _ = create(&client(&store, &service), &marker(0)).await;
     assert!(started.elapsed() >= 2 * SECOND, "{:?}", started.elapsed());
     assert_eq!(service.calls.load(Ordering::Relaxed), 1);
+    assert_eq!(store.asks().len(), 3, "the permit that has ended is not renewed: {:?}", store.asks());
 }
 
 #[tokio::test(start_paused = true)]
