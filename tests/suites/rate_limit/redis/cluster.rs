@@ -76,8 +76,12 @@ async fn promise_27_a_cluster_is_asked_at_the_node_that_has_the_state() {
     // A slot moves to the first node while the client knows the second.
     let [first, second, _] = &cluster.nodes[..] else { unreachable!() };
     let key = &keys[1][0];
-    let (slot, id) = (second.command(&["CLUSTER", "KEYSLOT", key]), first.command(&["CLUSTER", "MYID"]));
+    let slot = second.command(&["CLUSTER", "KEYSLOT", key]);
+    let [id, from] = [first, second].map(|node| node.command(&["CLUSTER", "MYID"]));
     second.command(&["DEL", key]);
+    // A node that imports a slot takes it with a new epoch. Otherwise a late message of the second node would give it back, and each
+    // of the two would redirect to the other for ever.
+    assert_eq!(first.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &from]), "OK");
     for node in &cluster.nodes {
         assert_eq!(node.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &id]), "OK");
     }
