@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{ParseStream, Parser};
 use syn::spanned::Spanned;
-use syn::{Attribute, Ident, ItemTrait, Meta, Path, Result, Token, TraitItem};
+use syn::{Ident, ItemTrait, Meta, Path, Result, Token, TraitItem};
 
 use crate::catalogue::Catalogue;
 use crate::cfg::Conditional;
@@ -163,7 +163,7 @@ fn constant(declared: &ItemTrait, krate: &TokenStream, catalogue: &Catalogue) ->
 fn repeated(declared: &ItemTrait) -> TokenStream {
     let cfgs = Conditional::cfgs(&declared.attrs);
     let allowed = Conditional::allowed(&declared.attrs);
-    let is_deprecated = declared.attrs.iter().any(|attribute: &Attribute| attribute.path().is_ident("deprecated"));
+    let is_deprecated = Conditional::deprecated(&declared.attrs).is_some();
     let deprecated = is_deprecated.then(|| quote!(deprecated,));
     // Each `impl` uses a lifetime of the trait once, with its span in the trait, which this lint would report.
     let lifetimes = declared.generics.lifetimes().next().is_some().then(|| quote!(single_use_lifetimes,));

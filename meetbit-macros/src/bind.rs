@@ -162,7 +162,7 @@ impl Binder<'_> {
         }
     }
 
-    /// rustc reports two arguments of one name, unless one of them comes from a `macro_rules!` and the other does not.
+    /// rustc itself sees no repetition if only one of the two names comes from a `macro_rules!`.
     fn reject_repeated(&self, argument: &ParsedArg) {
         let text = message!("the method has another argument `{}`; rename one of the two", argument.key);
         self.diagnostics.error_at(&argument.name, text);

@@ -1,10 +1,12 @@
 //! Conditional compilation: `#[cfg(..)]`, and attributes inside `#[cfg_attr(..)]`.
 
+use std::collections::HashSet;
+
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Meta, Result, Token};
+use syn::{Attribute, Ident, Meta, Result, Token};
 
 /// An attribute, with its predicate if it is written in a `#[cfg_attr]`.
 pub(crate) struct Conditional {
@@ -56,6 +58,11 @@ impl Conditional {
             })
         });
         levels.collect()
+    }
+
+    /// Whether an item has one of these names, which it joins. Under a condition it may be an alternative.
+    pub(crate) fn is_repeated(name: &Ident, attributes: &[Attribute], names: &mut HashSet<String>) -> bool {
+        Self::cfgs(attributes).is_empty() && !names.insert(name.to_string())
     }
 
     /// Whether an item is `#[deprecated]`, as an expression. `None` if it never is.

@@ -35,7 +35,7 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
     let mut names = HashSet::new();
     declared.items.retain_mut(|item| match item {
         // rustc would point at the whole trait.
-        TraitItem::Fn(method) if is_repeated(method, &mut names) => {
+        TraitItem::Fn(method) if Conditional::is_repeated(&method.sig.ident, &method.attrs, &mut names) => {
             let name = &method.sig.ident;
             diagnostics.error_at(name, message!("the trait has another method `{name}`; rename one of the two"));
             false
@@ -58,11 +58,6 @@ pub(crate) fn repair(declared: &mut ItemTrait, krate: &TokenStream, diagnostics:
         }
         _ => true,
     });
-}
-
-/// Whether a method has one of these names, which it joins. Under a condition it may be an alternative.
-fn is_repeated(method: &TraitItemFn, names: &mut HashSet<String>) -> bool {
-    Conditional::cfgs(&method.attrs).is_empty() && !names.insert(method.sig.ident.to_string())
 }
 
 /// Rejects and removes supertraits that make a trait not dyn compatible.

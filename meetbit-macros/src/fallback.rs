@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::{Attribute, FnArg, Pat, PatIdent, Safety, TraitItemFn, parse_quote};
+use syn::{FnArg, Pat, Safety, TraitItemFn, parse_quote};
 
 use crate::cfg::Conditional;
 use crate::diagnostics::Diagnostics;
@@ -50,7 +50,7 @@ pub(crate) fn unparsed(method: TokenStream) -> TokenStream {
     quote!(#[allow(unused_variables)] #(#tokens)* {
         // If rustc, against expectation, finds nothing wrong, it reports this.
         const { ::core::panic!("meetbit-macros cannot parse this method") }
-        ::core::unimplemented!()
+        ::core::unimplemented!() // it never runs, because one of the two errors stops the compilation
     })
 }
 
@@ -85,7 +85,9 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
     for input in &mut sig.inputs {
         if let FnArg::Typed(argument) = input {
             match &mut *argument.pat {
-                Pat::Ident(name) if name.subpat.is_none() && is_new(name, &argument.attrs, &mut names) => {
+                Pat::Ident(name)
+                    if name.subpat.is_none() && !Conditional::is_repeated(&name.ident, &argument.attrs, &mut names) =>
+                {
                     (name.by_ref, name.mutability) = (None, None);
                 }
                 pattern => *pattern = parse_quote!(_),
@@ -99,11 +101,6 @@ fn repair(declaration: &mut TraitItemFn, krate: &TokenStream) {
         };
         sig.output = parse_quote!(-> #krate::Call<#reply>);
     }
-}
-
-/// Whether no other argument has this name, which joins `names`. Under a condition it may be an alternative.
-fn is_new(argument: &PatIdent, attributes: &[Attribute], names: &mut HashSet<String>) -> bool {
-    !Conditional::cfgs(attributes).is_empty() || names.insert(argument.ident.to_string())
 }
 
 /// Whether a word is among an item's tokens, outside of any brackets.
