@@ -15,11 +15,7 @@ use meetbit_client::{
 };
 use sqlx::{ConnectOptions, SqliteConnection, raw_sql, sqlite::SqliteConnectOptions};
 
-use crate::{
-    directory::Directory,
-    failing::{Failing, Late},
-    postgres::Postgres,
-};
+use crate::{directory::Directory, failing::Failing, postgres::Postgres};
 
 pub(crate) async fn sandbox() -> (Sandbox, Client) {
     let sandbox = Sandbox::builder().unlimited().start().await.unwrap();
@@ -238,7 +234,7 @@ async fn promise_28_an_intent_that_cannot_be_written_is_not_sent() {
 #[tokio::test]
 async fn promise_28_an_intent_that_becomes_visible_late_leaves_no_doubt() {
     let (sandbox, client) = sandbox().await;
-    let journal = Late::journal(Journal::in_memory().store());
+    let journal = Failing::late(Journal::in_memory().store());
     let once = || client.create_customer(&ada()).once(&journal, "crm:42");
     let error = once().await.unwrap_err();
     assert_eq!((error.kind(), error.outcome()), (ErrorKind::Journal, Outcome::NotSent));
