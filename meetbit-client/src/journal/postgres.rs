@@ -30,8 +30,8 @@ const TABLE: &str = "
     COMMENT ON TABLE meetbit_journal IS 'meetbit-client journal, version 1';
 ";
 
-/// The server may be configured otherwise, for speed. Without the time limits, a
-/// transaction whose client is gone would keep its locks.
+/// The server may be configured otherwise, for speed. Without the time limits, which are [`ANSWER`], a transaction whose client is gone
+/// would keep its locks.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '2s'; \
                      SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '5s'";
 

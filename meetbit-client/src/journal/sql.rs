@@ -17,8 +17,8 @@ const UPDATE: &str = "UPDATE meetbit_journal SET tag = $2, finished = $3, change
 const DELETE: &str = "DELETE FROM meetbit_journal WHERE key = $1 AND tag = $2";
 const UNFINISHED: &str =
     "SELECT key, tag, finished, changed, record FROM meetbit_journal WHERE NOT finished ORDER BY changed";
-/// It deletes at most [`PURGED_AT_ONCE`] entries. An entry that the subquery has found may be in use
-/// again, so the outer query checks it once more.
+/// It deletes at most [`PURGED_AT_ONCE`] entries. An entry that the subquery has found may be in use again, so the outer query checks
+/// it once more.
 const PURGE: &str = "DELETE FROM meetbit_journal WHERE finished AND changed < $1
     AND key IN (SELECT key FROM meetbit_journal WHERE finished AND changed < $1 LIMIT $2)";
 
